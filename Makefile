@@ -1,0 +1,85 @@
+# Everything runs in virtual environments that this file makes. It needs Python 3.11 or later, and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+MINORS = 11 12 13 14
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-main lint types wheel-test check fmt clean
+
+help:  ## Show the targets.
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)  ## Run the main job on the delivery example.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/delivery/demo.sh
+
+test: test-main $(MINORS:%=test-3.%)  ## Run the tests, on each Python from 3.11 on that this machine has.
+
+test-main: $(INSTALLED)
+	@$(BIN)/python --version
+	$(BIN)/python -m pytest -n auto
+
+# A name on PATH is not enough: the shim of a version manager may stand there and not run. So each candidate is run,
+# those that pyenv keeps beside its shims included. The version of the main environment is tested already.
+test-3.%: test-main
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, $*))'; then exit 0; fi; \
+	for python in python3.$* "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.$*.*/bin/python3.$*; do \
+	  if "$$python" -c 'import ensurepip, ssl, sys, venv; sys.exit(sys.version_info[:2] != (3, $*))' 2>/dev/null; then \
+	    exec $(MAKE) --no-print-directory test-main VENV=.venv-3.$* PYTHON="$$python"; \
+	  fi; \
+	done; \
+	echo "no Python 3.$* runs on this machine: not tested with it"
+
+lint: $(INSTALLED)  ## Check style and format.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(INSTALLED)  ## Check the types.
+	$(BIN)/mypy
+
+fmt: $(INSTALLED)  ## Put the code into its format, and mend what can be mended.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# The code of wheel-test: the first argument is the folder that the grammar has to come from.
+define FIND_GRAMMAR
+import sys
+from pathlib import Path
+import pdp.resources
+path = pdp.resources.grammar("pdp.lark").resolve()
+assert path.is_relative_to(Path(sys.argv[1]).resolve()), path
+assert path.read_text(encoding="utf-8"), path
+endef
+export FIND_GRAMMAR
+
+wheel-test: $(INSTALLED)  ## Build the wheel and the sdist, install each way there is, and try the result elsewhere.
+	@set -eu; \
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	mkdir "$$work/elsewhere"; \
+	$(BIN)/python -m build --outdir "$$work/dist" . >"$$work/build.log" 2>&1 || { cat "$$work/build.log"; exit 1; }; \
+	try() { \
+	  how=$$1 home=$$2; shift 2; \
+	  $(BIN)/python -m venv "$$work/$$how"; \
+	  "$$work/$$how/bin/python" -m pip install --quiet --disable-pip-version-check "$$@"; \
+	  (cd "$$work/elsewhere" && "$$work/$$how/bin/python" -I -c "$$FIND_GRAMMAR" "$$home" \
+	    && "$$work/$$how/bin/pdp" --help >/dev/null); \
+	  echo "wheel-test: $$how works"; \
+	}; \
+	try wheel "$$work/wheel" "$$work"/dist/*.whl; \
+	try sdist "$$work/sdist" "$$work"/dist/*.tar.gz; \
+	try folder "$$work/folder" .; \
+	try editable "$(CURDIR)" --editable .
+
+check: lint types test  ## Run what each change has to pass.
+
+clean:  ## Remove the environments, the caches and what was built.
+	rm -rf .venv .venv-3.* build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find pdp tests -name __pycache__ -type d -prune -exec rm -rf {} +
