@@ -1,0 +1,102 @@
+"""Everything that can go wrong, as data.
+
+PdpError
+├── DiagnosticError           carries diagnostics, each with a code and a place
+│   ├── PolicyError           the policy text does not hold up
+│   └── FactsError            entity data does not hold up
+└── RequestError              a request cannot even be asked
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pdp.source import Span
+
+
+class Severity(StrEnum):
+    """How much a diagnostic weighs: an error stops the load, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One finding: a code of `pdp.codes`, a message in the terms of the policy, where, and what would help."""
+
+    code: str
+    message: str
+    span: Span | None = None
+    help: str | None = None
+    notes: tuple[tuple[str, Span], ...] = ()
+    severity: Severity = Severity.ERROR
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the diagnostic as plain data, with lines and columns counted from 1."""
+        found: dict[str, Any] = {"severity": str(self.severity), "code": self.code, "message": self.message}
+        if self.span is not None:
+            found |= _place(self.span)
+            found["text"] = self.span.text
+        if self.help is not None:
+            found["help"] = self.help
+        if self.notes:
+            found["notes"] = [{"message": message, **_place(span)} for message, span in self.notes]
+        return found
+
+    def __str__(self) -> str:
+        place = f"{self.span}: " if self.span is not None else ""
+        help_ = f" (help: {self.help})" if self.help is not None else ""
+        return f"{place}{self.severity}[{self.code}]: {self.message}{help_}"
+
+
+def _place(span: Span) -> dict[str, Any]:
+    line, column = span.source.position(span.start)
+    end_line, end_column = span.source.position(span.end)
+    return {
+        "file": span.source.path,
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+    }
+
+
+class PdpError(Exception):
+    """The root of every error that pdp raises."""
+
+
+class DiagnosticError(PdpError):
+    """An error made of diagnostics, in the order of files and positions."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
+
+
+class PolicyError(DiagnosticError):
+    """The policy folder does not check: nothing of it is loaded."""
+
+
+class FactsError(DiagnosticError):
+    """Entity data is not what the schema declares, or holds together badly: nothing of it is loaded."""
+
+
+class RequestError(PdpError):
+    """A request that the caller built wrongly, such as a session that is not a mapping."""
+
+
+def suggest(word: str, known: Iterable[str]) -> str | None:
+    """Return `did you mean …?` for the closest known word, or None where none is close.
+
+    >>> suggest("clearence", ["clearance", "email"])
+    'did you mean `clearance`?'
+    """
+    names = sorted(set(known))
+    folded = {name.lower(): name for name in reversed(names)}
+    close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
+    return f"did you mean `{folded[close[0]]}`?" if close else None

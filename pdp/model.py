@@ -1,0 +1,242 @@
+"""The words that every layer shares: what is asked, what is known, and what is answered."""
+
+from __future__ import annotations
+
+import datetime as _datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pdp.values import Datetime, Duration, EntityRef, Unknown, Value
+
+
+class Effect(StrEnum):
+    """What a rule does when it applies."""
+
+    PERMIT = "permit"
+    FORBID = "forbid"
+
+
+class Outcome(StrEnum):
+    """The answer to a request."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class Reason(StrEnum):
+    """Why a decision came out as it did: by rules, by default, or before any rule was looked at."""
+
+    PERMITTED = "permitted"
+    FORBIDDEN = "forbidden"
+    DEFAULT = "default"
+    INVALID_REQUEST = "invalid_request"
+    INVALID_SESSION = "invalid_session"
+    SESSION_EXPIRED = "session_expired"
+    SESSION_NOT_YET_VALID = "session_not_yet_valid"
+    SESSION_REVOKED = "session_revoked"
+    PRINCIPAL_REVOKED = "principal_revoked"
+    UNKNOWN_ENTITY = "unknown_entity"
+    INTERNAL_ERROR = "internal_error"
+
+
+# ---------------------------------------------------------------------------------------------------- what is known
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """That an entity is in another, until an instant or for good."""
+
+    parent: EntityRef
+    until: Datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """An entity as a caller or a source states it: plain Python values, read by the schema when a decision needs them.
+
+    `parents` are references, or memberships with an end.
+
+    >>> ada = Entity("User", "ada", {"email": "ada@x.io"}, parents=[EntityRef("Group", "engineers")])
+    >>> print(ada.ref)
+    User "ada"
+    """
+
+    type: str
+    id: str
+    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    parents: Iterable[EntityRef | Membership] = ()
+
+    @property
+    def ref(self) -> EntityRef:
+        """The entity's name."""
+        return EntityRef(self.type, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An entity as the engine holds it: values of the model, what does not conform to the schema as unknown."""
+
+    ref: EntityRef
+    attributes: Mapping[str, Value | Unknown] = field(hash=False)
+    parents: tuple[Membership, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """That somebody approved one action of one principal on one resource; `of` is the value that the rule binds."""
+
+    approver: EntityRef
+    principal: EntityRef
+    action: str
+    resource: EntityRef
+    at: Datetime
+    of: Value | None = None
+
+
+# ---------------------------------------------------------------------------------------------------- what is asked
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question. `principal` and `resource` are references, or entities that the request brings.
+
+    `entities` are further entities that the request brings. What a source of the engine holds goes before what a
+    request brings. `session` is None where nobody proved who asks; `now` is None for the engine's clock.
+    """
+
+    principal: Entity | EntityRef
+    action: str
+    resource: Entity | EntityRef
+    context: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    session: Mapping[str, Any] | None = field(default=None, hash=False)
+    now: _datetime.datetime | None = None
+    entities: tuple[Entity, ...] = ()
+
+
+# ------------------------------------------------------------------------------------------------- what is answered
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """What the caller must do along with the decision.
+
+    `unknown` names the arguments that could not be evaluated; only a deny carries such an obligation.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(hash=False)
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalsMissing:
+    """Approvals that a rule asks for and that are not there: how many of how many, from whom, for how long."""
+
+    missing: int
+    count: int
+    approvers: tuple[str, ...]
+    window: Duration
+    of: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A condition that is not met and that somebody could meet; `text` is its remedy as the rule states it."""
+
+    rule: str
+    text: str
+    approvals: ApprovalsMissing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """A forbid that denies; meeting any one of `one_of` lifts it."""
+
+    rule: str
+    one_of: tuple[Need, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One way out of a deny: the unmet needs of one permit, and of each denying forbid one `unless`. No promise."""
+
+    rule: str
+    needs: tuple[Need, ...]
+    lifts: tuple[Lift, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text of the remedy, needs first."""
+        return tuple(need.text for need in self.needs) + tuple(need.text for lift in self.lifts for need in lift.one_of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer to a request, why, and how long it stays true.
+
+    `bool(decision)` is true for an allow whose every obligation the engine was told is handled, and for nothing else.
+    `valid_until` is an instant after the decision, exclusive; None where no passing of time alone changes the answer.
+    """
+
+    outcome: Outcome
+    reason: Reason
+    determining_rules: tuple[str, ...] = ()
+    erring_rules: tuple[str, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+    valid_until: _datetime.datetime | None = None
+    revision: str = ""
+    facts_revision: str = ""
+    detail: str = ""
+    unhandled: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.outcome is Outcome.ALLOW and not self.unhandled
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the decision as plain data; instants are RFC 3339 text."""
+        return {
+            "decision": str(self.outcome),
+            "reason": str(self.reason),
+            **({"detail": self.detail} if self.detail else {}),
+            "determining_rules": list(self.determining_rules),
+            "erring_rules": list(self.erring_rules),
+            "obligations": [_obligation_json(obligation) for obligation in self.obligations],
+            "unhandled_obligations": list(self.unhandled),
+            "remedies": [_remedy_json(remedy) for remedy in self.remedies],
+            "valid_until": None if self.valid_until is None else str(Datetime.of(self.valid_until)),
+            "revision": self.revision,
+            "facts_revision": self.facts_revision,
+        }
+
+
+def _obligation_json(obligation: Obligation) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": obligation.name, "arguments": dict(obligation.arguments)}
+    if obligation.unknown:
+        found["unknown"] = list(obligation.unknown)
+    return found
+
+
+def _remedy_json(remedy: Remedy) -> dict[str, Any]:
+    return {
+        "rule": remedy.rule,
+        "needs": [_need_json(need) for need in remedy.needs],
+        "lifts": [{"rule": lift.rule, "one_of": [_need_json(need) for need in lift.one_of]} for lift in remedy.lifts],
+    }
+
+
+def _need_json(need: Need) -> dict[str, Any]:
+    found: dict[str, Any] = {"text": need.text}
+    if need.approvals is not None:
+        missing = need.approvals
+        found["approvals"] = {
+            "missing": missing.missing,
+            "count": missing.count,
+            "from": list(missing.approvers),
+            "for": str(missing.window),
+        }
+        if missing.of is not None:
+            found["approvals"]["of"] = missing.of
+    return found

@@ -1,0 +1,129 @@
+"""The declared world: which types, actions, roles and obligations there are, under their full names.
+
+A name is short (`Service`) until two namespaces declare it; then each is known by its full name (`checkout.Service`).
+The full name is always understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pdp.source import Span
+from pdp.types import EnumType, FieldType, RecordType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityType:
+    """A declared entity type: the types that its entities can be in directly, and its attributes."""
+
+    name: str
+    parents: frozenset[str]
+    attributes: RecordType
+    docs: str = ""
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def bare(self) -> bool:
+        """Whether there is nothing to know of such an entity but its name, so that no source need hold it."""
+        return not self.parents and not self.attributes.fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A declared action: on what, by whom, and with which context, that of its namespace included."""
+
+    name: str
+    principals: frozenset[str]
+    resources: frozenset[str]
+    context: RecordType
+    session: RecordType
+    docs: str = ""
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A declared role: the types it is on, and its actions, those of its roles included."""
+
+    name: str
+    types: frozenset[str]
+    actions: frozenset[str]
+    docs: str = ""
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObligationType:
+    """A declared obligation and its arguments."""
+
+    name: str
+    fields: RecordType
+    docs: str = ""
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One combination of action, principal type and resource type that can be asked."""
+
+    action: str
+    principal: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.principal} to {self.action} on {self.resource}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """All that is declared, by name. `aliases` leads from the other name of a thing to the one used everywhere."""
+
+    entities: Mapping[str, EntityType]
+    enums: Mapping[str, EnumType]
+    actions: Mapping[str, Action]
+    groups: Mapping[str, frozenset[str]]
+    roles: Mapping[str, Role]
+    obligations: Mapping[str, ObligationType]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    action_aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def cells(self) -> Iterator[Cell]:
+        """Yield every cell, in the order of names."""
+        for action in sorted(self.actions.values(), key=lambda action: action.name):
+            for principal in sorted(action.principals):
+                for resource in sorted(action.resources):
+                    yield Cell(action=action.name, principal=principal, resource=resource)
+
+    @cached_property
+    def members(self) -> Mapping[str, frozenset[str]]:
+        """For each entity type, the types whose entities can be in one of it, itself included."""
+        found: dict[str, frozenset[str]] = {}
+        for name in self.entities:
+            inside, work = {name}, [name]
+            while work:
+                parent = work.pop()
+                for child, declared in self.entities.items():
+                    if parent in declared.parents and child not in inside:
+                        inside.add(child)
+                        work.append(child)
+            found[name] = frozenset(inside)
+        return found
+
+    def can_be_in(self, member: str, parent: str) -> bool:
+        """Tell whether an entity of the first type can be one of, or in one of, the second."""
+        return member in self.members.get(parent, frozenset())
+
+    def attribute(self, entity: str, name: str) -> FieldType | None:
+        """Return the declared type of an attribute, or None where it is not declared."""
+        declared = self.entities.get(entity)
+        return None if declared is None else declared.attributes.fields.get(name)
+
+    def resolve(self, name: str) -> str:
+        """Return the name under which a type that a caller names is known here."""
+        return self.aliases.get(name, name)
+
+    def resolve_action(self, name: str) -> str:
+        """Return the name under which an action that a caller names is known here."""
+        return self.action_aliases.get(name, name)

@@ -1,0 +1,394 @@
+"""Typed rules: what the checker makes of the text, and all that the interpreter and the compiler see.
+
+Names are resolved, defines expanded, enum members and constants are values. What depends on `now` stands in terms of
+its own (`TimeTest`, `CalendarTest`), since a decision's lease is made of their edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import TypeAlias
+
+from pdp import model
+from pdp.model import Effect
+from pdp.schema import Schema
+from pdp.source import Span
+from pdp.syntax.tree import ArithmeticOp, CompareOp, ContainsOp, QuantifierOp
+from pdp.values import Datetime, Duration, EntityRef, Value
+from pdp.zones import CalendarField
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """What every term has: where it was written."""
+
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+class RootName(StrEnum):
+    """Where every attribute path starts."""
+
+    PRINCIPAL = "principal"
+    RESOURCE = "resource"
+    CONTEXT = "context"
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant(Node):
+    """A value that is known before any request."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root(Node):
+    """`principal`, `resource`, `context` or `session`."""
+
+    name: RootName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable(Node):
+    """The variable of a quantifier around this term. `index` tells equal names apart: each quantifier has its own."""
+
+    name: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute(Node):
+    """An attribute of an entity or a record."""
+
+    base: Term
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Has(Node):
+    """Whether an entity or a record has an attribute."""
+
+    base: Term
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Not(Node):
+    """Negation."""
+
+    operand: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class And(Node):
+    """Conjunction of two or more."""
+
+    operands: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Or(Node):
+    """Disjunction of two or more."""
+
+    operands: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class If(Node):
+    """Choice; unknown where its test is."""
+
+    test: Term
+    then: Term
+    otherwise: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare(Node):
+    """A comparison of two values of one kind; order only on Int, Decimal, Datetime and Duration."""
+
+    op: CompareOp
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arithmetic(Node):
+    """Checked arithmetic: out of range is unknown."""
+
+    op: ArithmeticOp
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negate(Node):
+    """Checked negation of an Int, a Decimal or a Duration."""
+
+    operand: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class In(Node):
+    """Hierarchy, set or IP range, by the values found."""
+
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Is(Node):
+    """Whether an entity is of a type."""
+
+    operand: Term
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsEmpty(Node):
+    """Whether a set has no element."""
+
+    operand: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contains(Node):
+    """Whether a set holds all, or any, of another."""
+
+    op: ContainsOp
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Like(Node):
+    """Whether a string matches a pattern; `parts` are the literal pieces between the stars."""
+
+    operand: Term
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantifier(Node):
+    """`any` or `all` over the elements of a set; over none, `any` is false and `all` is true."""
+
+    op: QuantifierOp
+    variable: Variable
+    domain: Term
+    body: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOf(Node):
+    """A set of computed elements."""
+
+    items: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOf(Node):
+    """A record of computed attributes."""
+
+    fields: tuple[tuple[str, Term], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addend(Node):
+    """One part of the instant that a `TimeTest` compares `now` with; negative where it is subtracted."""
+
+    term: Term
+    negative: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeTest(Node):
+    """`now op a + b - …`: a comparison whose `now` has moved alone to the left. The sum is exact: no overflow."""
+
+    op: CompareOp
+    bound: tuple[Addend, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarTest(Node):
+    """`now["zone"].field op constant`, or `in` constants: `values` are numbers, Monday is 0. `op` None is `in`."""
+
+    zone: str
+    field: CalendarField
+    op: CompareOp | None
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals(Node):
+    """That `count` different people in `approvers` approved this, for the value `of` where bound, within `window`."""
+
+    count: int
+    of: Term | None
+    approvers: tuple[Scope, ...]
+    window: Duration
+
+
+Term: TypeAlias = (
+    Constant
+    | Root
+    | Variable
+    | Attribute
+    | Has
+    | Not
+    | And
+    | Or
+    | If
+    | Compare
+    | Arithmetic
+    | Negate
+    | In
+    | Is
+    | IsEmpty
+    | Contains
+    | Like
+    | Quantifier
+    | SetOf
+    | RecordOf
+    | TimeTest
+    | CalendarTest
+    | Approvals
+)
+
+
+def children(term: Term) -> Iterator[Term]:
+    """Yield the terms right below a term, in the order in which they are written."""
+    match term:
+        case And(operands=terms) | Or(operands=terms) | SetOf(items=terms):
+            yield from terms
+        case RecordOf():
+            yield from (value for _, value in term.fields)
+        case TimeTest():
+            yield from (addend.term for addend in term.bound)
+        case Quantifier():
+            yield term.domain
+            yield term.body
+        case _:
+            for each in fields(term):
+                value = getattr(term, each.name)
+                if isinstance(value, Node):
+                    yield value  # type: ignore[misc]  # every Node held by a term directly is a Term
+
+
+def walk(term: Term) -> Iterator[Term]:
+    """Yield a term and all terms below it."""
+    work = [term]
+    while work:
+        found = work.pop()
+        yield found
+        work.extend(children(found))
+
+
+# ------------------------------------------------------------------------------------------------------------ rules
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Entities of a type, or of every type where it is None, in one of `within`, or anywhere where that is None."""
+
+    type: str | None = None
+    within: tuple[EntityRef, ...] | None = None
+
+    def __str__(self) -> str:
+        if self.within is None:
+            return self.type or "anyone"
+        inside = ", ".join(str(ref) for ref in self.within)
+        if self.type is None:
+            return inside
+        return f"{self.type} in {inside}" if len(self.within) == 1 else f"{self.type} in [{inside}]"
+
+
+class ClauseKind(StrEnum):
+    """The clauses that are conditions. `from` and `until` come of a grant's or a rule's own time."""
+
+    WHEN = "when"
+    UNLESS = "unless"
+    NEEDS = "needs"
+    FROM = "from"
+    UNTIL = "until"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause(Node):
+    """One condition of a rule; `remedy` is what the policy says to do where it fails."""
+
+    kind: ClauseKind
+    condition: Term
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObligationTerm(Node):
+    """An obligation whose arguments are computed when its rule determines a decision."""
+
+    name: str
+    arguments: tuple[tuple[str, Term], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Node):
+    """A rule or a grant, for the actions and the types that it covers."""
+
+    id: str
+    effect: Effect
+    principals: tuple[Scope, ...]
+    actions: frozenset[str]
+    resources: tuple[Scope, ...]
+    via: tuple[Scope, ...] | None = None
+    clauses: tuple[Clause, ...] = ()
+    obligations: tuple[ObligationTerm, ...] = ()
+    recheck: Duration | None = None
+    because: str | None = None
+    standing: str | None = None
+    docs: str = ""
+    role: str | None = None
+    """The role of a grant; None for a rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation(Node):
+    """What a test expects of one request. None means that the test does not say."""
+
+    at: Datetime | None
+    allow: bool
+    principal: EntityRef
+    action: str
+    resource: EntityRef
+    context: Mapping[str, Value]
+    session: Mapping[str, Value] | None
+    rules: frozenset[str] | None
+    needs: tuple[str, ...] | None
+    obligations: frozenset[str] | None
+    until: Datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test(Node):
+    """A test of the policy: its own small world, and what is expected there."""
+
+    __test__ = False
+
+    name: str
+    entities: tuple[model.Node, ...]
+    grants: tuple[Rule, ...]
+    approvals: tuple[model.Approval, ...]
+    expectations: tuple[Expectation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything a policy folder says. `revision` is a digest of its texts."""
+
+    schema: Schema
+    rules: tuple[Rule, ...]
+    revision: str = ""
+    tests: tuple[Test, ...] = ()
+
+    def by_id(self) -> Mapping[str, Rule]:
+        """Return the rules by id."""
+        return {rule.id: rule for rule in self.rules}
