@@ -1,0 +1,332 @@
+"""What a term is worth for one question: three-valued, every operand looked at, so that no order changes an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+from pdp import terms, zones
+from pdp.model import Node
+from pdp.operators import (
+    Found,
+    Truth,
+    arithmetic,
+    compare,
+    conjunction,
+    contains,
+    disjunction,
+    invert,
+    is_empty,
+    like,
+    negate,
+    ordered,
+)
+from pdp.ports import Facts
+from pdp.syntax.tree import CompareOp, QuantifierOp
+from pdp.values import DATETIME_MAX, UNKNOWN, EntityRef, Ip, Record, Unknown, Value, ValueSet, equal
+
+FOREVER: Final = DATETIME_MAX + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request whose names and values the schema has read. `session` is None where nobody proved who asks.
+
+    `now` is in microseconds since the epoch. An attribute that does not conform to the schema is unknown.
+    """
+
+    principal: EntityRef
+    action: str
+    resource: EntityRef
+    context: Mapping[str, Found]
+    session: Mapping[str, Found] | None
+    now: int
+
+    @property
+    def actor(self) -> EntityRef | None:
+        """Who acts for the principal, where the session says so."""
+        actor = None if self.session is None else self.session.get("actor")
+        return actor if isinstance(actor, EntityRef) else None
+
+
+@dataclass(slots=True)
+class Scene:
+    """One question, the facts it is asked of, and the edges of the time tests met on the way.
+
+    `masked` makes every time test unknown: what is known all the same does not depend on time.
+    """
+
+    question: Question
+    facts: Facts
+    masked: bool = False
+    edges: set[int] = field(default_factory=set)
+    variables: dict[int, Value] = field(default_factory=dict)
+    closures: dict[EntityRef, tuple[dict[EntityRef, int], bool]] = field(default_factory=dict)
+
+    def mask(self) -> Scene:
+        """Return the same scene with every time test unknown."""
+        return Scene(self.question, self.facts, masked=True, closures=self.closures)
+
+    def edge(self, at: int) -> None:
+        """Take note of an instant at which a time test changes. What is past never changes again."""
+        if self.question.now < at <= DATETIME_MAX:
+            self.edges.add(at)
+
+
+def evaluate(term: terms.Term, scene: Scene) -> Found:
+    """Return the value of a term, or unknown."""
+    match term:
+        case terms.Constant():
+            return term.value
+        case terms.Root():
+            return _root(term, scene)
+        case terms.Variable():
+            return scene.variables.get(term.index, UNKNOWN)
+        case terms.Attribute():
+            attributes = _attributes(term.base, scene)
+            return UNKNOWN if isinstance(attributes, Unknown) else attributes.get(term.name, UNKNOWN)
+        case terms.Has():
+            return _has(term, scene)
+        case terms.Not():
+            return invert(evaluate(term.operand, scene))
+        case terms.And():
+            return conjunction(_each(term.operands, scene))
+        case terms.Or():
+            return disjunction(_each(term.operands, scene))
+        case terms.If():
+            return _if(term, scene)
+        case terms.Compare():
+            return compare(term.op, evaluate(term.left, scene), evaluate(term.right, scene))
+        case terms.Arithmetic():
+            return arithmetic(term.op, evaluate(term.left, scene), evaluate(term.right, scene))
+        case terms.Negate():
+            return negate(evaluate(term.operand, scene))
+        case terms.In():
+            return _in(evaluate(term.left, scene), evaluate(term.right, scene), scene)
+        case terms.Is():
+            found = evaluate(term.operand, scene)
+            return found.type == term.type if isinstance(found, EntityRef) else UNKNOWN
+        case terms.IsEmpty():
+            return is_empty(evaluate(term.operand, scene))
+        case terms.Contains():
+            return contains(term.op, evaluate(term.left, scene), evaluate(term.right, scene))
+        case terms.Like():
+            return like(evaluate(term.operand, scene), term.parts)
+        case terms.Quantifier():
+            return _quantifier(term, scene)
+        case terms.SetOf():
+            return _set(_each(term.items, scene))
+        case terms.RecordOf():
+            return _record({name: evaluate(value, scene) for name, value in term.fields})
+        case terms.TimeTest():
+            return _time_test(term, scene)
+        case terms.CalendarTest():
+            return _calendar_test(term, scene)
+        case terms.Approvals():
+            return count_approvals(term, scene)[0]
+        case _:
+            assert_never(term)
+
+
+def _each(operands: Iterable[terms.Term], scene: Scene) -> list[Found]:
+    return [evaluate(operand, scene) for operand in operands]
+
+
+def _root(term: terms.Root, scene: Scene) -> Found:
+    if term.name is terms.RootName.PRINCIPAL:
+        return scene.question.principal
+    # The context and the session are no values: only their attributes are.
+    return scene.question.resource if term.name is terms.RootName.RESOURCE else UNKNOWN
+
+
+def _attributes(base: terms.Term, scene: Scene) -> Mapping[str, Found] | Unknown:
+    """Return the attributes of what a term is worth: of an entity, a record, the context or the session."""
+    if isinstance(base, terms.Root) and base.name is terms.RootName.CONTEXT:
+        return scene.question.context
+    if isinstance(base, terms.Root) and base.name is terms.RootName.SESSION:
+        return UNKNOWN if scene.question.session is None else scene.question.session
+    found = evaluate(base, scene)
+    if isinstance(found, Record):
+        return found
+    if isinstance(found, EntityRef):
+        node = scene.facts.node(found)
+        # An entity that nothing holds, like one whose source failed, has attributes that nobody knows: were they taken
+        # for absent, a forbid that asks for one would let the request through.
+        return node.attributes if isinstance(node, Node) else UNKNOWN
+    return UNKNOWN
+
+
+def _has(term: terms.Has, scene: Scene) -> Truth:
+    attributes = _attributes(term.base, scene)
+    if isinstance(attributes, Unknown):
+        return UNKNOWN
+    # Present, but not of its type: neither there nor not there.
+    return UNKNOWN if isinstance(attributes.get(term.name), Unknown) else term.name in attributes
+
+
+def _if(term: terms.If, scene: Scene) -> Found:
+    test = evaluate(term.test, scene)
+    then, otherwise = evaluate(term.then, scene), evaluate(term.otherwise, scene)
+    return then if test is True else otherwise if test is False else UNKNOWN
+
+
+def _set(items: list[Found]) -> Found:
+    known = [item for item in items if not isinstance(item, Unknown)]
+    return ValueSet(known) if len(known) == len(items) else UNKNOWN
+
+
+def _record(fields: dict[str, Found]) -> Found:
+    known = {name: value for name, value in fields.items() if not isinstance(value, Unknown)}
+    return Record(known) if len(known) == len(fields) else UNKNOWN
+
+
+def _quantifier(term: terms.Quantifier, scene: Scene) -> Truth:
+    domain = evaluate(term.domain, scene)
+    if not isinstance(domain, ValueSet):
+        return UNKNOWN
+    found: list[Found] = []
+    for element in domain:
+        scene.variables[term.variable.index] = element
+        found.append(evaluate(term.body, scene))
+    scene.variables.pop(term.variable.index, None)
+    return disjunction(found) if term.op is QuantifierOp.ANY else conjunction(found)
+
+
+# ------------------------------------------------------------------------------------------------------- membership
+
+
+def _in(left: Found, right: Found, scene: Scene) -> Truth:
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return UNKNOWN
+    if isinstance(right, ValueSet):
+        return disjunction([_in_one(left, element, scene) for element in right])
+    if isinstance(left, EntityRef | Ip):
+        return _in_one(left, right, scene)
+    return UNKNOWN
+
+
+def _in_one(left: Value, right: Value, scene: Scene) -> Truth:
+    if isinstance(left, EntityRef) and isinstance(right, EntityRef):
+        truth, end = membership(left, (right,), scene)
+        if truth is True and end < FOREVER:
+            scene.edge(end)
+            return UNKNOWN if scene.masked else True
+        return truth
+    if isinstance(left, Ip) and isinstance(right, Ip):
+        return left in right
+    return compare(CompareOp.EQ, left, right)
+
+
+def membership(ref: EntityRef, parents: Iterable[EntityRef], scene: Scene) -> tuple[Truth, int]:
+    """Tell whether an entity is one of, or in one of, some others, and the instant up to which it stays so."""
+    ends, complete = _closure(ref, scene)
+    found = [ends[parent] for parent in parents if parent in ends]
+    if found:
+        return True, max(found)
+    return (False if complete else UNKNOWN), FOREVER
+
+
+def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], bool]:
+    """Return what an entity is in, itself too, each with the end of the longest way up, and whether that is all."""
+    if ref in scene.closures:
+        return scene.closures[ref]
+    ends, complete, work = {ref: FOREVER}, True, [ref]
+    while work:
+        here = work.pop()
+        node = scene.facts.node(here)
+        if not isinstance(node, Node):
+            complete = False
+            continue
+        for step in node.parents:
+            until = FOREVER if step.until is None else step.until.micros
+            end = min(ends[here], until)
+            if until > scene.question.now and end > ends.get(step.parent, -FOREVER):
+                ends[step.parent] = end
+                work.append(step.parent)
+    scene.closures[ref] = ends, complete
+    return ends, complete
+
+
+def holds(scopes: Iterable[terms.Scope], ref: EntityRef, scene: Scene) -> tuple[Truth, int]:
+    """Tell whether any of several scopes holds an entity, and the instant up to which one does."""
+    truths: list[Found] = [False]
+    end = -FOREVER
+    for scope in scopes:
+        if scope.type is not None and scope.type != ref.type:
+            continue
+        truth, until = (True, FOREVER) if scope.within is None else membership(ref, scope.within, scene)
+        truths.append(truth)
+        if truth is True:
+            end = max(end, until)
+    return disjunction(truths), end
+
+
+# ------------------------------------------------------------------------------------------------------- time tests
+
+
+def _time_test(term: terms.TimeTest, scene: Scene) -> Truth:
+    bound = 0
+    for addend in term.bound:
+        found = evaluate(addend.term, scene)
+        micros = getattr(found, "micros", None)
+        if micros is None:
+            return UNKNOWN
+        bound += -micros if addend.negative else micros
+    # `now <= bound` still holds at the bound and no longer one microsecond later.
+    late = term.op in (CompareOp.LE, CompareOp.GT)
+    scene.edge(bound + late)
+    if term.op in (CompareOp.EQ, CompareOp.NE):
+        scene.edge(bound + 1)
+    return UNKNOWN if scene.masked else ordered(term.op, scene.question.now, bound)
+
+
+def _calendar_test(term: terms.CalendarTest, scene: Scene) -> Truth:
+    def test(value: int) -> bool:
+        return value in term.values if term.op is None else ordered(term.op, value, term.values[0])
+
+    if scene.masked:
+        return UNKNOWN
+    edge = zones.next_edge(scene.question.now, term.zone, term.field, test)
+    if edge is not None:
+        scene.edge(edge)
+    return test(zones.read(scene.question.now, term.zone, term.field))
+
+
+# -------------------------------------------------------------------------------------------------------- approvals
+
+
+def count_approvals(term: terms.Approvals, scene: Scene) -> tuple[Truth, int]:
+    """Tell whether enough people approved, and how many did who are known to be in scope."""
+    question = scene.question
+    bound = None if term.of is None else evaluate(term.of, scene)
+    if isinstance(bound, Unknown) or scene.facts.approvals is None:
+        return UNKNOWN, 0
+    certain: set[EntityRef] = set()
+    possible: set[EntityRef] = set()
+    edges = len(scene.edges)
+    for record in scene.facts.approvals:
+        asked = (record.principal, record.action, record.resource)
+        if asked != (question.principal, question.action, question.resource):
+            continue
+        if not _same_bound(record.of, bound) or record.approver in (question.principal, question.actor):
+            continue
+        truth, end = holds(term.approvers, record.approver, scene)
+        if truth is False:
+            continue
+        lapse = record.at.micros + term.window.micros
+        for edge in (record.at.micros, lapse, end):
+            scene.edge(edge)
+        if record.at.micros <= question.now < lapse:
+            (certain if truth is True else possible).add(record.approver)
+    if scene.masked and len(scene.edges) > edges:
+        return UNKNOWN, len(certain)
+    if len(certain) >= term.count:
+        return True, len(certain)
+    return (UNKNOWN if len(certain | possible) >= term.count else False), len(certain)
+
+
+def _same_bound(recorded: Value | None, bound: Value | None) -> bool:
+    if recorded is None or bound is None:
+        return recorded is bound
+    return equal(recorded, bound)
