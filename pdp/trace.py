@@ -1,0 +1,207 @@
+"""Why a decision came out as it did: every rule in scope, every clause with the values it met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pdp import terms
+from pdp.checker.presence import path
+from pdp.evaluation import Question, Scene, count_approvals, evaluate
+from pdp.interpreter import Finding, Judgement
+from pdp.model import Decision, Effect, Entity, Request
+from pdp.operators import Found
+from pdp.ports import Facts
+from pdp.source import Span
+from pdp.values import Datetime, Unknown, show
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A value that a clause met: the path to it, and what was there; None for the value where it is unknown."""
+
+    text: str
+    value: str
+    known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClauseTrace:
+    """One clause of a rule in scope. `truth` is True, False, or None for unknown: of the condition as it is written."""
+
+    kind: str
+    text: str
+    truth: bool | None
+    values: tuple[Seen, ...]
+    remedy: str | None
+    place: str
+
+    @property
+    def passes(self) -> bool | None:
+        """Whether the clause lets the rule apply; None for unknown. An `unless` does where its condition is false."""
+        if self.truth is None:
+            return None
+        return self.truth is not (self.kind == terms.ClauseKind.UNLESS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTrace:
+    """One rule in scope: whether it applies (None: unknown), and whether it decided."""
+
+    id: str
+    effect: Effect
+    applies: bool | None
+    determining: bool
+    clauses: tuple[ClauseTrace, ...]
+    why: str | None
+    docs: str
+    place: str
+    unknown_obligations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A decision, what was asked, and every rule in its scope: those that decided first."""
+
+    decision: Decision
+    principal: str
+    action: str
+    resource: str
+    now: str | None
+    rules: tuple[RuleTrace, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the trace as plain data."""
+        return {
+            "request": {
+                "principal": self.principal,
+                "action": self.action,
+                "resource": self.resource,
+                "now": self.now,
+            },
+            "decision": self.decision.to_json(),
+            "rules": [_rule_json(rule) for rule in self.rules],
+        }
+
+
+def build(
+    request: Request,
+    decision: Decision,
+    judgement: Judgement | None,
+    question: Question | None,
+    facts: Facts | None,
+) -> Trace:
+    """Tell a judgement as a trace; None where the request never came so far."""
+    rules: list[RuleTrace] = []
+    if judgement is not None and question is not None and facts is not None:
+        scene = Scene(question, facts)
+        deciding = {finding.rule.id for finding in judgement.determining}
+        rules = [_rule(finding, finding.rule.id in deciding, scene) for finding in judgement.findings]
+        rules.sort(key=lambda rule: (not rule.determining, rule.applies is False, rule.id))
+    return Trace(
+        decision=decision,
+        principal=_named(request.principal),
+        action=str(request.action),
+        resource=_named(request.resource),
+        now=None if question is None else str(Datetime(question.now)),
+        rules=tuple(rules),
+    )
+
+
+def _named(given: object) -> str:
+    return str(given.ref) if isinstance(given, Entity) else str(given)
+
+
+def _rule(finding: Finding, determining: bool, scene: Scene) -> RuleTrace:
+    rule = finding.rule
+    return RuleTrace(
+        id=rule.id,
+        effect=rule.effect,
+        applies=None if finding.errs else finding.applies,
+        determining=determining,
+        clauses=tuple(_clause(clause, found, scene) for clause, found in finding.clauses),
+        why=rule.because or rule.standing,
+        docs=rule.docs,
+        place=_place(rule.span),
+        unknown_obligations=tuple(f"{duty.name}.{name}" for duty in finding.duties for name in duty.unknown),
+    )
+
+
+def _clause(clause: terms.Clause, found: Found, scene: Scene) -> ClauseTrace:
+    return ClauseTrace(
+        kind=str(clause.kind),
+        text=_written(clause.condition.span or clause.span),
+        truth=found if isinstance(found, bool) else None,
+        values=tuple(_seen(clause.condition, scene)),
+        remedy=clause.remedy,
+        place=_place(clause.span),
+    )
+
+
+def _written(span: Span | None) -> str:
+    return "" if span is None else " ".join(span.text.split())
+
+
+def _place(span: Span | None) -> str:
+    return "" if span is None else str(span)
+
+
+def _seen(condition: terms.Term, scene: Scene) -> Iterator[Seen]:
+    """Yield the values that a condition looks at, each path once, in the order in which they are written."""
+    done: set[str] = set()
+    for text, found in _leaves(condition, scene):
+        if text not in done:
+            done.add(text)
+            known = not isinstance(found, Unknown)
+            yield Seen(text=text, value=show(found) if known else "unknown", known=known)
+
+
+def _leaves(term: terms.Term, scene: Scene) -> Iterator[tuple[str, Found]]:
+    where = path(term)
+    if where is not None and not isinstance(term, terms.Constant):
+        if not isinstance(where[0], int):
+            start = str(where[0])
+            yield ".".join([start, *map(str, where[1:])]), evaluate(term, scene)
+        return
+    match term:
+        case terms.Has():
+            base = path(term.base)
+            if base is not None and not isinstance(base[0], int):
+                yield f"{'.'.join(map(str, base))} has {term.name}", evaluate(term, scene)
+                return
+        case terms.TimeTest() | terms.CalendarTest():
+            yield "now", Datetime(scene.question.now)
+        case terms.Approvals():
+            yield "approvals", count_approvals(term, scene)[1]
+        case _:
+            pass
+    for child in terms.children(term):
+        yield from _leaves(child, scene)
+
+
+def _rule_json(rule: RuleTrace) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "effect": str(rule.effect),
+        "applies": rule.applies,
+        "determining": rule.determining,
+        "why": rule.why,
+        "docs": rule.docs,
+        "place": rule.place,
+        "unknown_obligations": list(rule.unknown_obligations),
+        "clauses": [
+            {
+                "kind": clause.kind,
+                "text": clause.text,
+                "truth": clause.truth,
+                "remedy": clause.remedy,
+                "place": clause.place,
+                "values": [
+                    {"text": seen.text, "value": seen.value if seen.known else None, "known": seen.known}
+                    for seen in clause.values
+                ],
+            }
+            for clause in rule.clauses
+        ],
+    }
