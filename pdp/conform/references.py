@@ -1,0 +1,181 @@
+"""Entity references, from data and from text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pdp.conform.mismatch import Mismatch, clip, found, listed, mismatch, misplaced, near
+from pdp.model import Entity
+from pdp.schema import EntityType, Schema
+from pdp.types import EntityTypes
+from pdp.values import INT_MAX, EntityRef, quote
+
+MAX_ID: Final = 4096
+
+_NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*+"
+_TYPE: Final = rf"{_NAME}(?:\.{_NAME})*+"
+REFERENCE: Final = re.compile(rf'({_TYPE})[ \t]*+"([^"\\\n]*+(?:\\.[^"\\\n]*+)*+)"')
+_SHELL: Final = re.compile(rf"({_TYPE}):(.*)", re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|(.))", re.DOTALL)
+_ESCAPED: Final = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
+_NOT_IN_ID: Final = re.compile("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+
+def read_ref(text: str, schema: Schema | None = None) -> EntityRef:
+    """Read `Type "id"` as policies write it, or `Type:id`, which needs no quotes in a shell; else raise ValueError.
+
+    With a schema, the type has to be declared there, and comes back under the name that is used everywhere.
+
+    >>> read_ref("Service:api:v2")
+    EntityRef(type='Service', id='api:v2')
+    >>> read_ref('checkout.Service "api"')
+    EntityRef(type='checkout.Service', id='api')
+    """
+    spelled, shell = REFERENCE.fullmatch(text), _SHELL.fullmatch(text)
+    if spelled is None and shell is None:
+        raise ValueError(f'`{clip(text)}` names no entity: write `Type "id"` or `Type:id`')
+    try:
+        if spelled is not None:
+            ref = EntityRef(spelled[1], check_id(unescape(spelled[2])))
+        else:
+            assert shell is not None
+            ref = EntityRef(shell[1], check_id(shell[2]))
+        return ref if schema is None else EntityRef(resolve_type(ref.type, schema), ref.id)
+    except Mismatch as wrong:
+        raise ValueError(f"`{clip(text)}`: {wrong}") from None
+
+
+def reference(value: Any, schema: Schema) -> EntityRef:
+    """Read a reference to an entity of any declared type; raise Mismatch for what is none."""
+    match value:
+        case EntityRef() | Entity():
+            kind, id_ = value.type, value.id
+        case str():
+            return _from_text(value, schema)
+        case Mapping():
+            kind, id_ = _from_mapping(value)
+        case _:
+            raise misplaced("an entity reference", value, _spelling("Type"))
+    try:
+        kind = resolve_type(kind, schema)
+    except Mismatch as wrong:
+        raise wrong.under("type") from None
+    try:
+        return EntityRef(kind, check_id(id_))
+    except Mismatch as wrong:
+        raise wrong.under("id") from None
+
+
+def reference_of(value: Any, kind: EntityTypes, schema: Schema) -> EntityRef:
+    """Read a reference to an entity of one of some types; raise Mismatch for what is none."""
+    if not isinstance(value, EntityRef | Entity | str | Mapping):
+        raise mismatch(kind, value, _spelling(min(kind.names, default="Type")))
+    if isinstance(value, str) and REFERENCE.fullmatch(value) is None:
+        raise Mismatch("invalid_reference", f"`{clip(value)}` names no entity", _meant(value, kind))
+    ref = reference(value, schema)
+    if ref.type not in kind.names:
+        raise Mismatch("wrong_type", f"expected `{kind}`, found {found(ref)}")
+    return ref
+
+
+def check_parent(declared: EntityType, parent: EntityRef) -> None:
+    """Raise Mismatch where no entity of a type can be in the parent directly."""
+    if parent.type in declared.parents:
+        return
+    allowed = ", ".join(f"`{name}`" for name in sorted(declared.parents))
+    help_ = f"they can be in {allowed}" if allowed else f"`{declared.name}` is declared without `in`"
+    message = f"entities of type `{declared.name}` cannot be in `{parent.type}`"
+    raise Mismatch("parent_of_other_type", message, help_)
+
+
+def resolve_type(name: Any, schema: Schema) -> str:
+    """Return the name under which a declared entity type is known; raise Mismatch where there is none."""
+    if not isinstance(name, str):
+        raise misplaced("the name of an entity type", name)
+    known = schema.resolve(str.__str__(name))
+    if known not in schema.entities:
+        help_ = near(name, [*schema.entities, *schema.aliases]) or listed(schema.entities)
+        raise Mismatch("undeclared_type", f"there is no entity type `{clip(name)}`", help_)
+    return known
+
+
+_ANY_ID: Final = f"an id is any text of 1 to {MAX_ID} characters"
+
+
+def check_id(id_: Any) -> str:
+    """Return an id as it is: no folding, no normalisation; raise Mismatch for one that misleads readers."""
+    if not isinstance(id_, str):
+        help_ = f'write `"{id_}"`' if type(id_) is int and abs(id_) <= INT_MAX else _ANY_ID
+        raise misplaced("an id in quotes", id_, help_)
+    text = str.__str__(id_)
+    if not 1 <= len(text) <= MAX_ID:
+        message = f"an id has at most {MAX_ID} characters, this one has {len(text)}" if text else "the id is empty"
+        raise Mismatch("invalid_id", message, _ANY_ID)
+    if not (text.isascii() and text.isprintable()) and (odd := _NOT_IN_ID.search(text)):
+        raise _odd_character(odd[0])
+    return text
+
+
+def _odd_character(char: str) -> Mismatch:
+    name = f"U+{ord(char):04X}"
+    if char == "\0":
+        return Mismatch("nul_character", "an id cannot hold the character NUL (U+0000)", "remove the character")
+    if "\ud800" <= char <= "\udfff":
+        message = f"{name} is half of a surrogate pair, not a character"
+        return Mismatch("half_character", message, "write the character itself, or both halves")
+    message = f"an id cannot hold {name}, which makes text appear in another order than it has"
+    return Mismatch("bidi_in_id", message, "remove the character")
+
+
+def unescape(text: str) -> str:
+    """Return what stands between the quotes of a string of the language; raise Mismatch for an unknown escape."""
+    return _ESCAPE.sub(_unescaped, text) if "\\" in text else text
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    digits, char = match.groups()
+    if digits is not None:
+        code = int(digits, 16)
+        if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+            raise Mismatch("invalid_reference", f"`{match[0]}` is not a character")
+        return chr(code)
+    if char not in _ESCAPED:
+        raise Mismatch("invalid_reference", f"there is no escape `{clip(match[0])}`", _ESCAPES)
+    return _ESCAPED[char]
+
+
+_ESCAPES: Final = r"the escapes are `\"`, `\\`, `\n`, `\r`, `\t` and `\u{…}`"
+
+
+def _from_text(text: str, schema: Schema) -> EntityRef:
+    match = REFERENCE.fullmatch(text)
+    if match is None:
+        raise Mismatch("invalid_reference", f"`{clip(text)}` names no entity", _spelling("Type"))
+    return EntityRef(resolve_type(match[1], schema), check_id(unescape(match[2])))
+
+
+def _from_mapping(value: Mapping[Any, Any]) -> tuple[Any, Any]:
+    for key in value:
+        if key not in ("type", "id"):
+            message = f"an entity reference has no `{clip(str(key))}`"
+            raise Mismatch("unknown_key", message, "it has `type` and `id`", (str(key),))
+    for key in ("type", "id"):
+        if key not in value:
+            raise Mismatch("missing_key", f"an entity reference needs `{key}`", _spelling("Type"))
+    return value["type"], value["id"]
+
+
+def _spelling(kind: str) -> str:
+    return f'write `{kind} "id"` as text, or `{{"type": "{kind}", "id": "id"}}`'
+
+
+def _meant(text: str, kind: EntityTypes) -> str:
+    """Return how to write the entity that a text most likely means."""
+    name, short = min(kind.names, default="Type"), len(text) <= 60
+    if short and (shell := _SHELL.fullmatch(text)) and shell[1] in kind.names:
+        return f"write `{shell[1]} {quote(shell[2])}`"
+    if short and text and '"' not in text and len(kind.names) == 1:
+        return f"write `{name} {quote(text)}`"
+    return _spelling(name)

@@ -1,0 +1,134 @@
+"""An immutable set of entities."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from pdp.model import Membership, Node
+from pdp.values import (
+    Datetime,
+    Decimal,
+    Duration,
+    EntityRef,
+    EnumMember,
+    Ip,
+    Record,
+    Unknown,
+    Value,
+    ValueSet,
+    show,
+)
+
+_MODULUS: Final = 2**256
+
+
+class Store:
+    """Entities by name. Stores of the same entities have the same revision, in whatever order they were put together.
+
+    >>> store = Store.of([Node(EntityRef("Group", "sre"), {})])
+    >>> store.node(EntityRef("Group", "sre"))
+    Node(ref=EntityRef(type='Group', id='sre'), attributes={}, parents=())
+    >>> store.revision == Store.empty().revision
+    False
+    """
+
+    __slots__ = ("_nodes", "_revision")
+
+    def __init__(self, nodes: dict[EntityRef, Node]) -> None:
+        self._nodes = nodes
+        self._revision: str | None = None
+
+    @classmethod
+    def empty(cls) -> Store:
+        """Return the store that holds nothing."""
+        return cls({})
+
+    @classmethod
+    def of(cls, nodes: Iterable[Node]) -> Store:
+        """Return the store of these entities; raise ValueError where two have one name."""
+        found: dict[EntityRef, Node] = {}
+        for node in nodes:
+            if found.setdefault(node.ref, node) is not node:
+                raise ValueError(f"{show(node.ref)} is there twice")
+        return cls(found)
+
+    def node(self, ref: EntityRef) -> Node | None:
+        """Return an entity, or None where the store does not hold it."""
+        return self._nodes.get(ref)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self._nodes.values())
+
+    @property
+    def revision(self) -> str:
+        """A digest of all that the store holds: computed when first asked for."""
+        if self._revision is None:
+            # A sum does not depend on order, and one changed entity changes one addend.
+            total = sum(int.from_bytes(_digest(node)) for node in self._nodes.values()) % _MODULUS
+            form = f"pdp entities 1\n{len(self._nodes)}\n{total:064x}"
+            self._revision = hashlib.sha256(form.encode()).hexdigest()[:16]
+        return self._revision
+
+    def __repr__(self) -> str:
+        return f"<Store of {len(self)} entities, revision {self.revision}>"
+
+
+def _digest(node: Node) -> bytes:
+    parents = sorted({_membership(parent) for parent in node.parents})
+    form = f"{_ref(node.ref)}{_fields(node.attributes.items())}{len(parents)}:{''.join(parents)}"
+    return hashlib.sha256(form.encode("utf-8", "surrogatepass")).digest()
+
+
+# Every form starts with the kind of the value and ends where its text says: no two values have the same one.
+
+
+def _text(text: str) -> str:
+    return f"{len(text)}:{text}"
+
+
+def _ref(ref: EntityRef) -> str:
+    return f"e{_text(ref.type)}{_text(ref.id)}"
+
+
+def _membership(parent: Membership) -> str:
+    until = "-" if parent.until is None else str(parent.until.micros)
+    return f"{_ref(parent.parent)}{until};"
+
+
+def _fields(fields: Iterable[tuple[str, Value | Unknown]]) -> str:
+    forms = sorted(_text(name) + _form(value) for name, value in fields)
+    return f"{len(forms)}:{''.join(forms)}"
+
+
+def _form(value: Value | Unknown) -> str:
+    match value:
+        case bool():
+            return f"b{value:d}"
+        case int():
+            return f"i{value};"
+        case str():
+            return f"s{_text(value)}"
+        case EnumMember():
+            return f"m{_text(value.enum)}{_text(value.name)}"
+        case EntityRef():
+            return _ref(value)
+        case Decimal():
+            return f"d{value.units};"
+        case Datetime():
+            return f"t{value.micros};"
+        case Duration():
+            return f"l{value.micros};"
+        case Ip():
+            return f"a{value.version},{value.first},{value.last};"
+        case Record():
+            return f"r{_fields(value.items())}"
+        case ValueSet():
+            forms = sorted(_form(element) for element in value)
+            return f"v{len(forms)}:{''.join(forms)}"
+        case Unknown():
+            return "u"

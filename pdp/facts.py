@@ -1,0 +1,123 @@
+"""What is known at the moment of one decision, from all that can know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pdp.conform import Mismatch, conform_entity
+from pdp.entities import Store
+from pdp.errors import RequestError
+from pdp.model import Approval, Entity, Node
+from pdp.ports import AttributeProvider
+from pdp.schema import Schema
+from pdp.values import UNKNOWN, EntityRef, Unknown, Value, equal, show
+
+
+class Snapshot:
+    """The facts of one decision. The store goes before the providers, in their order, and these before the request.
+
+    Nothing changes under a decision: a provider is asked at most once for an entity, whatever it answers. Raise
+    RequestError where the request brings an entity that is none of the schema's, or one entity in two versions.
+
+    >>> from pdp.schema import EntityType
+    >>> from pdp.types import RecordType
+    >>> agent = EntityType(name="Agent", parents=frozenset(), attributes=RecordType({}))
+    >>> world = Schema(entities={"Agent": agent}, enums={}, actions={}, groups={}, roles={}, obligations={})
+    >>> Snapshot(Store.empty(), world).node(EntityRef("Agent", "builder"))
+    Node(ref=EntityRef(type='Agent', id='builder'), attributes={}, parents=())
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        schema: Schema,
+        *,
+        providers: Sequence[AttributeProvider] = (),
+        entities: Iterable[Entity] = (),
+        approvals: Sequence[Approval] | None = (),
+        revoked: frozenset[EntityRef] = frozenset(),
+        revoked_sessions: frozenset[str] = frozenset(),
+    ) -> None:
+        self._store = store
+        self._schema = schema
+        self._providers = tuple(providers)
+        self._brought = _brought(entities, schema)
+        self._approvals = None if approvals is None else tuple(approvals)
+        self._revoked = frozenset(self._known(ref) for ref in revoked)
+        self._revoked_sessions = revoked_sessions
+        self._answers: dict[EntityRef, Node | Unknown | None] = {}
+
+    @property
+    def approvals(self) -> Sequence[Approval] | None:
+        """Every approval on record, lapsed ones included; None where the record cannot be read."""
+        return self._approvals
+
+    def node(self, ref: EntityRef) -> Node | Unknown | None:
+        """Return an entity, None where nothing holds it, unknown where a provider failed or gave no sense."""
+        ref = self._known(ref)
+        held = self._store.node(ref)
+        if held is not None:
+            return held
+        if ref not in self._answers:
+            self._answers[ref] = self._find(ref)
+        return self._answers[ref]
+
+    def revoked(self, principal: EntityRef) -> bool:
+        """Tell whether a principal, or an actor, is revoked."""
+        return self._known(principal) in self._revoked
+
+    def session_revoked(self, token_id: str) -> bool:
+        """Tell whether the session that came with this token is revoked."""
+        return token_id in self._revoked_sessions
+
+    def _known(self, ref: EntityRef) -> EntityRef:
+        name = self._schema.resolve(ref.type)
+        return ref if name == ref.type else EntityRef(name, ref.id)
+
+    def _find(self, ref: EntityRef) -> Node | Unknown | None:
+        declared = self._schema.entities.get(ref.type)
+        if declared is None:
+            return None
+        if declared.bare:
+            return Node(ref, {})
+        for provider in self._providers:
+            found = self._ask(provider, ref)
+            if found is not None:
+                return found
+        return self._brought.get(ref)
+
+    def _ask(self, provider: AttributeProvider, ref: EntityRef) -> Node | Unknown | None:
+        try:
+            # What comes back is not taken for what the port promises.
+            answer: object = provider.entity(ref)
+            if answer is None:
+                return None
+            found = conform_entity(answer, self._schema) if isinstance(answer, Entity) else None
+        except Exception:
+            # A source that failed or is late might have held anything: not even the request may stand in for it.
+            return UNKNOWN
+        return found if found is not None and found.ref == ref else UNKNOWN
+
+
+def _brought(entities: Iterable[Entity], schema: Schema) -> dict[EntityRef, Node]:
+    found: dict[EntityRef, Node] = {}
+    for entity in entities:
+        try:
+            node = conform_entity(entity, schema)
+        except Mismatch as wrong:
+            raise RequestError(f"an entity of the request cannot be read: {wrong}") from None
+        if not _same(found.setdefault(node.ref, node), node):
+            raise RequestError(f"the request brings `{show(node.ref)}` twice, with different data")
+    return found
+
+
+def _same(first: Node, second: Node) -> bool:
+    if first.attributes.keys() != second.attributes.keys() or set(first.parents) != set(second.parents):
+        return False
+    return all(_equal(value, second.attributes[name]) for name, value in first.attributes.items())
+
+
+def _equal(left: Value | Unknown, right: Value | Unknown) -> bool:
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return left is right
+    return left.__class__ is right.__class__ and equal(left, right)
