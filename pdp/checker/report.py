@@ -1,0 +1,60 @@
+"""Where the checker's findings are collected: one for one mistake, in the order of files and places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pdp.errors import Diagnostic, Severity, suggest
+from pdp.source import Span
+
+
+class Report:
+    """The diagnostics found so far. The same code at the same place is one finding, however many cells show it."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic] = ()) -> None:
+        self._found: dict[tuple[object, ...], Diagnostic] = {}
+        for diagnostic in diagnostics:
+            self.add(diagnostic)
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Take a diagnostic in."""
+        span = diagnostic.span
+        key = (diagnostic.code, None if span is None else (span.source.path, span.start, span.end))
+        self._found.setdefault(key, diagnostic)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        help: str | None = None,
+        notes: tuple[tuple[str, Span], ...] = (),
+    ) -> None:
+        """Report an error."""
+        self.add(Diagnostic(code=code, message=message, span=span, help=help, notes=notes))
+
+    def warn(self, code: str, message: str, span: Span, help: str | None = None) -> None:
+        """Report a warning."""
+        self.add(Diagnostic(code=code, message=message, span=span, help=help, severity=Severity.WARNING))
+
+    def unknown(
+        self, code: str, kind: str, name: str, span: Span, known: Iterable[str], otherwise: str | None = None
+    ) -> None:
+        """Report a name that nothing declares, with the closest one that something does."""
+        self.error(code, f"{kind} `{name}` is not declared", span, suggest(name, known) or otherwise)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error."""
+        return any(diagnostic.severity is Severity.ERROR for diagnostic in self._found.values())
+
+    def diagnostics(self) -> list[Diagnostic]:
+        """Return everything, in the order of files and places."""
+        return sorted(self._found.values(), key=_place)
+
+
+def _place(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
+    span = diagnostic.span
+    if span is None:
+        return ("", 0, 0, diagnostic.code)
+    return (span.source.path, span.start, span.end, diagnostic.code)

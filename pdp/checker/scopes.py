@@ -1,0 +1,175 @@
+"""Scopes: what they can hold, and the cells that a rule covers with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pdp import terms
+from pdp.checker.names import Kind, Names, Symbol
+from pdp.checker.report import Report
+from pdp.checker.world import entity_name
+from pdp.schema import Cell, Schema
+from pdp.syntax import tree
+from pdp.values import EntityRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One scope as it was written, what it is, and the types that it can hold."""
+
+    written: tree.Node
+    scope: terms.Scope
+    types: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the scopes of one file."""
+
+    schema: Schema
+    names: Names
+    report: Report
+
+    def scopes(self, written: tree.Scopes) -> list[Item]:
+        """Read the scopes of a rule's principals or resources."""
+        if written.everything:
+            return [Item(written=written, scope=terms.Scope(), types=frozenset(self.schema.entities))]
+        return self.items(written.items)
+
+    def items(self, written: Sequence[tree.Scope]) -> list[Item]:
+        """Read a list of scopes; what is in error is left out."""
+        return [item for scope in written if (item := self._item(scope)) is not None]
+
+    def ref(self, written: tree.EntityLiteral) -> EntityRef | None:
+        """Read the name of an entity."""
+        name = entity_name(written.type, self.names, self.report)
+        return None if name is None else EntityRef(name, written.id)
+
+    def _item(self, written: tree.Scope) -> Item | None:
+        if isinstance(written, tree.EntityScope):
+            ref = self.ref(written.entity)
+            if ref is None:
+                return None
+            scope = terms.Scope(within=(ref,))
+            return Item(written=written, scope=scope, types=self.schema.members[ref.type])
+        name = entity_name(written.type, self.names, self.report)
+        refs = [self.ref(entity) for entity in written.within]
+        if name is None or None in refs:
+            return None
+        within = tuple(ref for ref in refs if ref is not None)
+        for ref, entity in zip(within, written.within, strict=True):
+            if not self.schema.can_be_in(name, ref.type):
+                self.report.error(
+                    "impossible_scope",
+                    f"a `{name}` is never in a `{ref.type}`",
+                    entity.span,
+                    f"declare it: `type {name} in {ref.type}`",
+                )
+        return Item(
+            written=written,
+            scope=terms.Scope(type=name, within=within or None),
+            types=frozenset({name}),
+        )
+
+    def actions(self, written: tree.ActionScope) -> list[tuple[tree.Node, frozenset[str]]]:
+        """Read the actions of a rule; `any` is every action that the file can name."""
+        if written.every:
+            table = self.names.tables[Kind.ACTION].values()
+            return [(written, frozenset(each.name for each in table if isinstance(each.decl, tree.ActionDecl)))]
+        found = []
+        for ident in written.names:
+            symbol = self.names.find(Kind.ACTION, ident.text)
+            actions = None if symbol is None else self._actions_of(symbol, ident)
+            if symbol is None:
+                known = self.names.words(Kind.ACTION)
+                self.report.unknown("unknown_action", "action", ident.text, ident.span, known)
+            if actions is not None:
+                found.append((ident, actions))
+        return found
+
+    def _actions_of(self, symbol: Symbol, ident: tree.Ident) -> frozenset[str] | None:
+        if isinstance(symbol.decl, tree.GroupDecl):
+            return self.schema.groups[symbol.name]
+        if isinstance(symbol.decl, tree.RoleDecl):
+            self.report.error(
+                "role_in_rule",
+                f"`{ident.text}` is a role",
+                ident.span,
+                "a rule names actions and groups of actions; a role is given with `grant`",
+            )
+            return None
+        return frozenset({symbol.name})
+
+
+def named_alone(schema: Schema, items: Iterable[Item]) -> EntityRef | None:
+    """Return the first person or machine that a scope names: an entity of a type that nothing else can be in."""
+    for item in items:
+        for ref in item.scope.within or ():
+            if schema.members[ref.type] == {ref.type}:
+                return ref
+    return None
+
+
+def covered(
+    schema: Schema,
+    actions: Sequence[tuple[tree.Node, frozenset[str]]],
+    principals: Sequence[Item],
+    resources: Sequence[Item],
+    actors: frozenset[str],
+    report: Report,
+) -> list[Cell]:
+    """Return the cells that a rule covers; report each of its parts that adds none.
+
+    `actors` are the types that may hold as the actor instead of the principal: those rules cover every principal.
+    """
+    cells: set[Cell] = set()
+    useful: set[int] = set()
+    for node, names in actions:
+        for name in names:
+            action = schema.actions.get(name)
+            if action is None:
+                continue
+            for who in principals:
+                asked_by = who.types & action.principals
+                if not asked_by and who.types & actors:
+                    asked_by = action.principals
+                for what in resources:
+                    on = what.types & action.resources
+                    if asked_by and on:
+                        useful |= {id(node), id(who), id(what)}
+                        cells |= {Cell(action=name, principal=p, resource=r) for p in asked_by for r in on}
+    if actions and principals and resources:
+        _report_useless(schema, actions, principals, resources, useful, report)
+    return sorted(cells, key=lambda cell: (cell.action, cell.principal, cell.resource))
+
+
+def _report_useless(
+    schema: Schema,
+    actions: Sequence[tuple[tree.Node, frozenset[str]]],
+    principals: Sequence[Item],
+    resources: Sequence[Item],
+    useful: set[int],
+    report: Report,
+) -> None:
+    for node, names in actions:
+        if id(node) not in useful:
+            declared = [schema.actions[name] for name in names if name in schema.actions]
+            on = sorted({name for action in declared for name in action.resources})
+            by = sorted({name for action in declared for name in action.principals})
+            report.error(
+                "action_does_not_apply",
+                f"`{node.span.text}` never goes with these principals and resources",
+                node.span,
+                f"it is on {', '.join(on) or 'nothing'}, by {', '.join(by) or 'nobody'}",
+            )
+    if not useful:
+        return
+    for item in (*principals, *resources):
+        if id(item) not in useful:
+            report.error(
+                "scope_covers_nothing",
+                f"`{item.written.span.text}` adds nothing: no action here goes with it",
+                item.written.span,
+                "remove it, or name an action that does",
+            )
