@@ -304,7 +304,7 @@ def count_approvals(term: terms.Approvals, scene: Scene) -> tuple[Truth, int]:
         return UNKNOWN, 0
     certain: set[EntityRef] = set()
     possible: set[EntityRef] = set()
-    edges = len(scene.edges)
+    timed = False
     for record in scene.facts.approvals:
         asked = (record.principal, record.action, record.resource)
         if asked != (question.principal, question.action, question.resource):
@@ -317,9 +317,10 @@ def count_approvals(term: terms.Approvals, scene: Scene) -> tuple[Truth, int]:
         lapse = record.at.micros + term.window.micros
         for edge in (record.at.micros, lapse, end):
             scene.edge(edge)
+            timed = timed or question.now < edge <= DATETIME_MAX
         if record.at.micros <= question.now < lapse:
             (certain if truth is True else possible).add(record.approver)
-    if scene.masked and len(scene.edges) > edges:
+    if scene.masked and timed:
         return UNKNOWN, len(certain)
     if len(certain) >= term.count:
         return True, len(certain)

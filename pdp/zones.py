@@ -27,10 +27,10 @@ class CalendarField(StrEnum):
 
 # How far apart two changes of a field are at the least, and after how many of these steps every value has been seen.
 _STEPS = {
-    CalendarField.MINUTE: (_MINUTE, 64),
-    CalendarField.HOUR: (_HOUR, 28),
-    CalendarField.WEEKDAY: (DAY, 12),
-    CalendarField.DAY: (DAY, 70),
+    CalendarField.MINUTE: (_MINUTE, 200),
+    CalendarField.HOUR: (_HOUR, 60),
+    CalendarField.WEEKDAY: (DAY, 20),
+    CalendarField.DAY: (DAY, 140),
     CalendarField.MONTH: (DAY, 380),
     CalendarField.YEAR: (DAY, 380),
 }
