@@ -1,0 +1,182 @@
+"""The examples: they check without a word, their tests pass, and every rule of theirs is seen at work."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pdp import terms
+from pdp.folder import load
+from pdp.interpreter import Judgement
+from pdp.syntax.messages import render_all
+from pdp.testing import run
+from pdp.testing.blocks import answer
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+FOLDERS = sorted({path.parent for path in EXAMPLES.rglob("*.pdp")})
+GALLERY = EXAMPLES / "gallery"
+
+each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.relative_to(EXAMPLES).as_posix())
+
+
+def policy_of(folder: Path) -> terms.Policy:
+    policy, _ = load(folder).require()
+    return policy
+
+
+def judgements(policy: terms.Policy) -> Iterator[tuple[terms.Expectation, Judgement]]:
+    for test in policy.tests:
+        for expectation in test.expectations:
+            yield expectation, answer(policy, test, expectation)
+
+
+def name_of(rule: terms.Rule) -> str:
+    """Return what a test block calls a rule: a grant goes by its role."""
+    return rule.role or rule.id
+
+
+def test_the_examples_are_found():
+    found = {folder.relative_to(EXAMPLES).as_posix() for folder in FOLDERS}
+
+    assert {"delivery", "github", "todo"} <= found
+    assert sum(name.startswith("gallery/") for name in found) == 16
+
+
+@each_folder
+def test_an_example_checks_without_a_diagnostic(folder):
+    loaded = load(folder)
+
+    assert not loaded.diagnostics, render_all(loaded.diagnostics)
+    assert loaded.store is not None
+
+
+@each_folder
+def test_every_expectation_of_an_example_comes_true(folder):
+    policy = policy_of(folder)
+
+    failures = [str(failure) for failure in run(policy)]
+
+    assert policy.tests
+    assert failures == []
+
+
+@each_folder
+def test_every_expectation_of_an_example_says_what_decides(folder):
+    policy = policy_of(folder)
+
+    silent = [str(expectation.span) for expectation, _ in judgements(policy) if expectation.rules is None]
+
+    assert silent == []
+
+
+@each_folder
+def test_every_rule_of_an_example_is_seen_deciding_and_not_deciding(folder):
+    policy = policy_of(folder)
+    rules = {name_of(rule): rule for rule in policy.rules}
+
+    decides, passes = set(), set()
+    for expectation, judgement in judgements(policy):
+        determining = {name_of(finding.rule) for finding in judgement.determining}
+        decides |= determining & rules.keys()
+        passes |= {name for name, rule in rules.items() if expectation.action in rule.actions} - determining
+
+    assert decides == rules.keys()
+    assert passes == rules.keys()
+
+
+@pytest.mark.parametrize("folder", sorted(GALLERY.glob("*/")), ids=lambda folder: folder.name)
+def test_a_policy_of_the_gallery_starts_by_saying_what_it_shows(folder):
+    text = (folder / "policy.pdp").read_text(encoding="utf-8")
+
+    lines = text.partition("\nnamespace ")[0].splitlines()
+    header = " ".join(line.removeprefix("# ") for line in lines)
+
+    assert all(line.startswith("# ") for line in lines)
+    assert header.endswith(".")
+    assert len(header.split(". ")) == 2
+    assert " shows " in header
+
+
+def test_the_gallery_lists_every_policy_of_its_own():
+    readme = (GALLERY / "README.md").read_text(encoding="utf-8")
+
+    missing = [
+        folder.name for folder in GALLERY.glob("*/") if f"[{folder.name}]({folder.name}/policy.pdp)" not in readme
+    ]
+
+    assert missing == []
+
+
+# ------------------------------------------------------------------------------------------------------- the demo
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Run the demo from a folder of its own, with the `pdp` of this interpreter; return what it printed."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    path = f"{command_folder(elsewhere)}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    shell = shutil.which("sh")
+    if shell is None:
+        pytest.skip("there is no `sh`")
+    done = subprocess.run(
+        [shell, str(EXAMPLES / "delivery" / "demo.sh")],
+        cwd=elsewhere,
+        env={**os.environ, "PATH": path, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def command_folder(scratch: Path) -> Path:
+    """Return the folder that holds the command `pdp`; make one where it is not installed."""
+    beside = Path(sys.executable).parent
+    if (beside / "pdp").exists():
+        return beside
+    command = scratch / "pdp"
+    command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m pdp "$@"\n', encoding="utf-8")
+    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    return scratch
+
+
+def section(output: str, start: str) -> str:
+    """Return what the demo printed under the title that starts so."""
+    found = [each for each in output.split("\n== ") if each.removeprefix("== ").startswith(start)]
+    assert len(found) == 1, output
+    return found[0]
+
+
+def test_the_demo_shows_an_allow(demo):
+    shown = section(demo, "Allowed: an engineer ships to staging")
+
+    assert "allow" in shown.lower()
+    assert "staging_is_open" in shown
+    assert "exit status 0" in shown
+
+
+def test_the_demo_shows_a_deny_with_its_remedy(demo):
+    shown = section(demo, "Denied, with what it would take")
+
+    assert "deny" in shown.lower()
+    assert "sign in again with a second factor" in shown
+    assert '2 approvals of "c1" from Group "release-managers"' in shown
+    assert "exit status 2" in shown
+
+
+def test_the_demo_shows_a_forbid_that_fails_closed(demo):
+    shown = section(demo, "Why a guard fails closed")
+
+    assert "production_from_inside" in shown
+    assert "context.ip" in shown
+    assert "unknown" in shown
+    assert "connect to the company network" in shown
+    assert "exit status 2" in shown
