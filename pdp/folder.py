@@ -12,9 +12,11 @@ from typing import Final
 from pdp import entities
 from pdp.checker import check
 from pdp.entities import Store
+from pdp.entities.loading import MAX_FILE
 from pdp.errors import Diagnostic, FactsError, PolicyError, Severity
 from pdp.source import Source, Span
 from pdp.syntax import parse
+from pdp.syntax.limits import MAX_FILE_BYTES
 from pdp.syntax.reader import read_source
 from pdp.syntax.tree import File
 from pdp.terms import Policy
@@ -55,7 +57,9 @@ def load(path: Path | str) -> Loaded:
     found, problems = _find(root)
     sources: list[Source] = []
     for file, shown in found:
-        source = read_source(file, shown)
+        # Entities may be many; a policy that long would be a mistake.
+        limit = MAX_FILE_BYTES if shown.endswith(".pdp") else MAX_FILE
+        source = read_source(file, shown, limit=limit)
         if isinstance(source, Diagnostic):
             problems.append(source)
         else:

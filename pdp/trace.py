@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pdp import terms
+from pdp import terms, zones
 from pdp.checker.presence import path
 from pdp.evaluation import Question, Scene, count_approvals, evaluate
 from pdp.interpreter import Finding, Judgement
@@ -14,7 +14,8 @@ from pdp.model import Decision, Effect, Entity, Request
 from pdp.operators import Found
 from pdp.ports import Facts
 from pdp.source import Span
-from pdp.values import Datetime, Unknown, show
+from pdp.types import WEEKDAY
+from pdp.values import Datetime, EnumMember, Unknown, quote, show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ def build(
         scene = Scene(question, facts)
         deciding = {finding.rule.id for finding in judgement.determining}
         rules = [_rule(finding, finding.rule.id in deciding, scene) for finding in judgement.findings]
-        rules.sort(key=lambda rule: (not rule.determining, rule.applies is False, rule.id))
+        rules.sort(key=_weight)
     return Trace(
         decision=decision,
         principal=_named(request.principal),
@@ -107,6 +108,11 @@ def build(
         now=None if question is None else str(Datetime(question.now)),
         rules=tuple(rules),
     )
+
+
+def _weight(rule: RuleTrace) -> tuple[bool, bool, bool, str]:
+    """Order rules by how much they say: those that decided, then what could, and permits before guards."""
+    return not rule.determining, rule.applies is False, rule.effect is Effect.FORBID, rule.id
 
 
 def _named(given: object) -> str:
@@ -131,7 +137,8 @@ def _rule(finding: Finding, determining: bool, scene: Scene) -> RuleTrace:
 def _clause(clause: terms.Clause, found: Found, scene: Scene) -> ClauseTrace:
     return ClauseTrace(
         kind=str(clause.kind),
-        text=_written(clause.condition.span or clause.span),
+        # The condition of a grant's own time has its keyword in its span.
+        text=_written(clause.condition.span or clause.span).removeprefix(f"{clause.kind} "),
         truth=found if isinstance(found, bool) else None,
         values=tuple(_seen(clause.condition, scene)),
         remedy=clause.remedy,
@@ -170,14 +177,24 @@ def _leaves(term: terms.Term, scene: Scene) -> Iterator[tuple[str, Found]]:
             if base is not None and not isinstance(base[0], int):
                 yield f"{'.'.join(map(str, base))} has {term.name}", evaluate(term, scene)
                 return
-        case terms.TimeTest() | terms.CalendarTest():
+        case terms.TimeTest():
             yield "now", Datetime(scene.question.now)
+        case terms.CalendarTest():
+            yield _calendar(term, scene)
         case terms.Approvals():
             yield "approvals", count_approvals(term, scene)[1]
         case _:
             pass
     for child in terms.children(term):
         yield from _leaves(child, scene)
+
+
+def _calendar(term: terms.CalendarTest, scene: Scene) -> tuple[str, Found]:
+    """Return what the calendar says, as policies write it."""
+    where = "now" if term.zone == "UTC" else f"now[{quote(term.zone)}]"
+    found = zones.read(scene.question.now, term.zone, term.field)
+    weekday = term.field is zones.CalendarField.WEEKDAY
+    return f"{where}.{term.field}", EnumMember(WEEKDAY.name, WEEKDAY.members[found]) if weekday else found
 
 
 def _rule_json(rule: RuleTrace) -> dict[str, Any]:

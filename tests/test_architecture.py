@@ -28,6 +28,7 @@ LAYERS = {
         "cache",
         "conform",
         "entities",
+        "facts",
         "folder",
         "identity",
         "revocation",
