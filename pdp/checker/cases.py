@@ -148,9 +148,7 @@ class CaseChecker:
         action = None if symbol is None else self.schema.actions.get(symbol.name)
         if action is None and not quiet:
             known = [
-                word
-                for word, each in self.names.tables[Kind.ACTION].items()
-                if isinstance(each.decl, tree.ActionDecl)
+                word for word, each in self.names.tables[Kind.ACTION].items() if isinstance(each.decl, tree.ActionDecl)
             ]
             self.report.unknown("unknown_action", "action", ident.text, ident.span, known)
         return action

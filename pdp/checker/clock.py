@@ -1,7 +1,7 @@
 """How `now` may stand: alone on one side of a comparison once terms have moved, or as a calendar field.
 
-While a condition is resolved, `Now`, `Zone` and `Calendar` stand in for terms; a comparison turns them into a `TimeTest`
-or a `CalendarTest`. What is left of them afterwards stands where the next change could not be known.
+While a condition is resolved, `Now`, `Zone` and `Calendar` stand in for terms; a comparison turns them into a
+`TimeTest` or a `CalendarTest`. What is left of them afterwards stands where the next change could not be known.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def zone_or_field(expr: tree.Attribute, report: Report) -> Any:
             "unknown_zone",
             f"there is no time zone `{expr.name.text}`",
             expr.name.span,
-            suggest(expr.name.text, _zone_names()) or "zones have the names of the IANA database, such as `Europe/Berlin`",
+            suggest(expr.name.text, _zone_names())
+            or "zones have the names of the IANA database, such as `Europe/Berlin`",
         )
         return None
     return Zone(zone=expr.name.text, span=expr.span)
@@ -121,7 +122,6 @@ def comparison(op: CompareOp, left: Any, right: Any, span: Span, report: Report)
             span,
             "use `<`, `<=`, `>` or `>=`: an instant passes within a microsecond",
         )
-        return terms.TimeTest(op=op, bound=tuple(addends), span=span)
     # now + rest op 0 becomes now op -rest; -now + rest op 0 becomes now flipped rest.
     if slopes == [1]:
         addends = [terms.Addend(term=each.term, negative=not each.negative, span=each.span) for each in addends]

@@ -38,15 +38,15 @@ def report_constants(condition: terms.Term, report: Report) -> None:
     work = [(condition, True)]
     while work:
         term, is_condition = work.pop()
-        if is_condition or isinstance(term, _CONDITIONS):
-            if _constant(term) and term.span is not None and not _is_value(term, is_condition):
-                report.error(
-                    "constant_condition",
-                    f"`{' '.join(term.span.text.split())}` is the same for every request",
-                    term.span,
-                    "remove it, or ask for something that can be otherwise",
-                )
-                continue
+        asks = is_condition or isinstance(term, _CONDITIONS)
+        if asks and _constant(term) and term.span is not None and not _is_value(term, is_condition):
+            report.error(
+                "constant_condition",
+                f"`{' '.join(term.span.text.split())}` is the same for every request",
+                term.span,
+                "remove it, or ask for something that can be otherwise",
+            )
+            continue
         nested = isinstance(term, terms.Not | terms.And | terms.Or)
         work.extend((child, nested) for child in terms.children(term))
 

@@ -39,7 +39,7 @@ class GrantChecker:
         if not types and role.types:
             self.report.error(
                 "grant_covers_nothing",
-                f"role `{decl.role.text}` is on {', '.join(sorted(role.types))}, and none is ever in a `{resource.type}`",
+                f"role `{decl.role.text}` is on {', '.join(sorted(role.types))}: none is ever in a `{resource.type}`",
                 decl.resource.span,
                 "name a resource of the role's type, or one that such resources are in",
             )
@@ -65,9 +65,7 @@ class GrantChecker:
         role = None if symbol is None else self.schema.roles.get(symbol.name)
         if role is None:
             known = [
-                word
-                for word, each in self.names.tables[Kind.ACTION].items()
-                if isinstance(each.decl, tree.RoleDecl)
+                word for word, each in self.names.tables[Kind.ACTION].items() if isinstance(each.decl, tree.RoleDecl)
             ]
             self.report.unknown(
                 "unknown_role", "role", ident.text, ident.span, known, f"declare it: `role {ident.text} on …: …`"
@@ -99,9 +97,7 @@ class GrantChecker:
         return clauses
 
 
-def check_overlaps(
-    grants: list[tuple[tree.GrantDecl, terms.Rule]], report: Report
-) -> list[terms.Rule]:
+def check_overlaps(grants: list[tuple[tree.GrantDecl, terms.Rule]], report: Report) -> list[terms.Rule]:
     """Return the grants, each once; report those that give the same role for times that overlap."""
     groups: dict[tuple[object, ...], list[tuple[int, int, Span]]] = defaultdict(list)
     found = []

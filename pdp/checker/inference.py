@@ -292,7 +292,9 @@ def _text(term: terms.Term) -> str:
 def _truth(term: terms.Term, at: Place, place: str) -> Type:
     kind = infer(term, at)
     if kind is not Primitive.BOOL and not isinstance(kind, Wrong):
-        _error(at, "not_a_condition", f"{place} takes a condition, not a value of type `{kind}`", term.span, _hint(kind))
+        _error(
+            at, "not_a_condition", f"{place} takes a condition, not a value of type `{kind}`", term.span, _hint(kind)
+        )
     return Primitive.BOOL
 
 
@@ -443,6 +445,7 @@ def _arithmetic(term: terms.Arithmetic, at: Place) -> Type:
 
 def _sum(op: ArithmeticOp, left: Type, right: Type) -> Type | None:
     number, length, instant = Primitive.INT, Primitive.DURATION, Primitive.DATETIME
+    table: dict[tuple[Type, Type], Type]
     if op is ArithmeticOp.MUL:
         table = {(number, number): number, (length, number): length, (number, length): length}
     else:
@@ -453,13 +456,15 @@ def _sum(op: ArithmeticOp, left: Type, right: Type) -> Type | None:
             (instant, length): instant,
         }
         table |= {(length, instant): instant} if op is ArithmeticOp.ADD else {(instant, instant): length}
-    return table.get((left, right))  # type: ignore[call-overload]  # any pair of types may be asked for
+    return table.get((left, right))
 
 
 def _negate(term: terms.Negate, at: Place) -> Type:
     kind = infer(term.operand, at)
     if kind not in (Primitive.INT, Primitive.DECIMAL, Primitive.DURATION) and not isinstance(kind, Wrong):
-        return _error(at, "bad_arithmetic", f"`-{kind}` is not defined", term.span, "only numbers and durations have a sign")
+        return _error(
+            at, "bad_arithmetic", f"`-{kind}` is not defined", term.span, "only numbers and durations have a sign"
+        )
     return kind
 
 
@@ -523,7 +528,13 @@ def _contains(term: terms.Contains, at: Place) -> Type:
             )
             return Primitive.BOOL
     if not comparable(left, right):
-        _error(at, "type_mismatch", f"`{left}` is compared with `{right}`", term.span, "only values of one type are compared")
+        _error(
+            at,
+            "type_mismatch",
+            f"`{left}` is compared with `{right}`",
+            term.span,
+            "only values of one type are compared",
+        )
     return Primitive.BOOL
 
 

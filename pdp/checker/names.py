@@ -106,9 +106,7 @@ def collect(files: Sequence[tree.File], report: Report) -> World:
             else:
                 drafts += [(kind, name, declared, file) for kind, name, declared in _declared(decl)]
     symbols = _symbols(drafts, report)
-    own: dict[str, dict[Kind, dict[str, Symbol]]] = {
-        namespace_of(file): {kind: {} for kind in Kind} for file in files
-    }
+    own: dict[str, dict[Kind, dict[str, Symbol]]] = {namespace_of(file): {kind: {} for kind in Kind} for file in files}
     for symbol in symbols:
         own[symbol.namespace][symbol.kind][symbol.short] = symbol
     views = {id(file): _view(file, own, report) for file in files}
@@ -138,9 +136,7 @@ def _symbols(drafts: list[tuple[Kind, tree.Ident, Declared, tree.File]], report:
     for kind, ident, decl, file in drafts:
         key = kind, namespace_of(file), ident.text
         if kind is Kind.TYPE and (ident.text in PRIMITIVES or ident.text == WEEKDAY.name):
-            report.error(
-                "builtin_name", f"`{ident.text}` is a type of the language", ident.span, "choose another name"
-            )
+            report.error("builtin_name", f"`{ident.text}` is a type of the language", ident.span, "choose another name")
         elif key in first:
             report.error(
                 "duplicate_declaration",

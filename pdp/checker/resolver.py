@@ -115,9 +115,7 @@ class Resolver:
             case tree.Negate():
                 return terms.Negate(operand=self.resolve(expr.operand), span=expr.span)
             case tree.In():
-                return clock.membership(
-                    self.resolve(expr.left), self.resolve(expr.right), expr.span, self.report
-                )
+                return clock.membership(self.resolve(expr.left), self.resolve(expr.right), expr.span, self.report)
             case _:
                 return self._resolve_test(expr)
 
@@ -136,11 +134,7 @@ class Resolver:
             case tree.Is():
                 name = entity_name(expr.type, self.names, self.report)
                 operand = self.resolve(expr.operand)
-                return (
-                    self._wrong(expr.span)
-                    if name is None
-                    else terms.Is(operand=operand, type=name, span=expr.span)
-                )
+                return self._wrong(expr.span) if name is None else terms.Is(operand=operand, type=name, span=expr.span)
             case tree.IsEmpty():
                 return terms.IsEmpty(operand=self.resolve(expr.operand), span=expr.span)
             case tree.Has():
@@ -258,10 +252,11 @@ class Resolver:
             if enum is not None:
                 return self._member(enum, expr)
         base = self.resolve(expr.base)
-        if isinstance(base, clock.Now):
+        stand_in: object = base
+        if isinstance(stand_in, clock.Now):
             return clock.zone_or_field(expr, self.report) or self._wrong(expr.span)
-        if isinstance(base, clock.Zone):
-            return clock.calendar_field(base.zone, expr, self.report) or self._wrong(expr.span)
+        if isinstance(stand_in, clock.Zone):
+            return clock.calendar_field(stand_in.zone, expr, self.report) or self._wrong(expr.span)
         return terms.Attribute(base=base, name=expr.name.text, span=expr.span)
 
     def _enum_named(self, base: tree.Name) -> EnumType | None:
@@ -397,5 +392,3 @@ def _shape(decl: tree.DefineDecl) -> str:
     if decl.parameters is None:
         return decl.name.text
     return f"{decl.name.text}({', '.join(each.name.text for each in decl.parameters)})"
-
-

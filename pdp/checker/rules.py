@@ -39,7 +39,7 @@ _ALLOWED: Final = {
     Effect.FORBID: (tree.When, tree.Unless, tree.Because, tree.Oblige),
 }
 _INSTEAD: Final = {
-    (Effect.PERMIT, tree.Unless): "a permit says `when not …`, or `needs … else \"remedy\"`",
+    (Effect.PERMIT, tree.Unless): 'a permit says `when not …`, or `needs … else "remedy"`',
     (Effect.PERMIT, tree.Because): "why a permit is there stands in `##` lines above it",
     (Effect.FORBID, tree.Needs): "a forbid says `unless …`: what lifts it",
     (Effect.FORBID, tree.Until): "a forbid holds until it is removed; limit it with `when now < …`",
@@ -196,9 +196,7 @@ class RuleChecker:
             known = self.names.words(Kind.OBLIGATION)
             self.report.unknown("unknown_obligation", "obligation", clause.name.text, clause.name.span, known)
             return
-        draft.obligations.append(
-            terms.ObligationTerm(name=symbol.name, arguments=arguments, span=clause.span)
-        )
+        draft.obligations.append(terms.ObligationTerm(name=symbol.name, arguments=arguments, span=clause.span))
 
     # ---------------------------------------------------------------------------------------------- ends and actors
 
@@ -248,7 +246,10 @@ class RuleChecker:
         values = [term for obligation in draft.obligations for _, term in obligation.arguments]
         arguments = [argument.term for argument in self.resolver.calls]
         roots = {
-            each.name for term in (*conditions, *values, *arguments) for each in terms.walk(term) if isinstance(each, terms.Root)
+            each.name
+            for term in (*conditions, *values, *arguments)
+            for each in terms.walk(term)
+            if isinstance(each, terms.Root)
         }
         seen: set[tuple[object, ...]] = set()
         for cell in cells:
@@ -375,7 +376,7 @@ def warn_of_has(term: terms.Term, positive: bool, report: Report) -> None:
                 "has_in_forbid",
                 f"where `{term.name}` is absent, this forbid does not apply",
                 term.span,
-                "leave the `has` out: in a forbid, an attribute that is absent denies",
+                "leave the `has` out: in a forbid what is absent denies; where it may be absent, say `unless not …`",
             )
         case terms.Not():
             warn_of_has(term.operand, not positive, report)

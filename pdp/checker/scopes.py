@@ -75,9 +75,8 @@ class Reader:
     def actions(self, written: tree.ActionScope) -> list[tuple[tree.Node, frozenset[str]]]:
         """Read the actions of a rule; `any` is every action that the file can name."""
         if written.every:
-            table = self.names.tables[Kind.ACTION].values()
-            return [(written, frozenset(each.name for each in table if isinstance(each.decl, tree.ActionDecl)))]
-        found = []
+            return [(written, self._every_action())]
+        found: list[tuple[tree.Node, frozenset[str]]] = []
         for ident in written.names:
             symbol = self.names.find(Kind.ACTION, ident.text)
             actions = None if symbol is None else self._actions_of(symbol, ident)
@@ -87,6 +86,13 @@ class Reader:
             if actions is not None:
                 found.append((ident, actions))
         return found
+
+    def _every_action(self) -> frozenset[str]:
+        table = self.names.tables[Kind.ACTION]
+        words = [word for word, each in table.items() if isinstance(each.decl, tree.ActionDecl)]
+        # What is imported widens `any`: it is used, and to take it away would narrow a forbid.
+        self.names.used.update(words)
+        return frozenset(table[word].name for word in words)
 
     def _actions_of(self, symbol: Symbol, ident: tree.Ident) -> frozenset[str] | None:
         if isinstance(symbol.decl, tree.GroupDecl):
@@ -106,7 +112,7 @@ def named_alone(schema: Schema, items: Iterable[Item]) -> EntityRef | None:
     """Return the first person or machine that a scope names: an entity of a type that nothing else can be in."""
     for item in items:
         for ref in item.scope.within or ():
-            if schema.members[ref.type] == {ref.type}:
+            if not any(ref.type in each.parents for each in schema.entities.values()):
                 return ref
     return None
 
@@ -122,6 +128,8 @@ def covered(
     """Return the cells that a rule covers; report each of its parts that adds none.
 
     `actors` are the types that may hold as the actor instead of the principal: those rules cover every principal.
+    Where `actor` is not declared it may be of any type; then what such a rule asks of another principal is unknown at
+    decision time, and denies.
     """
     cells: set[Cell] = set()
     useful: set[int] = set()
@@ -132,7 +140,7 @@ def covered(
                 continue
             for who in principals:
                 asked_by = who.types & action.principals
-                if not asked_by and who.types & actors:
+                if who.types & actors and (not asked_by or actors != schema.entities.keys()):
                     asked_by = action.principals
                 for what in resources:
                     on = what.types & action.resources

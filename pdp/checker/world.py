@@ -211,7 +211,11 @@ class Builder:
     def _principals(self, decl: tree.ActionDecl, names: Names) -> frozenset[str]:
         if decl.principals is not None:
             return self._entity_names(decl.principals, names)
-        return frozenset(symbol.name for symbol in names.tables[Kind.TYPE].values() if _is_entity(symbol))
+        table = names.tables[Kind.TYPE]
+        words = [word for word, symbol in table.items() if _is_entity(symbol)]
+        # What is imported may ask, too: it is used.
+        names.used.update(words)
+        return frozenset(table[word].name for word in words)
 
     def _entity_names(self, idents: Iterable[tree.Ident], names: Names) -> frozenset[str]:
         found = (entity_name(ident, names, self.report) for ident in idents)

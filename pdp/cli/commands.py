@@ -228,7 +228,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f": {error.filename}" if error.filename else ""
         return error.strerror.lower() + place
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return "internal error: " + (f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
 
 def _refuse(refusal: Refusal, options: Options) -> int:

@@ -39,7 +39,7 @@ pdp init access/policies
     short_help="Write a first small policy folder.",
     help=_HELP,
 )
-@click.argument("folder", type=click.Path(file_okay=False), default="policies")
+@click.argument("folder", type=click.Path(), metavar="[FOLDER]", default="policies")
 @click.pass_obj
 def command(options: Options, folder: str) -> int:
     """Write the folder, and say what to do next."""
@@ -47,6 +47,7 @@ def command(options: Options, folder: str) -> int:
 
     from pdp.cli.terminal import emit, plain, say
 
+    folder = folder or "."
     write(Path(folder))
     if options.json:
         emit({"folder": folder, "files": [str(Path(folder, name)) for name in FILES]})
