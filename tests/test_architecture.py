@@ -138,9 +138,7 @@ def upward_imports(modules: list[Module]) -> list[str]:
             part = _part(found.target)
             above = LAYER_OF.get(part, LAYER_OF_SURFACE) if part else LAYER_OF_SURFACE
             if above > layer:
-                problems.append(
-                    f"{module.name}:{found.line} (layer {layer}) imports {found.target} (layer {above})"
-                )
+                problems.append(f"{module.name}:{found.line} (layer {layer}) imports {found.target} (layer {above})")
     return problems
 
 
@@ -159,9 +157,7 @@ def import_cycle(modules: list[Module]) -> list[str]:
     known = {module.name for module in modules}
     graph = {
         module.name: {
-            found.target
-            for found in imports_of(module, known)
-            if not found.in_function and not found.for_types
+            found.target for found in imports_of(module, known) if not found.in_function and not found.for_types
         }
         for module in modules
     }

@@ -214,7 +214,12 @@ class Broken:
 
 
 @settings(many, max_examples=400)
-@given(st.one_of(fences, rule_sets), grants, questions, st.sampled_from([("User", "u1"), ("Doc", "d1"), ("User", "u2"), ("Group", "a")]))
+@given(
+    st.one_of(fences, rule_sets),
+    grants,
+    questions,
+    st.sampled_from([("User", "u1"), ("Doc", "d1"), ("User", "u2"), ("Group", "a")]),
+)
 def test_what_is_allowed_while_a_source_fails_is_allowed_when_it_answers(
     rules: tuple[Rule, ...], given_grants: tuple[str, ...], question: Question, name: tuple[str, str]
 ) -> None:

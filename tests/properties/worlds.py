@@ -73,7 +73,18 @@ TIMED = [
     'now["Europe/Berlin"].weekday in [mon, tue]',
     "now.minute >= 30",
 ]
-PRINCIPALS = ["anyone", "User", "anyone", "User", "User", 'Group "a"', 'Group "a"', 'User in Group "b"', 'User in [Group "a", Group "c"]', 'User "u1"']
+PRINCIPALS = [
+    "anyone",
+    "User",
+    "anyone",
+    "User",
+    "User",
+    'Group "a"',
+    'Group "a"',
+    'User in Group "b"',
+    'User in [Group "a", Group "c"]',
+    'User "u1"',
+]
 RESOURCES = ["anything", "Doc", "anything", "Doc", "Doc", 'Folder "top"', 'Doc in Folder "sub"', 'Doc "d1"']
 
 
@@ -213,7 +224,9 @@ permits = st.tuples(
         (
             *drawn[3],
             *drawn[5],
-            Clause("until", None, "until 2026-11-23T09:20:00Z") if drawn[4] else Clause("s", None, 'standing because "x"'),
+            Clause("until", None, "until 2026-11-23T09:20:00Z")
+            if drawn[4]
+            else Clause("s", None, 'standing because "x"'),
         ),
     )
 )

@@ -1,0 +1,246 @@
+"""Whatever goes wrong on the way to a decision, it is a deny, and the host goes on."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+import pdp
+from pdp import conform, engine, evaluation, interpreter, operators
+from pdp.facts import Snapshot
+
+NOW = datetime.datetime(2026, 11, 23, 9, tzinfo=datetime.UTC)
+POLICY = """
+context { ip?: Ip, note?: String }
+type Group
+type User in Group { level: Int }
+type Page { owner: User }
+action read on Page by User
+rule everybody:
+  permit User to read on Page
+rule outsiders:
+  forbid User to read on Page
+  when context.ip in 192.0.2.0/24
+  because "not from there"
+"""
+ADA = pdp.Entity("User", "ada", {"level": 3}, [pdp.ref("Group", "staff")])
+HOME = pdp.Entity("Page", "home", {"owner": pdp.ref("User", "ada")})
+INSIDE = {"ip": "10.0.0.1"}
+
+
+def load(**options: Any) -> pdp.Engine:
+    return pdp.Engine.from_text(POLICY, clock=lambda: NOW, **options)
+
+
+def test_the_request_of_these_tests_is_allowed_when_nothing_goes_wrong() -> None:
+    assert load().allows(ADA, "read", HOME, INSIDE)
+
+
+SITES = [
+    (engine, "judge"),
+    (engine, "Snapshot"),
+    (engine, "Question"),
+    (conform, "conform_attributes"),
+    (interpreter, "before_rules"),
+    (interpreter, "look_at"),
+    (interpreter, "evaluate"),
+    (interpreter, "holds"),
+    (interpreter, "whole"),
+    (interpreter, "conjunction"),
+    (evaluation, "membership"),
+    (Snapshot, "node"),
+    (Snapshot, "revoked"),
+]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyError, MemoryError, RecursionError, AssertionError])
+@pytest.mark.parametrize(("place", "name"), SITES, ids=[name for _, name in SITES])
+def test_an_exception_anywhere_inside_is_a_deny(
+    monkeypatch: pytest.MonkeyPatch, place: Any, name: str, error: type[Exception]
+) -> None:
+    loaded = load()
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error("broken")
+
+    monkeypatch.setattr(place, name, fail)
+
+    decision = loaded.decide(pdp.Entity("User", "ada", {"level": 3}, [pdp.ref("Group", "staff")]), "read", HOME, INSIDE)
+
+    if name == "membership":
+        # No scope of this policy asks for a membership: then nothing is broken.
+        assert decision
+    else:
+        assert not decision
+        assert decision.reason is pdp.Reason.INTERNAL_ERROR
+        assert error.__name__ in decision.detail
+
+
+def test_a_keyboard_interrupt_goes_through() -> None:
+    class Interrupted:
+        def entity(self, ref: pdp.EntityRef) -> pdp.Entity | None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(providers=[Interrupted()]).decide(pdp.ref("User", "ada"), "read", HOME, INSIDE)
+
+
+def test_a_decision_that_cannot_be_recorded_is_a_deny() -> None:
+    class Full:
+        def record(self, request: pdp.Request, decision: pdp.Decision) -> None:
+            raise OSError(28, "no space left")
+
+    decision = load(sink=Full()).decide(ADA, "read", HOME, INSIDE)
+
+    assert not decision
+    assert decision.detail == "the decision could not be recorded: OSError"
+
+
+def test_every_decision_is_seen_denies_and_refusals_too() -> None:
+    seen: list[str] = []
+
+    class Sink:
+        def record(self, request: pdp.Request, decision: pdp.Decision) -> None:
+            seen.append(str(decision.reason))
+
+    loaded = load(sink=Sink())
+    loaded.decide(ADA, "read", HOME, INSIDE)
+    loaded.decide(ADA, "read", HOME, {"ip": "192.0.2.1"})
+    loaded.decide(ADA, "fly", HOME)
+    loaded.decide(None, "read", HOME)  # type: ignore[arg-type]
+
+    assert seen == ["permitted", "forbidden", "invalid_request", "invalid_request"]
+
+
+def test_a_clock_that_fails_or_has_no_zone_is_a_deny() -> None:
+    def broken() -> datetime.datetime:
+        raise OSError
+
+    failing = pdp.Engine.from_text(POLICY, clock=broken).decide(ADA, "read", HOME, INSIDE)
+    naive = load().decide(ADA, "read", HOME, INSIDE, now=datetime.datetime(2026, 11, 23, 9))
+
+    assert (failing.reason, bool(failing)) == (pdp.Reason.INTERNAL_ERROR, False)
+    assert (naive.reason, bool(naive)) == (pdp.Reason.INVALID_REQUEST, False)
+
+
+class Lying(Mapping[str, Any]):
+    """A mapping that breaks when it is read."""
+
+    def __getitem__(self, name: str) -> Any:
+        raise ValueError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["ip"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+JUNK = [None, 1, 1.5, True, "User", b"User", [], {}, object(), float("nan"), Lying()]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=lambda junk: type(junk).__name__)
+def test_junk_in_any_place_of_a_request_is_a_deny(junk: Any) -> None:
+    loaded = load()
+
+    decisions = [
+        loaded.decide(junk, "read", HOME, INSIDE),
+        loaded.decide(ADA, junk, HOME, INSIDE),
+        loaded.decide(ADA, "read", junk, INSIDE),
+        loaded.decide(ADA, "read", HOME, {"ip": junk}),
+        loaded.decide(pdp.EntityRef("User", junk), "read", HOME, INSIDE),
+        loaded.decide(pdp.EntityRef(junk, "ada"), "read", HOME, INSIDE),
+    ]
+
+    assert [bool(decision) for decision in decisions] == [False] * len(decisions)
+    assert not any(decision.outcome is pdp.Outcome.ALLOW for decision in decisions)
+
+
+def test_a_context_that_is_no_mapping_or_breaks_is_a_deny() -> None:
+    loaded = load()
+
+    for junk in (1, "ip", [("ip", "10.0.0.1")], Lying()):
+        assert not loaded.decide(ADA, "read", HOME, junk)  # type: ignore[arg-type]
+
+
+def test_a_session_that_is_no_mapping_or_names_a_malformed_actor_is_a_deny() -> None:
+    loaded = load()
+
+    assert loaded.decide(ADA, "read", HOME, INSIDE, 5).reason is pdp.Reason.INVALID_SESSION  # type: ignore[arg-type]
+    for actor in (None, 1, "", "nobody", {"type": "User"}, 1.5):
+        decision = loaded.decide(ADA, "read", HOME, INSIDE, {"actor": actor})
+        assert not decision, actor
+
+
+def test_a_deep_stack_of_the_host_gives_an_answer_and_no_crash() -> None:
+    loaded = load()
+
+    def deep(levels: int) -> pdp.Decision:
+        return loaded.decide(ADA, "read", HOME, INSIDE) if levels == 0 else deep(levels - 1)
+
+    answers = []
+    for levels in range(700, 1000, 5):
+        try:
+            answers.append(deep(levels))
+        except RecursionError:
+            # The host itself ran out before pdp was asked.
+            break
+
+    assert answers
+    assert all(decision or decision.reason is pdp.Reason.INTERNAL_ERROR for decision in answers)
+
+
+def test_changing_what_was_passed_changes_no_answer_given() -> None:
+    loaded = load()
+    context = {"ip": "10.0.0.1"}
+    request = pdp.Request(ADA, "read", HOME, context, None, NOW)
+
+    before = loaded.answer(request)
+    context["ip"] = "192.0.2.1"
+    after = loaded.answer(request)
+
+    assert (bool(before), bool(after)) == (True, False)
+
+
+def test_an_error_says_no_secret() -> None:
+    class Leaky:
+        def entity(self, ref: pdp.EntityRef) -> pdp.Entity | None:
+            raise RuntimeError("password=hunter2")
+
+    class LeakySink:
+        def record(self, request: pdp.Request, decision: pdp.Decision) -> None:
+            raise RuntimeError("password=hunter2")
+
+    decision = load(providers=[Leaky()], sink=LeakySink()).decide(pdp.ref("User", "ada"), "read", HOME, INSIDE)
+
+    assert "hunter2" not in str(decision.to_json())
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a" * 100_000, ("", *["a"] * 50_000, "b")),
+        ("ab" * 50_000, ("", *["ba"] * 20_000, "c", "")),
+        ("a" * 100_000 + "b", ("", *["a"] * 10_000, "")),
+        ("a" * 100_000, tuple([""] * 10_001)),
+    ],
+    ids=["many_a_then_b", "pairs", "matching", "only_stars"],
+)
+def test_a_pattern_with_many_stars_is_matched_in_linear_time(text: str, parts: tuple[str, ...]) -> None:
+    start = time.perf_counter()
+
+    operators.like(text, parts)
+
+    # The machine may be busy: the bound is far above the milliseconds that it takes, and far below a quadratic match.
+    assert time.perf_counter() - start < 1.0
+
+
+def test_like_matches_the_whole_text_newlines_and_all() -> None:
+    assert operators.like("a\nb", ("a", "b")) is True
+    assert operators.like("admin\n", ("admin",)) is False
+    assert operators.like("aXbXc", ("a", "X", "c")) is True
+    assert operators.like("ab", ("ab", "b")) is False
