@@ -69,13 +69,87 @@ SYNTAX: Final[dict[str, str]] = {
     "unterminated_string": "A string is not closed on its line.",
 }
 
-NAMES: Final[dict[str, str]] = {}
+NAMES: Final[dict[str, str]] = {
+    "ambiguous_name": "A bare name has two meanings: members of two enums, or a member and a define.",
+    "argument_count": "A define is used with fewer or more arguments than it has parameters.",
+    "builtin_name": "A declared type has the name of one of the language.",
+    "cyclic_actions": "A group of actions or a role contains itself.",
+    "duplicate_attribute": "An attribute is declared, or given, twice.",
+    "duplicate_declaration": "Two declarations of one kind in a namespace have one name.",
+    "duplicate_entity": "A test gives an entity twice.",
+    "duplicate_member": "A member stands in an enum twice.",
+    "import_clash": "An imported name is declared in the file's own namespace already.",
+    "not_an_entity_type": "A primitive or an enum stands where an entity type is asked for.",
+    "recursive_define": "A define uses itself, directly or through others.",
+    "role_in_group": "A group of actions names a role.",
+    "role_in_rule": "A rule names a role where it names actions.",
+    "self_import": "A file imports from its own namespace.",
+    "shadowed_name": "A parameter or a variable has a name that means something there already.",
+    "unknown_action": "An action, a group or a role is not declared.",
+    "unknown_argument": "An obligation is given an argument that it does not have.",
+    "unknown_attribute": "An attribute is not declared on the type that it is asked of.",
+    "unknown_calendar_field": "`now` is asked for something other than the fields of the calendar.",
+    "unknown_define": "A call names a define that is not declared.",
+    "unknown_group": "An action joins a group that is not declared.",
+    "unknown_import": "A namespace does not declare an imported name.",
+    "unknown_member": "An enum has no such member.",
+    "unknown_name": "A bare name is no parameter, no define and no member of an enum.",
+    "unknown_namespace": "An import names a namespace that no file is in.",
+    "unknown_obligation": "An obligation is not declared.",
+    "unknown_role": "A grant names a role that is not declared.",
+    "unknown_rule": "A test names a rule that is not declared.",
+    "unknown_type": "A type is not declared.",
+    "unknown_zone": "The IANA database has no time zone of that name.",
+}
 
-TYPES: Final[dict[str, str]] = {}
+TYPES: Final[dict[str, str]] = {
+    "actor_type": "`actor` is declared with a type that is no entity type.",
+    "ambiguous_type": "An attribute has types that do not go together in the types that an entity may be of.",
+    "argument_type": "A define or an obligation is given a value of another type than it takes.",
+    "bad_arithmetic": "Two types do not add, subtract, multiply or negate.",
+    "builtin_session_attribute": "A session declares an attribute that every session has.",
+    "calendar_value": "A calendar field is compared with anything but a constant in its range.",
+    "constant_condition": "A condition, or part of one, is the same for every request.",
+    "equal_to_now": "`now` is compared with `==` or `!=`.",
+    "expansion_too_large": "With its defines written out, an expression is too long or too deep.",
+    "impossible_membership": "No entity of the one type can ever be in one of the other.",
+    "misplaced_now": "`now` stands where its next change could not be known.",
+    "mixed_set": "The elements of a set are of different types.",
+    "no_attributes": "An attribute is asked of a value that has none.",
+    "not_a_collection": "`in` is asked of a value that nothing can be in.",
+    "not_a_condition": "A value stands where a condition is asked for.",
+    "not_a_constant": "A test gives something other than a plain value.",
+    "not_a_set": "A set is asked for, and there is none.",
+    "not_ordered": "Values without an order are compared with `<`, `<=`, `>` or `>=`.",
+    "optional_attribute": "An optional attribute is used and nothing makes sure that it is there.",
+    "type_mismatch": "Values of different types are compared, or a value is not of its declared type.",
+    "union_of_values": "A union has a part that is no entity type.",
+    "whole_root": "`context` or `session` is used as a value.",
+}
 
-RULES: Final[dict[str, str]] = {}
+RULES: Final[dict[str, str]] = {
+    "action_does_not_apply": "An action never goes with the principals and resources that it is named with.",
+    "clause_not_allowed": "A clause stands in a rule of the other effect.",
+    "duplicate_clause": "A clause that a rule has once stands twice.",
+    "duplicate_grant": "The same grant stands twice for times that overlap.",
+    "empty_reason": "A reason or a remedy is empty.",
+    "empty_window": "A grant ends before it starts.",
+    "grant_covers_nothing": "No resource, or nobody, could ever be what a grant is about.",
+    "impossible_parent": "A test puts an entity into one that it can never be in directly.",
+    "impossible_scope": "A scope names an entity that nothing of its type can be in.",
+    "missing_argument": "An obligation lacks an argument that it needs.",
+    "missing_because": "A forbid does not say why.",
+    "not_positive": "A duration that has to be longer than zero is not.",
+    "permit_without_end": "A permit names one person or machine, and neither ends nor says why it stands.",
+    "scope_covers_nothing": "A scope adds no request to its rule.",
+    "until_and_standing": "A permit has both an end and a reason to stand.",
+}
 
 FACTS: Final[dict[str, str]] = {
+    "no_policy": "A folder, or a file, holds no policy.",
+    "no_such_path": "There is no such file or folder.",
+    "too_many_files": "A folder holds more files than one engine loads.",
+    "unreadable_folder": "A folder inside the policy folder cannot be listed, or is a link.",
     "bidi_in_id": "An id holds a character that changes the order in which text is shown.",
     "dangling_parent": "An entity is in one that no file holds, and that has something to know of it.",
     "data_not_utf8": "An entity file holds bytes that are not UTF-8.",
@@ -114,6 +188,9 @@ FACTS: Final[dict[str, str]] = {
     "yaml_feature": "A YAML file uses what is not read: anchors, aliases, tags, merge keys, several documents.",
 }
 
-WARNINGS: Final[dict[str, str]] = {}
+WARNINGS: Final[dict[str, str]] = {
+    "has_in_forbid": "A `has` keeps a forbid from applying where an attribute is absent.",
+    "unused_import": "An imported name is not used.",
+}
 
 CODES: Final[dict[str, str]] = {**SYNTAX, **NAMES, **TYPES, **RULES, **FACTS, **WARNINGS}

@@ -126,12 +126,24 @@ def digest(sources: Sequence[Source]) -> str:
 
 def _find(root: Path) -> tuple[list[tuple[Path, str]], list[Diagnostic]]:
     if root.is_file():
+        if not root.name.endswith(".pdp"):
+            return [], [_problem("no_policy", root, "the file is no policy", "a policy ends in `.pdp`")]
         return [(root, root.name)], []
     if not root.is_dir():
         return [], [_problem("no_such_path", root, "there is no such file or folder", "check the path")]
-    found = []
-    for folder, folders, names in os.walk(root):
+    found: list[tuple[Path, str]] = []
+    problems: list[Diagnostic] = []
+
+    def unreadable(error: OSError) -> None:
+        # A folder that is passed over could hold a forbid: then nothing is loaded.
+        folder = Path(error.filename or root)
+        problems.append(_problem("unreadable_folder", folder, "the folder cannot be listed", "check its permissions"))
+
+    for folder, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for linked in (Path(folder, name) for name in folders if Path(folder, name).is_symlink()):
+            help_ = "put the folder itself there: links are not followed"
+            problems.append(_problem("unreadable_folder", linked, "the folder is a link", help_))
         for name in sorted(names):
             file = Path(folder, name)
             shown = file.relative_to(root)
@@ -139,10 +151,10 @@ def _find(root: Path) -> tuple[list[tuple[Path, str]], list[Diagnostic]]:
                 found.append((file, shown.as_posix()))
         if len(found) > MAX_FILES:
             return [], [_problem("too_many_files", root, f"the folder holds over {MAX_FILES} files", "split it")]
-    if not any(shown.endswith(".pdp") for _, shown in found):
+    if not problems and not any(shown.endswith(".pdp") for _, shown in found):
         help_ = "write one, or start with `pdp init`"
-        return found, [_problem("no_policy", root, "the folder holds no file that ends in `.pdp`", help_)]
-    return found, []
+        problems.append(_problem("no_policy", root, "the folder holds no file that ends in `.pdp`", help_))
+    return found, problems
 
 
 def _problem(code: str, path: Path, message: str, help_: str) -> Diagnostic:

@@ -423,7 +423,7 @@ def _mismatch_help(left: Type, right: Type, term: terms.Compare | terms.In) -> s
         if isinstance(kind, EntityTypes):
             return f'an entity is written with its type: `{sorted(kind.names)[0]} "{constant}"`'
         if kind in (Primitive.DATETIME, Primitive.DURATION, Primitive.IP, Primitive.INT, Primitive.DECIMAL):
-            return f"a `{kind}` is written without quotes"
+            return f"{'an' if str(kind)[0] == 'I' else 'a'} `{kind}` is written without quotes"
     return None
 
 
@@ -541,7 +541,9 @@ def _contains(term: terms.Contains, at: Place) -> Type:
 def _like(term: terms.Like, at: Place) -> Type:
     kind = infer(term.operand, at)
     if kind is not Primitive.STRING and not isinstance(kind, Wrong):
-        _error(at, "type_mismatch", f"`like` matches a `String`, not a `{kind}`", term.operand.span)
+        _error(
+            at, "type_mismatch", f"`like` matches a `String`, not `{kind}`", term.operand.span, "compare it with `==`"
+        )
     return Primitive.BOOL
 
 

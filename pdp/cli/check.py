@@ -76,10 +76,11 @@ def _place(loaded: Loaded, path: str) -> None:
     from pathlib import Path
 
     root = Path(path) if Path(path).is_dir() else Path(path).parent
-    spans = [span for each in loaded.diagnostics for span in (each.span, *(note[1] for note in each.notes))]
+    # What is at fault with the folder itself names it as it was given.
+    inside = [each for each in loaded.diagnostics if each.code not in _UNUSABLE]
+    spans = [span for each in inside for span in (each.span, *(note[1] for note in each.notes))]
     for source in {span.source for span in spans if span is not None}:
-        if source.text or not Path(source.path).exists():
-            source.path = str(root / source.path)
+        source.path = str(root / source.path)
 
 
 def _count(loaded: Loaded) -> dict[str, Any]:

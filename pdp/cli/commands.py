@@ -167,7 +167,7 @@ class Commands(click.Group):
         arguments = list(sys.argv[1:] if args is None else args)
         asked = Options(arguments)
         options |= {"standalone_mode": False, "obj": asked}
-        sys.exit(_run(lambda: super(Commands, self).main(arguments, *rest, **options), asked))
+        sys.exit(int(_run(lambda: super(Commands, self).main(arguments, *rest, **options), asked)))
 
 
 def _run(work: Callable[[], Any], options: Options) -> int:

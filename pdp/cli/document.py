@@ -65,9 +65,10 @@ class Document:
             return
         faults = report.faults[:_SHOWN]
         notes = [fault.note for fault in faults if fault.note is not None]
-        places = [*(fault.place for fault in faults), *(note[2] for note in notes)]
-        # All in one go: to find a place is to read the text from its start.
-        ranges = jsonfile.locate(self.source.text, self.source, [each for each in places if isinstance(each, Place)])
+        given = [*(fault.place for fault in faults), *(note[2] for note in notes)]
+        places = [place for place in given if isinstance(place, Place)]
+        # All in one go: to find a place is to read the text from its start. What is no JSON has ranges already.
+        ranges = jsonfile.locate(self.source.text, self.source, places) if places else {}
         raise unreadable(*(self._diagnostic(fault, ranges) for fault in faults))
 
     def _diagnostic(self, fault: Fault, ranges: Ranges) -> Diagnostic:

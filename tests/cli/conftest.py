@@ -24,7 +24,8 @@ enum Stage { staging, production }
 type Service { stage: Stage, owner: Team }
 context { ip: Ip, office?: Bool }
 session { actor?: Agent }
-action read, deploy on Service by User, Workload with { change: String, size?: Int }
+action read on Service by User, Workload
+action deploy on Service by User, Workload with { change: String, size?: Int }
 obligation notify { channel: String, urgent: Bool }
 
 grant reader on Service "shop" to Team "support" standing because "support answers for the shop"
@@ -56,6 +57,11 @@ ENTITIES: dict[str, Any] = {
 }
 
 AT = "2026-11-23T09:00:00Z"
+INSIDE = '{"ip": "10.1.2.3", "change": "c1"}'
+OUTSIDE = '{"ip": "192.0.2.1", "change": "c1"}'
+APPROVED = '[{"approver": "User:bo", "at": "2026-11-23T08:30:00Z", "of": "c1"}]'
+SIGNED_IN = '{"mfa": true}'
+ALLOWED = ["User:ada", "deploy", "Service:beta", "--context", INSIDE, "--session", SIGNED_IN, "--approvals", APPROVED]
 
 Run = Callable[..., Result]
 
@@ -65,7 +71,9 @@ def run() -> Run:
     """Run a command in this process."""
 
     def invoke(*arguments: str | Path, stdin: str | bytes | None = None, **options: Any) -> Result:
-        result = CliRunner().invoke(commands, [str(each) for each in arguments], input=stdin, **options)
+        result = CliRunner().invoke(
+            commands, [str(each) for each in arguments], input=stdin, prog_name="pdp", **options
+        )
         assert result.exception is None or isinstance(result.exception, SystemExit)
         return result
 
@@ -82,6 +90,16 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def decide(run: Run, folder: Path) -> Run:
+    """Ask the folder, at a fixed time."""
+
+    def ask(*arguments: str, at: str | None = AT, **options: Any) -> Result:
+        return run("decide", folder, *arguments, *(["--at", at] if at else []), **options)
+
+    return ask
+
+
 def start(
     *arguments: str | Path, env: Mapping[str, str] | None = None, cwd: Path = ROOT, **options: Any
 ) -> subprocess.CompletedProcess[bytes]:
@@ -93,7 +111,7 @@ def python(
     *arguments: str | Path, env: Mapping[str, str] | None = None, cwd: Path = ROOT, **options: Any
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the interpreter with this checkout on its path."""
-    whole = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
+    whole = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", **(env or {})}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60, **options}
     return subprocess.run(
         [sys.executable, *map(str, arguments)], env=whole, cwd=cwd, stdin=subprocess.DEVNULL, check=False, **options

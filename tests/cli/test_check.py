@@ -131,16 +131,25 @@ def test_warnings_are_fine_unless_strict(run, folder):
 def test_a_path_that_cannot_be_used_is_told_apart(run, tmp_path):
     absent = run("check", tmp_path / "absent")
     empty = run("check", tmp_path)
+    named = json.loads(run("check", tmp_path / "absent", "--json").stdout)["diagnostics"][0]["file"]
 
     assert (absent.exit_code, empty.exit_code) == (3, 3)
+    assert named == str(tmp_path / "absent")
     assert absent.stdout.startswith("error[no_such_path]: there is no such file or folder\n")
     assert empty.stdout.startswith("error[no_policy]: the folder holds no file that ends in `.pdp`\n")
     assert "start with `pdp init`" in empty.stdout
 
 
+FAILING_TEST = """
+test "fails":
+  given Service "y" { stage: staging, owner: Team "t" }
+  expect allow Workload "x" to read on Service "y"
+"""
+
+
 def test_tests_are_checked_and_not_run(run, folder):
     with (folder / "policy.pdp").open("a", encoding="utf-8") as file:
-        file.write('test "fails":\n  given Service "y" { stage: staging, owner: Team "t" }\n  expect allow Workload "x" to read on Service "y"\n')
+        file.write(FAILING_TEST)
 
     result = run("check", folder)
 

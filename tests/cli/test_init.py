@@ -1,7 +1,6 @@
 """`pdp init`: a first folder that holds, and answers as its README says."""
 
 import json
-import os
 import re
 import shlex
 from pathlib import Path
@@ -92,7 +91,7 @@ def test_a_file_that_comes_in_between_stays_and_the_rest_goes(run, tmp_path, mon
 
     assert result.exit_code == 3
     assert "cannot be written to: file exists" in result.stderr
-    assert os.listdir(tmp_path) == ["entities.yaml"]
+    assert [path.name for path in tmp_path.iterdir()] == ["entities.yaml"]
 
 
 def test_a_file_is_no_folder(run, tmp_path):

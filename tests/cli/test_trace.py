@@ -1,0 +1,239 @@
+"""`pdp trace`: every rule in scope, every clause with its values, what decided."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import ALLOWED, APPROVED, AT, INSIDE, OUTSIDE, SIGNED_IN, start
+
+WIDE = {"COLUMNS": "120"}
+SHOP = ["User:ada", "deploy", "Service:shop"]
+
+
+@pytest.fixture
+def trace(run, folder):
+    """Trace a request to the folder, at a fixed time, on a wide terminal."""
+
+    def ask(*arguments, at=AT, env=WIDE, **options):
+        return run("trace", folder, *arguments, *(["--at", at] if at else []), env=env, **options)
+
+    return ask
+
+
+def test_a_trace_shows_what_denied_first_and_then_the_rest(trace):
+    result = trace(*SHOP, "--context", OUTSIDE)
+
+    assert result.exit_code == 2
+    assert result.stdout == (
+        "deny (forbidden) by from_inside\n"
+        '  asked: User "ada" to deploy on Service "shop", at 2026-11-23T09:00:00Z\n'
+        "\n"
+        "DENIES: forbid from_inside  policy.pdp:25\n"
+        "  ✓ when resource.stage == production   resource.stage = Stage.production\n"
+        "  ✗ unless context.ip in 10.0.0.0/8     context.ip = 192.0.2.1\n"
+        "      else connect to the company network\n"
+        "    because production is deployed from inside\n"
+        "\n"
+        "does not apply: permit owners_deploy  policy.pdp:17\n"
+        "  ✓ when principal in resource.owner                            "
+        '  principal = User "ada", resource.owner = Team "shop"\n'
+        "  ? needs session.mfa                                             session.mfa = unknown\n"
+        "      else sign in with a second factor\n"
+        '  ✗ needs approval of context.change from Team "release" for 1h   approvals = 0, context.change = "c1"\n'
+    )
+
+
+def test_an_allow_shows_the_permit_and_what_it_obliges_to(trace):
+    result = trace(*ALLOWED, "--handles", "notify")
+
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[:4] == [
+        "allow (permitted) by owners_deploy",
+        '  asked: User "ada" to deploy on Service "beta", at 2026-11-23T09:00:00Z',
+        '  must do: notify { channel: "#ops", urgent: true }',
+        "  valid until 2026-11-23T09:05:00Z",
+    ]
+    assert lines[5] == "ALLOWS: permit owners_deploy  policy.pdp:17"
+    assert "  ✓ needs session.mfa                                             session.mfa = true" in lines
+    assert len(lines) <= 15
+
+
+def test_a_forbid_that_is_unknown_says_that_it_denies_for_that(trace):
+    result = trace(*SHOP, "--context", '{"change": "c1"}')
+
+    assert result.exit_code == 2
+    assert "\nDENIES, being unknown: forbid from_inside  policy.pdp:25\n" in result.stdout
+    assert "  ? unless context.ip in 10.0.0.0/8     context.ip = unknown\n" in result.stdout
+
+
+def test_a_deny_without_a_rule_in_scope_says_so_and_what_permits(trace):
+    result = trace("Workload:ci", "deploy", "Service:beta", "--context", INSIDE)
+
+    assert result.exit_code == 2
+    # The forbid is about anyone.
+    assert "does not apply: forbid from_inside" in result.stdout
+
+    nothing = trace("Workload:ci", "read", "Service:shop")
+
+    assert nothing.stdout == (
+        "deny (default): no permit applies\n"
+        '  asked: Workload "ci" to read on Service "shop", at 2026-11-23T09:00:00Z\n'
+        "\n"
+        "no rule is in scope: none is about this principal, action and resource\n"
+        "what permits read:\n"
+        '  grant reader on Service "shop" to Team "support"\n'
+    )
+
+
+def test_a_rule_that_might_have_been_meant_is_named_with_its_scope(run, tmp_path):
+    rules = "".join(f'rule r{n}:\n  permit User in Team "t{n}" to read on Page\n  via Bot\n' for n in range(5))
+    world = ("type Bot", "type Team", "type User in Team", "type Page", "session { actor?: Bot }")
+    text = "\n".join([*world, "action read on Page by User", rules])
+    (tmp_path / "policy.pdp").write_text(text, encoding="utf-8")
+
+    result = run("trace", tmp_path, "User:ada", "read", "Page:p", "--entities", '[{"type": "User", "id": "ada"}]')
+
+    assert result.stdout.endswith(
+        "what permits read:\n"
+        '  r0: User in Team "t0" on Page, via Bot\n'
+        '  r1: User in Team "t1" on Page, via Bot\n'
+        '  r2: User in Team "t2" on Page, via Bot\n'
+        "  … and 2 more\n"
+    )
+
+
+def test_a_request_that_no_rule_sees_says_why(trace):
+    result = trace("User:zoe", "read", "Service:shop")
+
+    assert result.exit_code == 2
+    assert result.stdout == (
+        'deny (unknown_entity): nothing holds User "zoe"\n'
+        '  asked: User "zoe" to read on Service "shop", at 2026-11-23T09:00:00Z\n'
+        "\n"
+        "no rule was looked at: the request was refused before\n"
+    )
+
+
+def test_values_go_below_their_clause_where_the_terminal_is_narrow(trace):
+    result = trace(*SHOP, "--context", INSIDE, env={"COLUMNS": "60"})
+
+    assert "  ✓ when resource.stage == production\n      resource.stage = Stage.production\n" in result.stdout
+
+
+def test_a_terminal_without_the_marks_gets_ascii(folder):
+    process = start("trace", folder, *SHOP, "--at", AT, "--context", OUTSIDE, env={"PYTHONIOENCODING": "ascii"})
+
+    text = process.stdout.decode("ascii")
+    assert process.returncode == 2
+    assert "  + when resource.stage == production" in text
+    assert "  x unless context.ip in 10.0.0.0/8" in text
+    assert "  ? needs session.mfa" in text
+
+
+def test_a_terminal_without_a_character_gets_its_escape(folder):
+    process = start("trace", folder, "User:zoë", "read", "Service:shop", env={"PYTHONIOENCODING": "ascii"})
+
+    assert process.returncode == 2
+    assert 'nothing holds User "zo\\xeb"' in process.stdout.decode("ascii")
+
+
+def test_the_times_of_calendar_tests_and_of_grants_are_shown(run, tmp_path):
+    (tmp_path / "policy.pdp").write_text(
+        """
+type User
+type Page
+action read on Page by User
+role reader on Page: read
+grant reader on Page "p" to User "ada" until 2026-12-24
+rule nights:
+  forbid User to read on Page
+  when now["Europe/Berlin"].hour < 6 and now.weekday == mon
+  because "people sleep"
+""",
+        encoding="utf-8",
+    )
+
+    result = run("trace", tmp_path, "User:ada", "read", "Page:p", "--at", AT, env=WIDE)
+
+    assert result.exit_code == 0
+    assert "  ✓ until 2026-12-24\n" in result.stdout
+    assert '   now["Europe/Berlin"].hour = 10, now.weekday = Weekday.mon\n' in result.stdout
+
+
+def test_json_has_every_rule_and_clause(trace):
+    result = trace(*SHOP, "--context", OUTSIDE, "--session", SIGNED_IN, "--approvals", APPROVED, "--json")
+
+    found = json.loads(result.stdout)
+    assert result.exit_code == 2
+    assert found["request"] == {
+        "principal": 'User "ada"',
+        "action": "deploy",
+        "resource": 'Service "shop"',
+        "now": "2026-11-23T09:00:00Z",
+    }
+    assert found["decision"]["determining_rules"] == ["from_inside"]
+    assert [(rule["id"], rule["applies"], rule["determining"]) for rule in found["rules"]] == [
+        ("from_inside", True, True),
+        ("owners_deploy", True, False),
+    ]
+    assert found["rules"][0]["clauses"][1] == {
+        "kind": "unless",
+        "text": "context.ip in 10.0.0.0/8",
+        "truth": False,
+        "remedy": "connect to the company network",
+        "place": "policy.pdp:28:3",
+        "values": [{"text": "context.ip", "value": "192.0.2.1", "known": True}],
+    }
+    assert found["notes"] == []
+
+
+def test_an_obligation_that_is_unknown_keeps_a_permit_from_applying(run, tmp_path):
+    (tmp_path / "policy.pdp").write_text(
+        """
+type User
+type Page
+context { channel: String }
+action read on Page by User
+obligation tell { channel: String }
+rule r:
+  permit User to read on Page
+  oblige tell { channel: context.channel }
+""",
+        encoding="utf-8",
+    )
+
+    result = run("trace", tmp_path, "User:ada", "read", "Page:p")
+
+    assert result.exit_code == 2
+    assert "does not apply: permit r  policy.pdp:7\n  ? oblige tell.channel, which is unknown\n" in result.stdout
+
+
+def test_a_trace_is_coloured_when_asked_for(trace):
+    result = trace(*SHOP, "--context", OUTSIDE, "--color", "always")
+
+    assert result.stdout.startswith("\x1b[1;31mdeny\x1b[0m (forbidden)")
+    assert "\x1b[32m✓\x1b[0m when" in result.stdout
+    assert "\x1b[31m✗\x1b[0m unless" in result.stdout
+    assert "\x1b[33m?\x1b[0m needs" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["User:ada"], 3, "error: missing argument ACTION\n"),
+        ([*SHOP, "--context", "{"], 3, "error[invalid_json]: the JSON ends too early\n"),
+        ([*SHOP, "--at", "x"], 3, "error: `--at`: `x` is not a Datetime"),
+    ],
+)
+def test_a_trace_refuses_what_decide_refuses(trace, arguments, status, said):
+    result = trace(*arguments, at=None)
+
+    assert result.exit_code == status
+    assert result.stderr.startswith(said)
+
+
+def test_a_policy_that_does_not_load_is_an_error(run, tmp_path):
+    result = run("trace", tmp_path / "absent", *SHOP)
+
+    assert result.exit_code == 4
