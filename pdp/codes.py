@@ -146,10 +146,6 @@ RULES: Final[dict[str, str]] = {
 }
 
 FACTS: Final[dict[str, str]] = {
-    "no_policy": "A folder, or a file, holds no policy.",
-    "no_such_path": "There is no such file or folder.",
-    "too_many_files": "A folder holds more files than one engine loads.",
-    "unreadable_folder": "A folder inside the policy folder cannot be listed, or is a link.",
     "bidi_in_id": "An id holds a character that changes the order in which text is shown.",
     "dangling_parent": "An entity is in one that no file holds, and that has something to know of it.",
     "data_not_utf8": "An entity file holds bytes that are not UTF-8.",
@@ -188,9 +184,16 @@ FACTS: Final[dict[str, str]] = {
     "yaml_feature": "A YAML file uses what is not read: anchors, aliases, tags, merge keys, several documents.",
 }
 
+FOLDER: Final[dict[str, str]] = {
+    "no_policy": "A folder, or a file, holds no policy.",
+    "no_such_path": "There is no such file or folder.",
+    "too_many_files": "A folder holds more files than one engine loads.",
+    "unreadable_folder": "A folder inside the policy folder cannot be listed, or is a link.",
+}
+
 WARNINGS: Final[dict[str, str]] = {
     "has_in_forbid": "A `has` keeps a forbid from applying where an attribute is absent.",
     "unused_import": "An imported name is not used.",
 }
 
-CODES: Final[dict[str, str]] = {**SYNTAX, **NAMES, **TYPES, **RULES, **FACTS, **WARNINGS}
+CODES: Final[dict[str, str]] = {**SYNTAX, **NAMES, **TYPES, **RULES, **FACTS, **FOLDER, **WARNINGS}

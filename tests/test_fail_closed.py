@@ -191,7 +191,11 @@ def test_a_deep_stack_of_the_host_gives_an_answer_and_no_crash() -> None:
             break
 
     assert answers
-    assert all(decision or decision.reason is pdp.Reason.INTERNAL_ERROR for decision in answers)
+    # Where the stack ends inside, a value may be unknown or the whole may fail: both deny.
+    assert all(
+        decision.determining_rules == ("everybody",) if decision else decision.outcome is pdp.Outcome.DENY
+        for decision in answers
+    )
 
 
 def test_changing_what_was_passed_changes_no_answer_given() -> None:
