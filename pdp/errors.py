@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pdp.classes import dataclass
 from pdp.source import Span
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from pdp import terms, zones
+from pdp.classes import dataclass, field
 from pdp.model import Node
 from pdp.operators import (
     Found,

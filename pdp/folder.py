@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pdp import entities
 from pdp.checker import check
+from pdp.classes import dataclass
 from pdp.entities import Store
 from pdp.entities.loading import MAX_FILE
 from pdp.errors import Diagnostic, FactsError, PolicyError, Severity

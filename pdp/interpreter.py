@@ -6,10 +6,10 @@ This is the judge of every faster form, so it is written to be read. It looks at
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain
 
 from pdp import terms
+from pdp.classes import dataclass
 from pdp.evaluation import FOREVER, Question, Scene, count_approvals, evaluate, holds
 from pdp.model import ApprovalsMissing, Effect, Lift, Need, Outcome, Reason, Remedy
 from pdp.operators import Found, Truth, conjunction, invert

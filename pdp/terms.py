@@ -7,11 +7,11 @@ its own (`TimeTest`, `CalendarTest`), since a decision's lease is made of their 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TypeAlias
 
 from pdp import model
+from pdp.classes import dataclass, field, fields
 from pdp.model import Effect
 from pdp.schema import Schema
 from pdp.source import Span

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pdp import terms, zones
 from pdp.checker.presence import path
+from pdp.classes import dataclass
 from pdp.evaluation import Question, Scene, count_approvals, evaluate
 from pdp.interpreter import Finding, Judgement
 from pdp.model import Decision, Effect, Entity, Request

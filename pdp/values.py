@@ -10,8 +10,9 @@ from __future__ import annotations
 import datetime as _datetime
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from pdp.classes import dataclass
 
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1

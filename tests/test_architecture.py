@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Each module and package right under `pdp`. One may import its own layer and those above it in this table.
 LAYERS = {
-    0: {"calendar", "codes", "errors", "model", "ports", "resources", "source", "values", "zones"},
+    0: {"calendar", "classes", "codes", "errors", "model", "ports", "resources", "source", "values", "zones"},
     1: {"syntax"},
     2: {"checker", "linter", "operators", "schema", "terms", "types"},
     3: {"lowering", "tree"},

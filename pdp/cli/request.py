@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pdp import conform
+from pdp.classes import dataclass
 from pdp.cli.approvals import read_approvals
 from pdp.cli.commands import Refusal
 from pdp.cli.document import Document

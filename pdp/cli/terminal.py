@@ -6,9 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
+from pdp.classes import dataclass
 from pdp.syntax.characters import escape
 from pdp.values import quote
 

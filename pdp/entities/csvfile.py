@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
+from pdp.classes import dataclass
 from pdp.conform.mismatch import clip, listed, meant, near
 from pdp.entities.document import REPORTED, Fault, Place, Range, Ranges, Report, Wanted, doubled_key
 from pdp.entities.words import read_word

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
+from pdp.classes import dataclass, field
 from pdp.conform.mismatch import Mismatch, clip, listed, meant, misplaced, named, near
 from pdp.conform.reading import conform, mismatches, missing, undeclared
 from pdp.conform.references import MAX_ID, REFERENCE, check_id, check_parent, reference, resolve_type

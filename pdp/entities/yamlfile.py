@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from pdp.classes import dataclass, field
 from pdp.conform.mismatch import clip
 from pdp.conform.reading import MAX_DEPTH, too_deep
 from pdp.entities.document import Fault, Place, Range, Ranges, Report, Wanted, doubled_key

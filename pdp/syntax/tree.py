@@ -5,10 +5,10 @@ Positions take no part in equality. Every node keeps the span that it was read f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from pdp.classes import dataclass, field
 from pdp.model import Effect
 from pdp.source import Source, Span
 from pdp.values import Datetime, Decimal, Duration, Ip
