@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
     from dataclasses import field as field
     from dataclasses import fields as fields
+    from dataclasses import replace as replace
 
 _MISSING: Final = object()
 _FIELDS: Final = "__pdp_fields__"
@@ -87,6 +88,16 @@ def _dataclass(
 def _fields(of: Any) -> tuple[Field, ...]:
     """Return the fields of a data class or of an instance of one, as `dataclasses.fields` does."""
     return tuple(each for _, each in getattr(of, _FIELDS))
+
+
+def _replace(of: Any, /, **changes: Any) -> Any:
+    """Return a copy with other values for some fields, as `dataclasses.replace` does."""
+    for each in getattr(of, _FIELDS):
+        if each[1].init:
+            changes.setdefault(each[0], getattr(of, each[0]))
+        elif each[0] in changes:
+            raise ValueError(f"field {each[0]} is made with the instance: it cannot be replaced")
+    return of.__class__(**changes)
 
 
 def _own_fields(cls: type, kw_only: bool) -> dict[str, Field]:
@@ -267,4 +278,4 @@ def _assignment(each: Field, slots: bool, holder: type, names: dict[str, Any]) -
 
 
 if not TYPE_CHECKING:
-    dataclass, field, fields = _dataclass, _field, _fields
+    dataclass, field, fields, replace = _dataclass, _field, _fields, _replace

@@ -9,7 +9,6 @@ PdpError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
@@ -96,6 +95,8 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
     >>> suggest("clearence", ["clearance", "email"])
     'did you mean `clearance`?'
     """
+    import difflib
+
     names = sorted(set(known))
     folded = {name.lower(): name for name in reversed(names)}
     close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)

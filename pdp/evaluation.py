@@ -23,7 +23,7 @@ from pdp.operators import (
     ordered,
 )
 from pdp.ports import Facts
-from pdp.syntax.tree import CompareOp, QuantifierOp
+from pdp.symbols import CompareOp, QuantifierOp
 from pdp.values import DATETIME_MAX, UNKNOWN, EntityRef, Ip, Record, Unknown, Value, ValueSet, equal
 
 FOREVER: Final = DATETIME_MAX + 1

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from pdp import patterns
 from pdp.cli.commands import Refusal
 from pdp.conform.mismatch import Mismatch, mismatch
 from pdp.conform.reading import MAX_DEPTH, too_deep
@@ -24,7 +25,7 @@ MAX_BYTES: Final = 4 * 2**20
 _SHOWN: Final = 10
 """How many errors of one text are told."""
 
-_BRACKETS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+_BRACKETS: Final = patterns.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 _NULLS: Final = frozenset({("session",)})
 
 

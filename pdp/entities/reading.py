@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
+from pdp import patterns
 from pdp.classes import dataclass, field
 from pdp.conform.mismatch import Mismatch, clip, listed, meant, misplaced, named, near
 from pdp.conform.reading import conform, mismatches, missing, undeclared
@@ -20,7 +21,7 @@ from pdp.values import Datetime, EntityRef, Unknown, Value
 MAX_ENTITIES: Final = 2_000_000
 
 _KEYS: Final = ("type", "id", "in", "attributes")
-_UNTIL: Final = re.compile(r"[ \t]+until[ \t]+(.*)", re.DOTALL)
+_UNTIL: Final = patterns.compile(r"[ \t]+until[ \t]+(.*)", re.DOTALL)
 _LAYOUT: Final = 'a file holds `{"entities": [{"type": …, "id": …, "in": […], "attributes": {…}}, …]}`'
 
 
