@@ -77,6 +77,7 @@ class World:
     views: Mapping[int, Names]
     contexts: Mapping[str, Sequence[tree.Field]]
     sessions: Mapping[str, Sequence[tree.Field]]
+    _by_file: dict[int, list[Symbol]] | None = None
 
     def names(self, file: tree.File) -> Names:
         """Return what a file can name."""
@@ -85,6 +86,14 @@ class World:
     def of(self, kind: Kind) -> list[Symbol]:
         """Return every symbol of a kind, over all namespaces."""
         return [symbol for symbol in self.symbols if symbol.kind is kind]
+
+    def of_file(self, file: tree.File, kind: Kind) -> list[Symbol]:
+        """Return every symbol of a kind that a file declares."""
+        if self._by_file is None:
+            self._by_file = defaultdict(list)
+            for symbol in self.symbols:
+                self._by_file[id(symbol.file)].append(symbol)
+        return [symbol for symbol in self._by_file.get(id(file), ()) if symbol.kind is kind]
 
 
 def namespace_of(file: tree.File) -> str:
