@@ -11,7 +11,7 @@ import datetime as _datetime
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
@@ -317,9 +317,10 @@ class EnumMember:
         return f"{self.enum}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class EntityRef:
+class EntityRef(NamedTuple):
     """The name of an entity: its type and its id. Ids are compared as they are: no case folding, no normalisation.
+
+    It is a tuple, since that is what Python hashes and compares fastest; a plain tuple is never taken for one.
 
     >>> print(EntityRef("Service", "api"))
     Service "api"

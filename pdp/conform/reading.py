@@ -88,7 +88,8 @@ def _member(value: Any, kind: EnumType, schema: Schema) -> EnumMember:
 
 
 def _elements(value: Any, kind: SetType) -> list[Any]:
-    if not isinstance(value, list | tuple | set | frozenset | ValueSet):
+    # A reference is a tuple of Python's, but no set of texts.
+    if isinstance(value, EntityRef) or not isinstance(value, list | tuple | set | frozenset | ValueSet):
         raise mismatch(kind, value, "a set is written as a list")
     if len(value) > MAX_SET:
         raise Mismatch("data_too_large", f"a set has at most {MAX_SET} elements, this one has {len(value)}")
