@@ -50,7 +50,7 @@ def measure(rows: Iterable[Row], complete: bool) -> Figures:
     # What takes the whole machine and is over soon goes first, before the long run warms it up.
     for kind, take in measures.KINDS.items():
         for subject in sorted(subject for each, subject in needed if each == kind):
-            figures |= attempt(f"{kind} {subject}", lambda take=take, subject=subject: take(subject))  # type: ignore[misc]
+            figures |= attempt(f"{kind} {subject}", lambda take=take, subject=subject: take(subject))
     if groups:
         figures |= attempt(f"{len(groups)} groups of calls", lambda: measures.calls(groups))
     return figures

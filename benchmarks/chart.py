@@ -43,11 +43,17 @@ def draw(groups: Sequence[Group], subtitle: str) -> str:
         return LEFT + (math.log10(value) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" {FONT}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
+        f'height="{height}" {FONT}>',
         "<title>Median time of a decision, by engine and workload</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
         _text(24, 32, "Median time of one decision", 19, weight=600),
-        _text(24, 54, "Same requests, same process, in turns. Logarithmic scale: each line is ten times the one before.", 12.5),
+        _text(
+            24,
+            54,
+            "Same requests, same process, in turns. Logarithmic scale: each line is ten times the one before.",
+            12.5,
+        ),
         _text(24, 72, subtitle, 11, fill="#666666"),
         *_legend(groups),
         *_axis(low, high, height, x),

@@ -147,10 +147,10 @@ def nothing(calls: Three | Six) -> Run:
 
 
 class Cedar:
-    """cedarpy: parsed policies and entities, uids as dicts, no schema: with one, each call is checked, and is slower."""
+    """cedarpy: parsed policies and entities, uids as dicts. No schema: with one each call is checked, and is slower."""
 
     def __init__(self, workload: Workload) -> None:
-        import cedarpy
+        import cedarpy  # type: ignore[import-not-found, unused-ignore]  # It is there in `make bench` only.
 
         self._ask = cedarpy.is_authorized
         self.policies = cedarpy.PolicySet.from_str(workload.cedar)
@@ -209,16 +209,18 @@ class Casbin:
     """pycasbin's FastEnforcer, its rows found by project and action; cheap tests stand before the walk of groups."""
 
     def __init__(self, workload: Workload) -> None:
-        import casbin
-        from casbin.model import FastModel
-        from casbin.persist.adapters.string_adapter import StringAdapter
+        import casbin  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        from casbin.model import FastModel  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        from casbin.persist.adapters import string_adapter  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
         model = FastModel([1, 2])
         model.load_model_from_text(CASBIN_MODEL)
         lines = [f"p, {', '.join(row)}" for row in workload.casbin_rows]
         lines += [f"g, {', '.join(row)}" for row in workload.casbin_members]
         # Rows added one by one, or as a list, are each looked for in all the others: 140 s for 10 000.
-        self._enforcer = casbin.FastEnforcer(model, StringAdapter("\n".join(lines)), cache_key_order=[1, 2])
+        self._enforcer = casbin.FastEnforcer(
+            model, string_adapter.StringAdapter("\n".join(lines)), cache_key_order=[1, 2]
+        )
 
     def run(self, asks: Sequence[Ask]) -> Run:
         """Return what puts the requests to the engine."""

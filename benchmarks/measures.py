@@ -85,7 +85,7 @@ def _empty(contender: str) -> str:
 # ---------------------------------------------------------------------------------------- in processes of their own
 
 
-def probe(name: str, *arguments: str | Path, cache: str | Path = "off") -> dict[str, Any]:
+def probe(name: str, *arguments: object, cache: str | Path = "off") -> dict[str, Any]:
     """Run a probe in a fresh process, and return what it prints."""
     command = [sys.executable, "-m", "benchmarks.probes", name, *map(str, arguments)]
     environment = {**os.environ, "PDP_CACHE": str(cache)}
@@ -192,6 +192,17 @@ def start(subject: str) -> Figures:
                     found[each].append(taken * 1e3)
     return {f"start.{subject}.{each}": statistics.median(times) for each, times in found.items()}
 
+
+GIVES: dict[str, frozenset[str]] = {
+    "single": frozenset({"median", "p99"}),
+    "first": frozenset({"worst"}),
+    "pause": frozenset({"default", "frozen"}),
+    "load": frozenset({"text", "cache", "edited", "cedarpy"}),
+    "memory": frozenset({"text", "cache", "cedarpy"}),
+    "start": frozenset({"python", "import", "decide"}),
+    "entity": frozenset({"changed"}),
+}
+"""What each kind of measurement gives figures of."""
 
 KINDS: dict[str, Callable[[str], Figures]] = {
     "single": single,

@@ -1,4 +1,7 @@
-"""Measurements that need a process of their own: `python -m benchmarks.probes NAME ARGUMENT…` prints one line of JSON."""
+"""Measurements that need a process of their own.
+
+`python -m benchmarks.probes NAME ARGUMENT…` prints one line of JSON.
+"""
 
 from __future__ import annotations
 
@@ -26,29 +29,25 @@ def single(subject: str) -> dict[str, float]:
 
     ours = Ours(workloads.build(subject))
     calls = [call if len(call) == 6 else (*call, None, None, None) for call in ours.calls(ours.workload.asks)]
-    medians, tails, until = [], [], time.perf_counter() + SECONDS
+    medians: list[float] = []
+    tails: list[float] = []
+    until = time.perf_counter() + SECONDS
     one_by_one(ours.engine.decide, calls, 2_000, until)
     while len(medians) < REPEATS and (time.perf_counter() < until or not medians):
         times = one_by_one(ours.engine.decide, calls, CALLS, until)
-        clock = statistics.median(one_by_one(nothing, calls, CALLS, until + SECONDS, empty=True))
+        clock = statistics.median(one_by_one(None, calls, CALLS, until + SECONDS))
         medians.append((statistics.median(times) - clock) / 1e3)
         tails.append((times[int(len(times) * 0.99)] - clock) / 1e3)
     return {"median": statistics.median(medians), "p99": statistics.median(tails)}
 
 
-def nothing(*_: object) -> None:
-    """Stand in for a call where none is made."""
-
-
-def one_by_one(
-    ask: Callable[..., object], calls: list[Any], count: int, until: float, empty: bool = False
-) -> list[int]:
-    """Return how many ns each of `count` calls took, sorted; fewer where the time is up."""
+def one_by_one(ask: Callable[..., object] | None, calls: list[Any], count: int, until: float) -> list[int]:
+    """Return how many ns each of `count` calls took, sorted, or no call at all; fewer where the time is up."""
     clock = time.perf_counter_ns
     found: list[int] = []
     take = found.append
     while len(found) < count and (time.perf_counter() < until or not found):
-        if empty:
+        if ask is None:
             for _principal, _action, _resource, _context, _session, _now in calls:
                 begun = clock()
                 take(clock() - begun)
@@ -76,7 +75,7 @@ def first(subject: str) -> dict[str, float]:
             cell = ask.action, ask.principal[0], ask.resource[0]
             if cell not in times:
                 begun = time.perf_counter()
-                ours.engine.decide(*call)
+                ours.engine.decide(*call)  # type: ignore[arg-type]
                 times[cell] = (time.perf_counter() - begun) * 1e3
         worst.append(max(times.values()))
     return {"worst": statistics.median(worst)}
@@ -138,7 +137,7 @@ def load_pdp(folder: str, count: str) -> dict[str, float]:
 
 def load_cedarpy(path: str, count: str) -> dict[str, float]:
     """Time cedarpy's parse, in ms."""
-    import cedarpy
+    import cedarpy  # type: ignore[import-not-found, unused-ignore]
 
     text = Path(path).read_text(encoding="utf-8")
     begun = time.perf_counter()
@@ -171,7 +170,7 @@ def _some_service(folder: str) -> Any:
 
 def memory_cedarpy(subject: str, folder: str) -> dict[str, float]:
     """Measure the same for cedarpy: the texts are read in the process, and let go before it is measured."""
-    import cedarpy
+    import cedarpy  # type: ignore[import-not-found, unused-ignore]
 
     cedarpy.is_authorized({"principal": 'A::"a"', "action": 'Action::"b"', "resource": 'C::"c"'}, "", "[]")
     before = resident()

@@ -6,7 +6,6 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks import chart, targets, workloads
 from benchmarks.machine import ROOT, Place
@@ -154,7 +153,8 @@ def section(place: Place, found: Sequence[Result], figures: Mapping[str, float])
         "|---|--:|--:|--:|---|",
     ]
     lines += [
-        f"| `{each.row.name}` | {each.figure} | {each.row.target} | {each.absolute} | {each.verdict} |" for each in found
+        f"| `{each.row.name}` | {each.figure} | {each.row.target} | {each.absolute} | {each.verdict} |"
+        for each in found
     ]
     lines += ["", "What each row measures:", ""]
     whats = {each.row.name.partition(".")[0]: each.row.what for each in found}

@@ -1,4 +1,4 @@
-"""The worlds that are measured. Each is built from a fixed seed, and knows by itself how each request has to come out."""
+"""The worlds that are measured: each is built from a fixed seed, and knows how each request has to come out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`n` condition rules, all of one action and one resource type: time, second factor, address range, environment, owner.
 
-Each team has six permits and two forbids of its own, told apart by an equality on the team. A growing `n` is more teams.
-Cedar has no session and no `now`: it gets both in its context, the hour worked out by the caller.
+Each team has six permits and two forbids of its own, told apart by an equality on the team. A growing `n` is more
+teams. Cedar has no session and no `now`: it gets both in its context, the hour worked out by the caller.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def build(n: int) -> Workload:
     name = f"conditions_{n}"
     chance = random.Random(name)
     teams = n // RULES_OF_A_TEAM
-    # As many teams have people and services as there are services: the others only have rules.
+    # Ten teams at most have people and services: the others only have rules.
     active = chance.sample(range(teams), min(teams, 10))
     users: dict[Name, dict[str, Any]] = {
         ("User", f"user{i}"): {

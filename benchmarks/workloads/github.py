@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 from benchmarks.workloads.world import Ask, Name, Thing, Workload, balanced, closure
@@ -87,7 +88,7 @@ def build(n: int) -> Workload:
     for repository in repositories:
         groups: list[Name] = [("Team", f"{repository[1]}-{role}") for role in ROLES]
         # Each role is in the one before it: an admin may what a reader may.
-        for lower, higher in zip(groups, groups[1:], strict=False):
+        for lower, higher in itertools.pairwise(groups):
             parents[higher] = [lower]
         parents[groups[0]] = []
         things[repository] = dict(zip(ROLES, groups, strict=True))

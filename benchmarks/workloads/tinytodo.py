@@ -64,7 +64,7 @@ def build(n: int) -> Workload:
     for i, team in enumerate(teams):
         # A team is only ever in one with a higher number, so that there is no circle.
         above = teams[i + 1 :]
-        parents[team] = tuple(chance.sample(above, min(len(above), chance.randint(0, 2)))) + (APPLICATION,)
+        parents[team] = (*chance.sample(above, min(len(above), chance.randint(0, 2))), APPLICATION)
     for user in users:
         parents[user] = (*chance.sample(teams, chance.randint(1, 2)), APPLICATION)
     shares = {
