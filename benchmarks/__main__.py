@@ -5,10 +5,11 @@ The exit status is 0 when every row was measured, reached or not, and 1 when one
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from benchmarks import machine, measures, report, targets
 from benchmarks.measures import Figures, MeasurementError
@@ -47,21 +48,20 @@ def measure(rows: Iterable[Row], complete: bool) -> Figures:
     needed = {tuple(figure.split(".")[:2]) for row in rows for figure in row.figures}
     groups = measures.call_groups() if complete else [subject for kind, subject in needed if kind == "call"]
     figures: Figures = {}
-    # What takes the whole machine and is over soon goes first, before the long run warms it up.
     for kind, take in measures.KINDS.items():
         for subject in sorted(subject for each, subject in needed if each == kind):
-            figures |= attempt(f"{kind} {subject}", lambda take=take, subject=subject: take(subject))
+            figures |= attempt(f"{kind} {subject}", functools.partial(take, subject))
     if groups:
-        figures |= attempt(f"{len(groups)} groups of calls", lambda: measures.calls(groups))
+        figures |= attempt(f"{len(groups)} groups of calls", functools.partial(measures.calls, groups))
     return figures
 
 
-def attempt(name: str, take: object) -> Figures:
+def attempt(name: str, take: Callable[[], Figures]) -> Figures:
     """Take a measurement. One that fails leaves its rows missing, and says so; the others go on."""
     begun = time.perf_counter()
     try:
-        found: Figures = take()  # type: ignore[operator]
-    except (MeasurementError, OSError) as error:
+        found = take()
+    except (MeasurementError, OSError, ValueError, KeyError) as error:
         print(f"error: {name}: {error}", file=sys.stderr)
         return {}
     print(f"measured {name} in {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)

@@ -38,6 +38,20 @@ def call_groups() -> list[str]:
     return [*rest, *conditions, "scale_conditions", *roles, "scale_roles"]
 
 
+TIMEOUT = 900.0
+"""How many seconds a process may take. One that hangs leaves its rows missing."""
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a process to its end, and return what it said."""
+    try:
+        return subprocess.run(
+            command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=TIMEOUT
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MeasurementError(f"{' '.join(command)}: not done after {TIMEOUT:.0f} s") from error
+
+
 # ------------------------------------------------------------------------------------------------------- the calls
 
 
@@ -52,7 +66,7 @@ def calls(groups: Iterable[str]) -> Figures:
         command += ["benchmarks/test_calls.py", f"--benchmark-json={report}", "--benchmark-columns=median"]
         command += ["--benchmark-warmup=off", "--no-summary", "--benchmark-quiet"]
         environment = {**os.environ, GROUPS_WANTED: " ".join(wanted), "PDP_CACHE": "off"}
-        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        done = run(command, ROOT, environment)
         if done.returncode:
             raise MeasurementError(done.stdout[-4_000:] + done.stderr[-4_000:])
         return call_figures(json.loads(report.read_text(encoding="utf-8"))["benchmarks"])
@@ -89,7 +103,7 @@ def probe(name: str, *arguments: object, cache: str | Path = "off") -> dict[str,
     """Run a probe in a fresh process, and return what it prints."""
     command = [sys.executable, "-m", "benchmarks.probes", name, *map(str, arguments)]
     environment = {**os.environ, "PDP_CACHE": str(cache)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    done = run(command, ROOT, environment)
     if done.returncode:
         raise MeasurementError(f"{' '.join(command[2:])}: {done.stderr[-2_000:]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -184,7 +198,7 @@ def start(subject: str) -> Figures:
         for lap in range(STARTS + 1):
             for each, (arguments, status) in processes.items():
                 begun = time.perf_counter()
-                done = subprocess.run(arguments, cwd=name, env=environment, check=False, capture_output=True)
+                done = run(arguments, Path(name), environment)
                 taken = time.perf_counter() - begun
                 if done.returncode != status:
                     raise MeasurementError(f"{arguments}: exit status {done.returncode}")
