@@ -64,7 +64,7 @@ def number(value: float) -> str:
     """Write a number with three digits that count."""
     if abs(value) >= 100:
         return f"{value:,.0f}".replace(",", " ")
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
 def table(found: Sequence[Result]) -> str:

@@ -1,6 +1,8 @@
 """The benchmarks measure what they say: workloads come out as they expect, rows have figures, and none gets lost."""
 
 import collections
+import gc
+import math
 import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 import pdp
 from benchmarks import __main__ as command
-from benchmarks import chart, contenders, machine, measures, report, sources, targets, test_calls, workloads
+from benchmarks import chart, contenders, machine, measures, probes, report, sources, targets, test_calls, workloads
 from benchmarks.contenders import Ours
 
 SMALL = [
@@ -261,3 +263,28 @@ def test_the_picture_is_well_formed_and_shows_every_bar() -> None:
     titles = [each.text for each in root.iter("{http://www.w3.org/2000/svg}title")]
     assert "a & b, pdp allows: 0.3 µs" in titles
     assert "c, cedarpy: 120 ms" in titles
+
+
+def test_the_search_for_pauses_sees_full_collections() -> None:
+    calls = [(None, None, None)] * 2
+
+    def collects(*_: object) -> None:
+        gc.collect()
+
+    found = probes.until_full_collections(collects, calls, 3, until=math.inf)
+
+    assert len(found) == 3
+    assert min(found) > 0
+
+
+def test_the_search_for_pauses_ends_when_its_time_is_up() -> None:
+    found = probes.until_full_collections(lambda *_: None, [(None, None, None)], 3, until=0.0)
+
+    assert len(found) == 1
+
+
+def test_calls_are_timed_one_by_one_for_as_long_as_there_is_time() -> None:
+    calls = [(None,) * 6] * 10
+
+    assert len(probes.one_by_one(lambda *_: None, calls, 100, until=math.inf)) == 100
+    assert len(probes.one_by_one(None, calls, 100, until=0.0)) == 10
