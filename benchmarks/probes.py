@@ -98,7 +98,7 @@ def pause(subject: str, mode: str) -> dict[str, float]:
     ours = Ours(workloads.build(subject))
     calls = ours.calls(ours.workload.asks)
     for call in calls:
-        ours.engine.decide(*call)  # type: ignore[arg-type]
+        ours.engine.decide(*call)
     gc.collect()
     if mode == "frozen":
         gc.freeze()
