@@ -63,7 +63,7 @@ def calls(groups: Iterable[str]) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "calls.json")
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-q", "--no-header"]
-        command += ["benchmarks/test_calls.py", f"--benchmark-json={report}", "--benchmark-columns=median"]
+        command += ["-x", "benchmarks/test_calls.py", f"--benchmark-json={report}", "--benchmark-columns=median"]
         command += ["--benchmark-warmup=off", "--no-summary", "--benchmark-quiet"]
         environment = {**os.environ, GROUPS_WANTED: " ".join(wanted), "PDP_CACHE": "off"}
         done = run(command, ROOT, environment)

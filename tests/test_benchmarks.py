@@ -288,3 +288,11 @@ def test_calls_are_timed_one_by_one_for_as_long_as_there_is_time() -> None:
 
     assert len(probes.one_by_one(lambda *_: None, calls, 100, until=math.inf)) == 100
     assert len(probes.one_by_one(None, calls, 100, until=0.0)) == 10
+
+
+def test_engines_that_look_at_each_rule_are_asked_few_requests_half_of_them_allowed() -> None:
+    workload = workloads.build("roles_10000")
+
+    assert len(workload.few) == 20
+    assert set(map(id, workload.few)) < set(map(id, workload.asks))
+    assert [ask.allowed for ask in workload.few].count(True) == 10
