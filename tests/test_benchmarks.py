@@ -296,3 +296,12 @@ def test_engines_that_look_at_each_rule_are_asked_few_requests_half_of_them_allo
     assert len(workload.few) == 20
     assert set(map(id, workload.few)) < set(map(id, workload.asks))
     assert [ask.allowed for ask in workload.few].count(True) == 10
+
+
+def test_a_session_is_read_once_where_the_engine_can() -> None:
+    class Reads:
+        def session(self, given: dict[str, object]) -> tuple[str, dict[str, object]]:
+            return "read", given
+
+    assert contenders.session(Reads(), {"mfa": True}) == ("read", {"mfa": True})
+    assert contenders.session(Reads(), None) is None

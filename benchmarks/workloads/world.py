@@ -49,8 +49,8 @@ class Thing:
 class Workload:
     """One world in the words of each engine, and the requests that are asked in it.
 
-    `files` are the policy files of pdp. `few` are the requests for engines that look at each of very many rules, and take
-    0.1 s for it: a part of `asks`. `missing` are requests that lack an attribute that a rule needs.
+    `files` are the policy files of pdp. `few` are a part of `asks`: what all engines are asked where one that looks at
+    each of very many rules takes 0.1 s for it. `missing` are requests that lack an attribute that a rule needs.
     """
 
     name: str
