@@ -14,37 +14,80 @@
 (True, ('public_pages_are_read',))
 """
 
-from pdp.engine import Engine
-from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RequestError
-from pdp.model import (
-    Approval,
-    ApprovalsMissing,
-    Decision,
-    Effect,
-    Entity,
-    Lift,
-    Membership,
-    Need,
-    Obligation,
-    Outcome,
-    Reason,
-    Remedy,
-    Request,
-)
-from pdp.ports import AttributeProvider, DecisionSink
-from pdp.trace import Trace
-from pdp.values import EntityRef
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pdp.engine import Engine
+    from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RequestError
+    from pdp.model import (
+        Approval,
+        ApprovalsMissing,
+        Decision,
+        Effect,
+        Entity,
+        Lift,
+        Membership,
+        Need,
+        Obligation,
+        Outcome,
+        Reason,
+        Remedy,
+        Request,
+    )
+    from pdp.ports import AttributeProvider, DecisionSink
+    from pdp.trace import Trace
+    from pdp.values import EntityRef, ref
 
 __version__ = "0.1.0"
 
 
-def ref(type: str, id: str) -> EntityRef:
-    """Return the name of an entity, for a principal or resource that the engine's facts know.
+# Where each public name stands. A module is imported when the first of its names is asked for (PEP 562): a process that
+# imports pdp and asks nothing, or little, does not pay for all of it.
+_HOMES = {
+    "Approval": "pdp.model",
+    "ApprovalsMissing": "pdp.model",
+    "AttributeProvider": "pdp.ports",
+    "Decision": "pdp.model",
+    "DecisionSink": "pdp.ports",
+    "Diagnostic": "pdp.errors",
+    "Effect": "pdp.model",
+    "Engine": "pdp.engine",
+    "Entity": "pdp.model",
+    "EntityRef": "pdp.values",
+    "FactsError": "pdp.errors",
+    "Lift": "pdp.model",
+    "Membership": "pdp.model",
+    "Need": "pdp.model",
+    "Obligation": "pdp.model",
+    "Outcome": "pdp.model",
+    "PdpError": "pdp.errors",
+    "PolicyError": "pdp.errors",
+    "Reason": "pdp.model",
+    "Remedy": "pdp.model",
+    "Request": "pdp.model",
+    "RequestError": "pdp.errors",
+    "Trace": "pdp.trace",
+    "ref": "pdp.values",
+}
 
-    >>> print(ref("Service", "api"))
-    Service "api"
-    """
-    return EntityRef(type, id)
+
+if not TYPE_CHECKING:  # to a type checker, a name that is not listed stays an error
+
+    def __getattr__(name: str) -> object:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module `pdp` has no attribute `{name}`")
+        found: object = getattr(importlib.import_module(home), name)
+        # From now on the name is found without this function.
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [

@@ -333,6 +333,15 @@ class EntityRef(NamedTuple):
         return f"{self.type} {quote(self.id)}"
 
 
+def ref(type: str, id: str) -> EntityRef:
+    """Return the name of an entity, for a principal or resource that the engine's facts know.
+
+    >>> print(ref("Service", "api"))
+    Service "api"
+    """
+    return EntityRef(type, id)
+
+
 class Record(Mapping[str, "Value"]):
     """An immutable record of named values. Equality is by name and value, and keeps the kinds of values apart."""
 
