@@ -1,6 +1,7 @@
 """The meaning of a policy: which rules apply to a question, what they decide, and how long that stays true.
 
-This is the judge of every faster form, so it is written to be read. It looks at every rule and every clause.
+This is the judge of every faster form, so it is written to be read. It looks at every rule of the action that is asked
+about, and at every clause of it.
 """
 
 from __future__ import annotations
@@ -87,9 +88,7 @@ def judge(policy: terms.Policy, question: Question, facts: Facts) -> Judgement:
         return refused
     scene = Scene(question, facts)
     findings = [
-        finding
-        for rule in sorted(policy.rules, key=lambda rule: rule.id)
-        if (finding := look_at(rule, scene)) is not None
+        finding for rule in policy.by_action.get(question.action, ()) if (finding := look_at(rule, scene)) is not None
     ]
     forbids = tuple(finding for finding in findings if finding.denies)
     permits = tuple(finding for finding in findings if finding.rule.effect is Effect.PERMIT and finding.applies)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeAlias
 
 from pdp import model
@@ -380,7 +381,7 @@ class Test(Node):
     expectations: tuple[Expectation, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """Everything a policy folder says. `revision` is a digest of its texts."""
 
@@ -388,6 +389,15 @@ class Policy:
     rules: tuple[Rule, ...]
     revision: str = ""
     tests: tuple[Test, ...] = ()
+
+    @cached_property
+    def by_action(self) -> Mapping[str, tuple[Rule, ...]]:
+        """For each action, the rules that name it, in the order of their ids: no other can be in a question's scope."""
+        found: dict[str, list[Rule]] = {}
+        for rule in sorted(self.rules, key=lambda rule: rule.id):
+            for action in rule.actions:
+                found.setdefault(action, []).append(rule)
+        return {action: tuple(rules) for action, rules in found.items()}
 
     def by_id(self) -> Mapping[str, Rule]:
         """Return the rules by id."""
