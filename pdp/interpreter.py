@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from pdp import terms
+from pdp.errors import article
 from pdp.evaluation import FOREVER, Question, Scene, count_approvals, evaluate, holds
 from pdp.model import ApprovalsMissing, Effect, Lift, Need, Outcome, Reason, Remedy
 from pdp.operators import Found, Truth, conjunction, invert
@@ -130,7 +131,7 @@ def before_rules(schema: Schema, question: Question, facts: Facts) -> Judgement 
         if ref.type not in schema.entities:
             return _deny(Reason.INVALID_REQUEST, f"the type `{ref.type}` is not declared")
         if ref.type not in allowed:
-            return _deny(Reason.INVALID_REQUEST, f"`{action.name}` is not {role} a `{ref.type}`")
+            return _deny(Reason.INVALID_REQUEST, f"`{action.name}` is not {role} {article(ref.type)}")
     return _check_session(question, facts) or _check_entities(question, facts)
 
 
