@@ -8,7 +8,7 @@ MINORS = 11 12 13 14
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-main lint types wheel-test check fmt clean
+.PHONY: help demo test test-main lint types wheel-test check bench fmt clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,18 @@ wheel-test: $(INSTALLED)  ## Build the wheel and the sdist, install each way the
 
 check: lint types test  ## Run what each change has to pass.
 
+# An environment of its own: the peers that are measured beside are no part of development.
+BENCH = .venv-bench
+ROWS ?=
+
+$(BENCH)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
+
+bench: $(BENCH)/.installed  ## Measure beside peers, on a quiet machine; ROWS=allows measures some rows only.
+	@ROWS='$(ROWS)' $(BENCH)/bin/python -m benchmarks
+
 clean:  ## Remove the environments, the caches and what was built.
-	rm -rf .venv .venv-3.* build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find pdp tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv .venv-3.* .venv-bench build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find pdp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

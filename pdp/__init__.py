@@ -16,7 +16,9 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+import importlib
+from typing import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from pdp.engine import Engine
     from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RequestError
@@ -37,55 +39,51 @@ if TYPE_CHECKING:
     )
     from pdp.ports import AttributeProvider, DecisionSink
     from pdp.trace import Trace
-    from pdp.values import EntityRef
+    from pdp.values import EntityRef, ref
 
 __version__ = "0.1.0"
 
+
+# Where each public name stands. A module is imported when the first of its names is asked for (PEP 562): a process that
+# imports pdp and asks nothing, or little, does not pay for all of it.
 _HOMES = {
-    "engine": ("Engine",),
-    "errors": ("Diagnostic", "FactsError", "PdpError", "PolicyError", "RequestError"),
-    "model": (
-        "Approval",
-        "ApprovalsMissing",
-        "Decision",
-        "Effect",
-        "Entity",
-        "Lift",
-        "Membership",
-        "Need",
-        "Obligation",
-        "Outcome",
-        "Reason",
-        "Remedy",
-        "Request",
-    ),
-    "ports": ("AttributeProvider", "DecisionSink"),
-    "trace": ("Trace",),
-    "values": ("EntityRef",),
+    "Approval": "pdp.model",
+    "ApprovalsMissing": "pdp.model",
+    "AttributeProvider": "pdp.ports",
+    "Decision": "pdp.model",
+    "DecisionSink": "pdp.ports",
+    "Diagnostic": "pdp.errors",
+    "Effect": "pdp.model",
+    "Engine": "pdp.engine",
+    "Entity": "pdp.model",
+    "EntityRef": "pdp.values",
+    "FactsError": "pdp.errors",
+    "Lift": "pdp.model",
+    "Membership": "pdp.model",
+    "Need": "pdp.model",
+    "Obligation": "pdp.model",
+    "Outcome": "pdp.model",
+    "PdpError": "pdp.errors",
+    "PolicyError": "pdp.errors",
+    "Reason": "pdp.model",
+    "Remedy": "pdp.model",
+    "Request": "pdp.model",
+    "RequestError": "pdp.errors",
+    "Trace": "pdp.trace",
+    "ref": "pdp.values",
 }
-"""Which module each public name stands in. It is imported when the name is first asked for."""
 
 
-def ref(type: str, id: str) -> EntityRef:
-    """Return the name of an entity, for a principal or resource that the engine's facts know.
+if not TYPE_CHECKING:  # to a type checker, a name that is not listed stays an error
 
-    >>> print(ref("Service", "api"))
-    Service "api"
-    """
-    from pdp.values import EntityRef
-
-    return EntityRef(type, id)
-
-
-def __getattr__(name: str) -> object:
-    for home, names in _HOMES.items():
-        if name in names:
-            from importlib import import_module
-
-            found: object = getattr(import_module(f"pdp.{home}"), name)
-            globals()[name] = found
-            return found
-    raise AttributeError(f"module 'pdp' has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module `pdp` has no attribute `{name}`")
+        found: object = getattr(importlib.import_module(home), name)
+        # From now on the name is found without this function.
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -89,6 +89,16 @@ class RequestError(PdpError):
     """A request that the caller built wrongly, such as a session that is not a mapping."""
 
 
+def article(name: object) -> str:
+    """Return a name as policies write it, with its article.
+
+    >>> article("Agent"), article("User")
+    ('an `Agent`', 'a `User`')
+    """
+    # Not by the letter u: most names that start with it, such as User and Unit, sound as if by a y.
+    return f"{'an' if str(name)[:1].upper() in 'AEIO' else 'a'} `{name}`"
+
+
 def suggest(word: str, known: Iterable[str]) -> str | None:
     """Return `did you mean …?` for the closest known word, or None where none is close.
 

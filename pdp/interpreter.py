@@ -1,6 +1,7 @@
 """The meaning of a policy: which rules apply to a question, what they decide, and how long that stays true.
 
-This is the judge of every faster form, so it is written to be read. It looks at every rule and every clause.
+This is the judge of every faster form, so it is written to be read. It looks at every rule of the action that is asked
+about, and at every clause of it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from itertools import chain
 
 from pdp import terms
 from pdp.classes import dataclass
+from pdp.errors import article
 from pdp.evaluation import FOREVER, Question, Scene, count_approvals, evaluate, holds
 from pdp.model import ApprovalsMissing, Effect, Lift, Need, Outcome, Reason, Remedy
 from pdp.operators import Found, Truth, conjunction, invert
@@ -87,9 +89,7 @@ def judge(policy: terms.Policy, question: Question, facts: Facts) -> Judgement:
         return refused
     scene = Scene(question, facts)
     findings = [
-        finding
-        for rule in sorted(policy.rules, key=lambda rule: rule.id)
-        if (finding := look_at(rule, scene)) is not None
+        finding for rule in policy.by_action.get(question.action, ()) if (finding := look_at(rule, scene)) is not None
     ]
     forbids = tuple(finding for finding in findings if finding.denies)
     permits = tuple(finding for finding in findings if finding.rule.effect is Effect.PERMIT and finding.applies)
@@ -131,7 +131,7 @@ def before_rules(schema: Schema, question: Question, facts: Facts) -> Judgement 
         if ref.type not in schema.entities:
             return _deny(Reason.INVALID_REQUEST, f"the type `{ref.type}` is not declared")
         if ref.type not in allowed:
-            return _deny(Reason.INVALID_REQUEST, f"`{action.name}` is not {role} a `{ref.type}`")
+            return _deny(Reason.INVALID_REQUEST, f"`{action.name}` is not {role} {article(ref.type)}")
     return _check_session(question, facts) or _check_entities(question, facts)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from pdp import model
@@ -422,14 +423,15 @@ class Test(Node):
     expectations: tuple[Expectation, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """Everything a policy folder says. `revision` is a digest of its texts."""
 
     schema: Schema
     rules: tuple[Rule, ...]
     revision: str = ""
-    tests: tuple[Test, ...] = ()
+    # A default of the class would stand before what comes late.
+    tests: tuple[Test, ...] = field(default_factory=tuple)
 
     _late: Late | None = field(default=None, init=False, compare=False, repr=False)
 
@@ -437,6 +439,15 @@ class Policy:
 
         def __getattr__(self, name: str) -> object:
             return _find_late(self, name)
+
+    @cached_property
+    def by_action(self) -> Mapping[str, tuple[Rule, ...]]:
+        """For each action, the rules that name it, in the order of their ids: no other can be in a question's scope."""
+        found: dict[str, list[Rule]] = {}
+        for rule in sorted(self.rules, key=lambda rule: rule.id):
+            for action in rule.actions:
+                found.setdefault(action, []).append(rule)
+        return {action: tuple(rules) for action, rules in found.items()}
 
     def by_id(self) -> Mapping[str, Rule]:
         """Return the rules by id."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as _datetime
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from pdp import patterns as re
 from pdp.classes import dataclass
@@ -318,9 +318,10 @@ class EnumMember:
         return f"{self.enum}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class EntityRef:
+class EntityRef(NamedTuple):
     """The name of an entity: its type and its id. Ids are compared as they are: no case folding, no normalisation.
+
+    It is a tuple, since that is what Python hashes and compares fastest; a plain tuple is never taken for one.
 
     >>> print(EntityRef("Service", "api"))
     Service "api"
@@ -331,6 +332,15 @@ class EntityRef:
 
     def __str__(self) -> str:
         return f"{self.type} {quote(self.id)}"
+
+
+def ref(type: str, id: str) -> EntityRef:
+    """Return the name of an entity, for a principal or resource that the engine's facts know.
+
+    >>> print(ref("Service", "api"))
+    Service "api"
+    """
+    return EntityRef(type, id)
 
 
 class Record(Mapping[str, "Value"]):

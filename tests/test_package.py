@@ -1,5 +1,6 @@
 import importlib.metadata
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -69,3 +70,22 @@ def test_no_file_names_a_place_of_one_machine():
     ]
 
     assert not found, "\n".join(found)
+
+
+def test_import_pdp_imports_no_module_that_nobody_asked_for():
+    code = "import sys, pdp; print(*sorted(name for name in sys.modules if name.startswith('pdp.')))"
+
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert run.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", pdp.__all__)
+def test_each_public_name_is_found_when_it_is_asked_for(name):
+    assert getattr(pdp, name).__name__ == name
+    assert name in dir(pdp)
+
+
+def test_a_name_that_is_not_public_is_named_by_the_error():
+    with pytest.raises(AttributeError, match="module `pdp` has no attribute `Enginee`"):
+        _ = pdp.Enginee

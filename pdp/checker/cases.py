@@ -12,7 +12,7 @@ from pdp.checker.names import Kind, Names, World
 from pdp.checker.report import Report
 from pdp.checker.resolver import Resolver
 from pdp.checker.scopes import Reader
-from pdp.errors import suggest
+from pdp.errors import article, suggest
 from pdp.schema import Action, Schema
 from pdp.source import Span
 from pdp.syntax import tree
@@ -77,7 +77,7 @@ class CaseChecker:
             if parent is not None and parent.type not in declared.parents:
                 self.report.error(
                     "impossible_parent",
-                    f"a `{ref.type}` is never directly in a `{parent.type}`",
+                    f"{article(ref.type)} is never directly in {article(parent.type)}",
                     written.span,
                     f"declare it: `type {ref.type} in {parent.type}`",
                 )
@@ -122,7 +122,7 @@ class CaseChecker:
             if ref.type not in allowed:
                 self.report.error(
                     "action_does_not_apply",
-                    f"action `{expect.action.text}` is not {word} a `{ref.type}`",
+                    f"action `{expect.action.text}` is not {word} {article(ref.type)}",
                     written.span,
                     f"it is {word} {', '.join(sorted(allowed)) or 'nothing'}",
                 )

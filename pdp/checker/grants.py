@@ -10,6 +10,7 @@ from pdp.checker.report import Report
 from pdp.checker.rules import time_clause
 from pdp.checker.scopes import Reader
 from pdp.checker.world import docs
+from pdp.errors import article
 from pdp.model import Effect
 from pdp.schema import Role, Schema
 from pdp.syntax import tree
@@ -37,7 +38,8 @@ class GrantChecker:
         if not types and role.types:
             self.report.error(
                 "grant_covers_nothing",
-                f"role `{decl.role.text}` is on {', '.join(sorted(role.types))}: none is ever in a `{resource.type}`",
+                f"role `{decl.role.text}` is on {', '.join(sorted(role.types))}: "
+                f"none is ever in {article(resource.type)}",
                 decl.resource.span,
                 "name a resource of the role's type, or one that such resources are in",
             )
@@ -77,7 +79,7 @@ class GrantChecker:
             by = sorted({name for action in actions for name in action.principals})
             self.report.error(
                 "grant_covers_nothing",
-                f"nobody in a `{principal.type}` can ask for what role `{decl.role.text}` allows",
+                f"nobody in {article(principal.type)} can ask for what role `{decl.role.text}` allows",
                 decl.principal.span,
                 f"its actions are by {', '.join(by) or 'nobody'}",
             )

@@ -9,7 +9,7 @@ from typing import assert_never
 from pdp import terms
 from pdp.checker import presence
 from pdp.checker.report import Report
-from pdp.errors import suggest
+from pdp.errors import article, suggest
 from pdp.schema import Cell, Schema
 from pdp.source import Span
 from pdp.syntax.tree import ArithmeticOp, CompareOp
@@ -476,7 +476,10 @@ def _in(term: terms.In, at: Place) -> Type:
     if isinstance(left, EntityTypes) and isinstance(element, EntityTypes):
         possible = any(at.schema.can_be_in(a, b) for a in left.names for b in element.names)
         at.verdicts.note(
-            term.span, None if possible else False, "impossible_membership", f"a `{left}` is never in a `{element}`"
+            term.span,
+            None if possible else False,
+            "impossible_membership",
+            f"{article(left)} is never in {article(element)}",
         )
     elif left is Primitive.IP and element is Primitive.IP:
         pass
@@ -502,9 +505,11 @@ def _is(term: terms.Is, at: Place) -> Type:
     if isinstance(kind, EntityTypes):
         truth = None if term.type in kind.names and len(kind.names) > 1 else term.type in kind.names
         word = "always" if truth else "never"
-        at.verdicts.note(term.span, truth, "constant_condition", f"`{_text(term.operand)}` is {word} a `{term.type}`")
+        at.verdicts.note(
+            term.span, truth, "constant_condition", f"`{_text(term.operand)}` is {word} {article(term.type)}"
+        )
     elif not isinstance(kind, Wrong):
-        _error(at, "type_mismatch", f"`is` asks for the type of an entity, not of a `{kind}`", term.span)
+        _error(at, "type_mismatch", f"`is` asks for the type of an entity, not of {article(kind)}", term.span)
     return Primitive.BOOL
 
 
@@ -556,7 +561,7 @@ def _set(term: terms.SetOf, at: Place) -> Type:
             return _error(
                 at,
                 "mixed_set",
-                f"a set of `{element}` holds a `{kind}`",
+                f"a set of `{element}` holds {article(kind)}",
                 item.span,
                 "the elements of a set are of one type",
             )

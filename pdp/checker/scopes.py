@@ -9,6 +9,7 @@ from pdp import terms
 from pdp.checker.names import Kind, Names, Symbol
 from pdp.checker.report import Report
 from pdp.checker.world import entity_name
+from pdp.errors import article
 from pdp.schema import Cell, Schema
 from pdp.syntax import tree
 from pdp.values import EntityRef
@@ -62,7 +63,7 @@ class Reader:
             if not self.schema.can_be_in(name, ref.type):
                 self.report.error(
                     "impossible_scope",
-                    f"a `{name}` is never in a `{ref.type}`",
+                    f"{article(name)} is never in {article(ref.type)}",
                     entity.span,
                     f"declare it: `type {name} in {ref.type}`",
                 )

@@ -9,6 +9,7 @@ from typing import Any, Final, assert_never
 from pdp.conform.mismatch import Mismatch, clip, listed, meant, mismatch, misplaced, near
 from pdp.conform.references import check_parent, reference, reference_of
 from pdp.conform.scalars import READERS, datetime
+from pdp.errors import article
 from pdp.model import Entity, Membership, Node
 from pdp.schema import EntityType, Schema
 from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type, Wrong
@@ -88,7 +89,8 @@ def _member(value: Any, kind: EnumType, schema: Schema) -> EnumMember:
 
 
 def _elements(value: Any, kind: SetType) -> list[Any]:
-    if not isinstance(value, list | tuple | set | frozenset | ValueSet):
+    # A reference is a tuple of Python's, but no set of texts.
+    if isinstance(value, EntityRef) or not isinstance(value, list | tuple | set | frozenset | ValueSet):
         raise mismatch(kind, value, "a set is written as a list")
     if len(value) > MAX_SET:
         raise Mismatch("data_too_large", f"a set has at most {MAX_SET} elements, this one has {len(value)}")
@@ -144,7 +146,7 @@ def missing(given: Mapping[str, object], kind: RecordType) -> Iterator[Mismatch]
     misspelt = {meant(name, kind.fields) for name in given if name not in kind.fields}
     for name, declared in kind.fields.items():
         if not declared.optional and name not in given and name not in misspelt:
-            help_ = f"it is a `{declared.type}`; `{name}?` in its declaration makes it optional"
+            help_ = f"it is {article(declared.type)}; `{name}?` in its declaration makes it optional"
             yield Mismatch("missing_attribute", f"the attribute `{clip(name)}` is missing", help_)
 
 

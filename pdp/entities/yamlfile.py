@@ -188,6 +188,9 @@ def _syntax(error: Any, text: str) -> Fault:
     mark = error.problem_mark or error.context_mark
     at = min(mark.index, len(text)) if mark is not None else 0
     said = " ".join((error.problem or error.context or "this is no YAML").split())
+    if "nesting depth" in said:
+        # The library reads ahead, and may meet a bound of its own before an event shows how deep the data is.
+        return Fault(code="data_too_deep", message=too_deep().message, place=(at, min(at + 1, len(text))))
     said = _EXPECTED.sub("expected ", said).replace("'", "`")
     help_ = None
     if text[at : at + 1] == "\t" or "`\\t`" in said:

@@ -1,0 +1,1 @@
+"""Measures pdp beside its peers: see README.md."""

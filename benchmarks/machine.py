@@ -1,0 +1,64 @@
+"""Where and when figures were taken: a figure without it says nothing."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A machine, at a time, with what ran on it. `load` is the load average of the minute before."""
+
+    date: str
+    machine: str
+    python: str
+    commit: str
+    command: str
+    load: float
+    versions: dict[str, str]
+
+
+def describe(wanted: str = "") -> Place:
+    """Describe this machine as it is now."""
+    return Place(
+        date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        machine=f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        commit=_commit(),
+        command=f"make bench ROWS='{wanted}'" if wanted else "make bench",
+        load=round(os.getloadavg()[0], 2),
+        versions={name: importlib.metadata.version(name) for name in ("cedarpy", "pycasbin", "pytest-benchmark")},
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown processor"
+    )
+
+
+# What a run writes itself does not make the measured code another one.
+_CODE = ("pdp", "benchmarks", "examples", "pyproject.toml", ":!benchmarks/results.json", ":!benchmarks/targets.toml")
+
+
+def _commit() -> str:
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    commit = git("rev-parse", "--short=12", "HEAD")
+    if not commit:
+        return "unknown"
+    return f"{commit} with changes" if git("status", "--porcelain", "--", *_CODE) else commit
