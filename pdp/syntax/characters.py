@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -79,6 +78,8 @@ def _advice(code: str, char: str) -> str:
 def name_of(char: str) -> str:
     """Return the number and the name of a character, such as `U+0430 CYRILLIC SMALL LETTER A`."""
     number = f"U+{ord(char):04X}"
+    import unicodedata
+
     name = unicodedata.name(char, "")
     return f"{number} {name}" if name else number
 
@@ -91,6 +92,8 @@ def lookalike(char: str) -> str | None:
     """
     found = _LOOKS_LIKE.get(char)
     if found is None:
+        import unicodedata
+
         plain = unicodedata.normalize("NFKC", char)
         found = plain if plain.isascii() and plain.isprintable() else None
     return found
