@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pdp.cache.packs import digest_of, encoded
@@ -44,13 +44,12 @@ def restore(source: Source, ranges: Sequence[Sequence[int]], names: Sequence[Seq
     file = _declared(source, ranges) if ranges else bare
     if file is None:
         return None
-    stubs = tuple(_stub(name, Span(source, start, end)) for name, start, end in names)
     return tree.File(
         span=file.span,
         source=source,
         namespace=file.namespace,
         imports=file.imports,
-        declarations=(*file.declarations, *stubs),
+        declarations=(*file.declarations, *_stubs(source, names)),
     )
 
 
@@ -68,14 +67,19 @@ def _declared(source: Source, ranges: Sequence[Sequence[int]]) -> tree.File | No
     return None if wrong else file
 
 
-def _stub(name: str, span: Span) -> tree.RuleDecl:
-    """Return a rule of which there is only the name."""
-    return tree.RuleDecl(
-        span=span,
-        name=tree.Ident(text=name, span=span),
-        effect=Effect.FORBID,
-        principals=tree.Scopes(span=span, items=()),
-        actions=tree.ActionScope(span=span, names=()),
-        resources=tree.Scopes(span=span, items=()),
-        clauses=(),
-    )
+def _stubs(source: Source, names: Sequence[Sequence[Any]]) -> Iterator[tree.RuleDecl]:
+    """Yield a rule for each name of which there is nothing else."""
+    nowhere = Span(source, 0, 0)
+    scopes = tree.Scopes(span=nowhere, items=())
+    actions = tree.ActionScope(span=nowhere, names=())
+    for text, start, end in names:
+        name = tree.Ident(text=text, span=Span(source, start, end))
+        yield tree.RuleDecl(
+            span=nowhere,
+            name=name,
+            effect=Effect.FORBID,
+            principals=scopes,
+            actions=actions,
+            resources=scopes,
+            clauses=(),
+        )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgpack
 
 from pdp.cache import declarations
@@ -10,6 +13,7 @@ from pdp.cache.packs import KeptFile, text_digest
 from pdp.cache.policies import read_rules, read_tests, write_rules, write_tests
 from pdp.cache.schemas import DIAGNOSTICS
 from pdp.checker.parts import Granted, Part
+from pdp.classes import dataclass
 from pdp.source import Source
 from pdp.syntax import tree
 
@@ -32,12 +36,28 @@ def keep(file: tree.File, part: Part, places: Places) -> KeptFile:
     )
 
 
-def restore(kept: KeptFile, source: Source, places: Places) -> tuple[tree.File, Part] | None:
-    """Return a file as its declarations, and its part; None where the declarations do not parse."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A file's part, and what its declarations and the names of its rules are made of again."""
+
+    source: Source
+    part: Part
+    ranges: Sequence[Sequence[int]]
+    names: Sequence[Sequence[Any]]
+
+    @property
+    def plain(self) -> bool:
+        """Whether every rule is called as its file calls it: no other namespace has one of that name."""
+        return [name for name, _, _ in self.names] == [rule.id for rule in self.part.rules]
+
+    def file(self, *, named: bool) -> tree.File | None:
+        """Return the declarations, with the names of the rules if asked; None where they do not parse."""
+        return declarations.restore(self.source, self.ranges, self.names if named else ())
+
+
+def restore(kept: KeptFile, source: Source, places: Places) -> Restored:
+    """Return what is kept of a file."""
     ranges, names, used, grants, found = listed(msgpack.unpackb(kept.part), 5)
-    file = declarations.restore(source, ranges, names)
-    if file is None:
-        return None
     rules = read_rules(kept.grants, places)
     granted = [
         Granted(rule=rule, resource=resource, start=start, end=end)
@@ -53,7 +73,7 @@ def restore(kept: KeptFile, source: Source, places: Places) -> tuple[tree.File, 
         in_tests=in_tests,
         used=NAMES.read(used, places),
     )
-    return file, part
+    return Restored(source=source, part=part, ranges=ranges, names=names)
 
 
 def rule_names(kept: KeptFile) -> set[str]:

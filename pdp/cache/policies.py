@@ -32,10 +32,38 @@ from pdp.cache.schemas import APPROVAL, DATETIME, DURATION, NODE, REF, VALUE
 from pdp.model import Effect
 from pdp.schema import Schema
 from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp, QuantifierOp
+from pdp.values import EntityRef
 from pdp.zones import CalendarField
 
-SCOPE: Final = shape(terms.Scope, type=optional(TEXT), within=optional(several(REF)))
-SCOPES: Final = several(SCOPE)
+
+def _write_scopes(scopes: Sequence[terms.Scope], places: Places) -> Any:
+    return [
+        [scope.type, None if scope.within is None else [each for ref in scope.within for each in (ref.type, ref.id)]]
+        for scope in scopes
+    ]
+
+
+def _read_scopes(data: Any, places: Places) -> tuple[terms.Scope, ...]:
+    # Of these there are as many as of rules.
+    found = []
+    for kind, within in listed(data):
+        if kind is not None and kind.__class__ is not str:
+            raise Corrupt
+        refs = None
+        if within is not None:
+            words = iter(listed(within))
+            refs = tuple([_ref(type_, id_) for type_, id_ in zip(words, words, strict=True)])
+        found.append(terms.Scope(kind, refs))
+    return tuple(found)
+
+
+def _ref(type_: Any, id_: Any) -> EntityRef:
+    if type_.__class__ is not str or id_.__class__ is not str:
+        raise Corrupt
+    return EntityRef(type_, id_)
+
+
+SCOPES: Final = Form(_write_scopes, _read_scopes)
 
 _TERM: Final = late(lambda: _TERMS)
 _TWO: Final = {"left": _TERM, "right": _TERM, "span": SPAN}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pdp.build import Built, read_entities, rebuild
 from pdp.cache import declarations, parts
@@ -11,7 +11,6 @@ from pdp.cache.packs import KeptEntities, KeptFile, Pack, compiler, digest_of_al
 from pdp.cache.schemas import DIAGNOSTICS, SCHEMA
 from pdp.cache.shelf import Shelf
 from pdp.cache.stores import write_store
-from pdp.checker.parts import Part
 from pdp.entities.store import Store
 from pdp.source import Source
 from pdp.syntax import parse, tree
@@ -24,28 +23,51 @@ def rebuild_changed(kept: Pack, sources: Sequence[Source], revision: str) -> Bui
     """Parse and check the files that have changed; None where that could change what others come to."""
     if [each.path for each in kept.files] != [each.path for each in sources]:
         return None
+    pairs = [*zip(kept.files, sources, strict=True)]
+    files = _reparsed(pairs)
+    if files is None:
+        return None
     places = Places(sources)
+    known = [parts.restore(before, source, places) for before, source in pairs if source.path not in files]
+    named = _need_names(files, known)
+    for each in known:
+        file = each.file(named=named)
+        if file is None:
+            return None
+        files[each.source.path] = file
+    ordered = [files[source.path] for source in sources]
+    return rebuild(ordered, revision, {each.source.path: each.part for each in known})
+
+
+def _reparsed(pairs: Sequence[tuple[KeptFile, Source]]) -> dict[str, tree.File] | None:
+    """Parse what has to be checked again; None where it declares something else for all than it did."""
     files: dict[str, tree.File] = {}
     renamed = False
-    for before, source in zip(kept.files, sources, strict=True):
+    for before, source in pairs:
         if before.digest != text_digest(source):
             file, wrong = parse(source)
             if wrong or declarations.interface(file) != before.interface:
                 return None
             renamed |= {name for name, _, _ in declarations.names_of(file)} != parts.rule_names(before)
             files[source.path] = file
-    known: dict[str, Part] = {}
-    for before, source in zip(kept.files, sources, strict=True):
-        if source.path in files:
-            continue
-        if renamed and before.tests:
-            # A test may name any rule of its namespace.
-            files[source.path], wrong = parse(source)
-        elif (restored := parts.restore(before, source, places)) is not None:
-            files[source.path], known[source.path] = restored
-        else:
-            return None
-    return rebuild([files[source.path] for source in sources], revision, known)
+    for before, source in pairs:
+        # A test may name any rule of its namespace.
+        if renamed and before.tests and source.path not in files:
+            files[source.path], _ = parse(source)
+    return files
+
+
+def _need_names(files: Mapping[str, tree.File], known: Sequence[parts.Restored]) -> bool:
+    """Tell whether the names of the rules that are known matter to what is checked: mostly they do not.
+
+    They do to a test, which may name any rule, to a rule of the same name, and where namespaces share names already.
+    """
+    new: set[str] = set()
+    for file in files.values():
+        if any(isinstance(decl, tree.TestDecl) for decl in file.declarations):
+            return True
+        new.update(name for name, _, _ in declarations.names_of(file))
+    return not all(each.plain and new.isdisjoint(name for name, _, _ in each.names) for each in known)
 
 
 def keep(

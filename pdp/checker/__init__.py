@@ -37,8 +37,9 @@ def check(files: Sequence[tree.File], revision: str = "") -> tuple[terms.Policy 
 def check_parts(files: Sequence[tree.File], revision: str = "", kept: Mapping[str, Part] | None = None) -> Checked:
     """Check files that belong together, but for those by path whose part is known already.
 
-    Such a file need hold no more than its declarations, and of each rule the name. Where anything is in error the
-    findings may fall short: check again without what is known.
+    Such a file need hold no more than its declarations, and of each rule the name, or no rules at all where no name of
+    one matters to any other file. Where anything is in error the findings may fall short: check again without what is
+    known.
     """
     kept = kept or {}
     files = sorted(files, key=lambda file: file.source.path)
@@ -86,7 +87,7 @@ def _renamed(files: Sequence[tree.File], kept: Mapping[str, Part], world: World)
         part = kept.get(file.source.path)
         if part is not None:
             names = [symbol.name for symbol in world.of_file(file, Kind.RULE)]
-            if names != [rule.id for rule in part.rules]:
+            if names and names != [rule.id for rule in part.rules]:
                 return True
     return False
 

@@ -185,9 +185,10 @@ def _word(decl: Declared) -> str:
     return words[type(decl)]
 
 
-def _view(file: tree.File, own: Mapping[str, Mapping[Kind, Mapping[str, Symbol]]], report: Report) -> Names:
+def _view(file: tree.File, own: Mapping[str, Mapping[Kind, dict[str, Symbol]]], report: Report) -> Names:
     here = namespace_of(file)
-    view = Names(here, {kind: dict(table) for kind, table in own[here].items()})
+    # Rules are not imported, and there may be very many: their table is the same for all files of a namespace.
+    view = Names(here, {kind: table if kind is Kind.RULE else dict(table) for kind, table in own[here].items()})
     for import_ in file.imports:
         there = own.get(import_.namespace.text)
         if there is None:
