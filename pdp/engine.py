@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime as _datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pdp import conform, trace
+from pdp.classes import replace
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.errors import RequestError
@@ -22,6 +21,9 @@ from pdp.schema import Schema
 from pdp.source import Source
 from pdp.terms import Policy
 from pdp.values import Datetime, EntityRef, Unknown, Value
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class NullSink:

@@ -9,12 +9,11 @@ PdpError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pdp.classes import dataclass
 from pdp.source import Span
 
 
@@ -106,6 +105,8 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
     >>> suggest("clearence", ["clearance", "email"])
     'did you mean `clearance`?'
     """
+    import difflib
+
     names = sorted(set(known))
     folded = {name.lower(): name for name in reversed(names)}
     close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)

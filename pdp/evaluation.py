@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from pdp import terms, zones
+from pdp.classes import dataclass, field
 from pdp.model import Node
 from pdp.operators import (
     Found,
@@ -23,7 +23,7 @@ from pdp.operators import (
     ordered,
 )
 from pdp.ports import Facts
-from pdp.syntax.tree import CompareOp, QuantifierOp
+from pdp.symbols import CompareOp, QuantifierOp
 from pdp.values import DATETIME_MAX, UNKNOWN, EntityRef, Ip, Record, Unknown, Value, ValueSet, equal
 
 FOREVER: Final = DATETIME_MAX + 1

@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pdp import entities
-from pdp.checker import check
-from pdp.entities import Store
-from pdp.entities.loading import MAX_FILE
+from pdp.classes import dataclass
+from pdp.entities.files import MAX_FILE, is_entity_file
+from pdp.entities.store import Store
 from pdp.errors import Diagnostic, FactsError, PolicyError, Severity
 from pdp.source import Source, Span
-from pdp.syntax import parse
 from pdp.syntax.limits import MAX_FILE_BYTES
 from pdp.syntax.reader import read_source
-from pdp.syntax.tree import File
 from pdp.terms import Policy
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_FILES: Final = 100_000
 
@@ -47,13 +45,14 @@ class Loaded:
         return self.policy, self.store
 
 
-def load(path: Path | str) -> Loaded:
+def load(path: Path | str, *, cache: Path | str | None = None) -> Loaded:
     """Read and check a folder of policies and entities, or a single `.pdp` file.
 
     Hidden files and folders are passed over. Policies end in `.pdp`; `pdp.entities.is_entity_file` says which files
-    hold entities.
+    hold entities. What sound texts come to is kept in the folder `cache`, by default the one that `pdp.cache.place`
+    finds; `off` is for none.
     """
-    root = Path(path)
+    root = _plain(os.fspath(path))
     found, problems = _find(root)
     sources: list[Source] = []
     for file, shown in found:
@@ -64,54 +63,38 @@ def load(path: Path | str) -> Loaded:
             problems.append(source)
         else:
             sources.append(source)
-    return load_sources(sources, problems)
+    if problems:
+        return load_sources(sources, problems)
+    from pdp.cache import place
+
+    kept = place(cache)
+    if kept is None:
+        return load_sources(sources)
+    from pdp.cache.loading import load_kept
+
+    policies, data = _parted(sources)
+    policy, store, diagnostics = load_kept(kept, os.path.realpath(root), digest(policies), policies, data)
+    return Loaded(policy=policy, store=store, diagnostics=tuple(diagnostics), files=len(sources))
 
 
 def load_sources(sources: Sequence[Source], problems: Sequence[Diagnostic] = ()) -> Loaded:
     """Check texts that belong together; `problems` are what was found before."""
-    diagnostics = list(problems)
-    policies = [source for source in sources if source.path.endswith(".pdp")]
-    data = [source for source in sources if not source.path.endswith(".pdp")]
-    files: list[File] = []
-    for source in policies:
-        file, found = parse(source)
-        files.append(file)
-        diagnostics += found
-    sound = not any(each.severity is Severity.ERROR for each in diagnostics)
-    policy, found = check(files, digest(policies))
-    # Where a file could not be read, names that it declares seem missing: what the text says is reported first.
-    diagnostics += found if sound else [each for each in found if each.code not in _FOLLOW]
-    if not sound:
-        policy = None
-    store: Store | None = None
+    from pdp.build import build, read_entities
+
+    policies, data = _parted(sources)
+    built = build(policies, digest(policies), problems)
+    diagnostics = list(built.diagnostics)
+    policy, store = built.checked.policy, None
     if policy is not None:
-        store, wrong = entities.load(data, policy.schema)
+        store, wrong = read_entities(data, policy.schema)
         diagnostics += wrong
-        if any(each.severity is Severity.ERROR for each in wrong):
-            store = None
     return Loaded(policy=policy, store=store, diagnostics=tuple(diagnostics), files=len(sources))
 
 
-_FOLLOW: Final = frozenset(
-    {
-        "action_does_not_apply",
-        "grant_covers_nothing",
-        "impossible_membership",
-        "impossible_scope",
-        "scope_covers_nothing",
-        "unknown_action",
-        "unknown_define",
-        "unknown_group",
-        "unknown_import",
-        "unknown_name",
-        "unknown_namespace",
-        "unknown_obligation",
-        "unknown_role",
-        "unknown_rule",
-        "unknown_type",
-        "unused_import",
-    }
-)
+def _parted(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:
+    """Return policies and entity files."""
+    policies = [source for source in sources if source.path.endswith(".pdp")]
+    return policies, [source for source in sources if not source.path.endswith(".pdp")]
 
 
 def digest(sources: Sequence[Source]) -> str:
@@ -124,31 +107,38 @@ def digest(sources: Sequence[Source]) -> str:
     return whole.hexdigest()[:16]
 
 
-def _find(root: Path) -> tuple[list[tuple[Path, str]], list[Diagnostic]]:
-    if root.is_file():
-        if not root.name.endswith(".pdp"):
+def _plain(path: str) -> str:
+    """Return a path without a separator at its end."""
+    return path.rstrip(os.sep) or (os.sep if path else ".")
+
+
+def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
+    if os.path.isfile(root):
+        name = os.path.basename(root)
+        if not name.endswith(".pdp"):
             return [], [_problem("no_policy", root, "the file is no policy", "a policy ends in `.pdp`")]
-        return [(root, root.name)], []
-    if not root.is_dir():
+        return [(root, name)], []
+    if not os.path.isdir(root):
         return [], [_problem("no_such_path", root, "there is no such file or folder", "check the path")]
-    found: list[tuple[Path, str]] = []
+    found: list[tuple[str, str]] = []
     problems: list[Diagnostic] = []
 
     def unreadable(error: OSError) -> None:
         # A folder that is passed over could hold a forbid: then nothing is loaded.
-        folder = Path(error.filename or root)
+        folder = str(error.filename or root)
         problems.append(_problem("unreadable_folder", folder, "the folder cannot be listed", "check its permissions"))
 
     for folder, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for linked in (Path(folder, name) for name in folders if Path(folder, name).is_symlink()):
-            help_ = "put the folder itself there: links are not followed"
-            problems.append(_problem("unreadable_folder", linked, "the folder is a link", help_))
+        for linked in (os.path.join(folder, name) for name in folders):
+            if os.path.islink(linked):
+                help_ = "put the folder itself there: links are not followed"
+                problems.append(_problem("unreadable_folder", linked, "the folder is a link", help_))
         for name in sorted(names):
-            file = Path(folder, name)
-            shown = file.relative_to(root)
-            if not name.startswith(".") and (name.endswith(".pdp") or entities.is_entity_file(shown)):
-                found.append((file, shown.as_posix()))
+            file = os.path.join(folder, name)
+            shown = file[len(root) :].lstrip(os.sep).replace(os.sep, "/")
+            if not name.startswith(".") and (name.endswith(".pdp") or is_entity_file(shown)):
+                found.append((file, shown))
         if len(found) > MAX_FILES:
             return [], [_problem("too_many_files", root, f"the folder holds over {MAX_FILES} files", "split it")]
     if not problems and not any(shown.endswith(".pdp") for _, shown in found):
@@ -157,6 +147,8 @@ def _find(root: Path) -> tuple[list[tuple[Path, str]], list[Diagnostic]]:
     return found, problems
 
 
-def _problem(code: str, path: Path, message: str, help_: str) -> Diagnostic:
-    source = Source(str(path), "")
+def _problem(code: str, path: str, message: str, help_: str) -> Diagnostic:
+    from pathlib import Path
+
+    source = Source(str(Path(path)), "")
     return Diagnostic(code=code, message=message, span=Span(source, 0, 0), help=help_)

@@ -7,10 +7,10 @@ about, and at every clause of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain
 
 from pdp import terms
+from pdp.classes import dataclass
 from pdp.errors import article
 from pdp.evaluation import FOREVER, Question, Scene, count_approvals, evaluate, holds
 from pdp.model import ApprovalsMissing, Effect, Lift, Need, Outcome, Reason, Remedy

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as _datetime
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pdp.classes import dataclass, field
 from pdp.values import Datetime, Duration, EntityRef, Unknown, Value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from pdp.syntax.tree import ArithmeticOp, CompareOp, ContainsOp
+from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp
 from pdp.values import (
     DATETIME_MAX,
     DATETIME_MIN,

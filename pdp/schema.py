@@ -7,9 +7,9 @@ The full name is always understood.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
+from pdp.classes import dataclass, field
 from pdp.source import Span
 from pdp.types import EnumType, FieldType, RecordType
 

@@ -7,16 +7,16 @@ its own (`TimeTest`, `CalendarTest`), since a decision's lease is made of their 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from pdp import model
+from pdp.classes import dataclass, field, fields
 from pdp.model import Effect
 from pdp.schema import Schema
 from pdp.source import Span
-from pdp.syntax.tree import ArithmeticOp, CompareOp, ContainsOp, QuantifierOp
+from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp, QuantifierOp
 from pdp.values import Datetime, Duration, EntityRef, Value
 from pdp.zones import CalendarField
 
@@ -285,6 +285,23 @@ def walk(term: Term) -> Iterator[Term]:
         work.extend(children(found))
 
 
+def path(term: Term) -> tuple[object, ...] | None:
+    """Return where an attribute path starts and leads, or None for what is not one."""
+    names: list[object] = []
+    while isinstance(term, Attribute):
+        names.append(term.name)
+        term = term.base
+    match term:
+        case Root():
+            return (term.name, *reversed(names))
+        case Variable():
+            return (term.index, *reversed(names))
+        case Constant():
+            return (term.value, *reversed(names))
+        case _:
+            return None
+
+
 # ------------------------------------------------------------------------------------------------------------ rules
 
 
@@ -331,6 +348,24 @@ class ObligationTerm(Node):
     arguments: tuple[tuple[str, Term], ...]
 
 
+class Late(Protocol):
+    """What stands for attributes that are still data: they are read when one of them is first asked for."""
+
+    def __call__(self) -> Mapping[str, object]:
+        """Return the attributes."""
+
+
+def _find_late(owner: object, name: str) -> object:
+    """Return an attribute that is not set yet; it and all that come late are set from now on."""
+    late = None if name.startswith("_") else object.__getattribute__(owner, "_late")
+    if late is not None:
+        for each, value in late().items():
+            object.__setattr__(owner, each, value)
+        object.__setattr__(owner, "_late", None)
+    # Another thread may have set it meanwhile. What is no attribute at all raises here.
+    return object.__getattribute__(owner, name)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule(Node):
     """A rule or a grant, for the actions and the types that it covers."""
@@ -349,6 +384,13 @@ class Rule(Node):
     docs: str = ""
     role: str | None = None
     """The role of a grant; None for a rule."""
+
+    _late: Late | None = field(default=None, init=False, compare=False, repr=False)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            return _find_late(self, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,7 +430,15 @@ class Policy:
     schema: Schema
     rules: tuple[Rule, ...]
     revision: str = ""
-    tests: tuple[Test, ...] = ()
+    # A default of the class would stand before what comes late.
+    tests: tuple[Test, ...] = field(default_factory=tuple)
+
+    _late: Late | None = field(default=None, init=False, compare=False, repr=False)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            return _find_late(self, name)
 
     @cached_property
     def by_action(self) -> Mapping[str, tuple[Rule, ...]]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pdp import terms, zones
-from pdp.checker.presence import path
+from pdp.classes import dataclass
 from pdp.evaluation import Question, Scene, count_approvals, evaluate
 from pdp.interpreter import Finding, Judgement
 from pdp.model import Decision, Effect, Entity, Request
 from pdp.operators import Found
 from pdp.ports import Facts
 from pdp.source import Span
+from pdp.terms import path
 from pdp.types import WEEKDAY
 from pdp.values import Datetime, EnumMember, Unknown, quote, show
 

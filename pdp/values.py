@@ -8,10 +8,11 @@ integers and strings are Python's own; a float is not a value. All times are who
 from __future__ import annotations
 
 import datetime as _datetime
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
+
+from pdp import patterns as re
+from pdp.classes import dataclass
 
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1

@@ -6,7 +6,6 @@ import datetime as _datetime
 import functools
 from collections.abc import Callable
 from enum import StrEnum
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pdp.values import DATETIME_MAX, DATETIME_MIN, DAY, SECOND, Datetime
 
@@ -41,6 +40,9 @@ def zone(name: str) -> _datetime.tzinfo:
     """Return the zone of the IANA time zone database; raise ValueError where there is none of that name."""
     if name == "UTC":
         return _datetime.UTC
+    # Most decisions need no zone, and this takes as long to import as all of the language's values.
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -16,7 +16,20 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Each module and package right under `pdp`. One may import its own layer and those above it in this table.
 LAYERS = {
-    0: {"calendar", "codes", "errors", "model", "ports", "resources", "source", "values", "zones"},
+    0: {
+        "calendar",
+        "classes",
+        "codes",
+        "errors",
+        "model",
+        "patterns",
+        "ports",
+        "resources",
+        "source",
+        "symbols",
+        "values",
+        "zones",
+    },
     1: {"syntax"},
     2: {"checker", "linter", "operators", "schema", "terms", "types"},
     3: {"lowering", "tree"},
@@ -24,6 +37,7 @@ LAYERS = {
     5: {
         "approvals",
         "audit",
+        "build",
         "bundle",
         "cache",
         "conform",
@@ -43,6 +57,15 @@ LAYER_OF_SURFACE = 7
 
 # A command imports what it needs when it runs, so that `pdp --help` starts fast.
 MAY_IMPORT_PDP_IN_FUNCTIONS = {"cli"}
+
+# What a start from the cache must not pay for is imported when it is needed: the parser, the checker, each reader.
+MAY_IMPORT_LATE = {
+    "pdp.entities": {"pdp.entities.loading"},
+    "pdp.entities.loading": {"pdp.entities.csvfile", "pdp.entities.jsonfile", "pdp.entities.yamlfile"},
+    "pdp.folder": {"pdp.build", "pdp.cache", "pdp.cache.loading"},
+    "pdp.cache.loading": {"pdp.build", "pdp.cache.writing"},
+    "pdp.syntax": {"pdp.syntax.parser"},
+}
 
 EMPTY_NAMES = {"common", "helper", "helpers", "manager", "managers", "util", "utils"}
 MODULE_LINES = 700
@@ -149,7 +172,7 @@ def hidden_imports(modules: list[Module]) -> list[str]:
         for module in modules
         if module.part and module.part not in MAY_IMPORT_PDP_IN_FUNCTIONS
         for found in imports_of(module, known)
-        if found.in_function
+        if found.in_function and found.target not in MAY_IMPORT_LATE.get(module.name, ())
     ]
 
 
@@ -203,7 +226,8 @@ def exported_names(surface: Module) -> set[str]:
                 names.update(target.id for target in node.targets if isinstance(target, ast.Name))
             case ast.AnnAssign(target=ast.Name(id=name)):
                 names.add(name)
-    return {name for name in names if not name.startswith("_")}
+    # `typing` is not imported for its constant: any name of it will do for a type checker.
+    return {name for name in names if not name.startswith("_")} - {"TYPE_CHECKING"}
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

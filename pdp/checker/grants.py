@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from pdp import terms
@@ -14,9 +13,8 @@ from pdp.checker.world import docs
 from pdp.errors import article
 from pdp.model import Effect
 from pdp.schema import Role, Schema
-from pdp.source import Span
 from pdp.syntax import tree
-from pdp.values import DATETIME_MAX, DATETIME_MIN, Datetime, EntityRef
+from pdp.values import EntityRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,29 +95,3 @@ class GrantChecker:
         if end.standing is not None and not end.standing.strip():
             self.report.error("empty_reason", "the reason is empty", end.span, "say why, for whoever reads it later")
         return clauses
-
-
-def check_overlaps(grants: list[tuple[tree.GrantDecl, terms.Rule]], report: Report) -> list[terms.Rule]:
-    """Return the grants, each once; report those that give the same role for times that overlap."""
-    groups: dict[tuple[object, ...], list[tuple[int, int, Span]]] = defaultdict(list)
-    found = []
-    for decl, rule in grants:
-        key = rule.role, rule.principals, decl.resource.type.text, decl.resource.id
-        start, end = _window(decl.end.start, DATETIME_MIN), _window(decl.end.end, DATETIME_MAX)
-        clash = next((span for low, high, span in groups[key] if low < end and start < high), None)
-        if clash is None:
-            found.append(rule)
-        else:
-            report.error(
-                "duplicate_grant",
-                "the same grant stands twice for the same time",
-                decl.span,
-                "remove one of them, or let one start where the other ends",
-                (("the first is here", clash),),
-            )
-        groups[key].append((start, end, decl.span))
-    return found
-
-
-def _window(at: Datetime | None, otherwise: int) -> int:
-    return otherwise if at is None else at.micros

@@ -77,6 +77,7 @@ class World:
     views: Mapping[int, Names]
     contexts: Mapping[str, Sequence[tree.Field]]
     sessions: Mapping[str, Sequence[tree.Field]]
+    _by_file: dict[int, list[Symbol]] | None = None
 
     def names(self, file: tree.File) -> Names:
         """Return what a file can name."""
@@ -85,6 +86,14 @@ class World:
     def of(self, kind: Kind) -> list[Symbol]:
         """Return every symbol of a kind, over all namespaces."""
         return [symbol for symbol in self.symbols if symbol.kind is kind]
+
+    def of_file(self, file: tree.File, kind: Kind) -> list[Symbol]:
+        """Return every symbol of a kind that a file declares."""
+        if self._by_file is None:
+            self._by_file = defaultdict(list)
+            for symbol in self.symbols:
+                self._by_file[id(symbol.file)].append(symbol)
+        return [symbol for symbol in self._by_file.get(id(file), ()) if symbol.kind is kind]
 
 
 def namespace_of(file: tree.File) -> str:
@@ -176,9 +185,10 @@ def _word(decl: Declared) -> str:
     return words[type(decl)]
 
 
-def _view(file: tree.File, own: Mapping[str, Mapping[Kind, Mapping[str, Symbol]]], report: Report) -> Names:
+def _view(file: tree.File, own: Mapping[str, Mapping[Kind, dict[str, Symbol]]], report: Report) -> Names:
     here = namespace_of(file)
-    view = Names(here, {kind: dict(table) for kind, table in own[here].items()})
+    # Rules are not imported, and there may be very many: their table is the same for all files of a namespace.
+    view = Names(here, {kind: table if kind is Kind.RULE else dict(table) for kind, table in own[here].items()})
     for import_ in file.imports:
         there = own.get(import_.namespace.text)
         if there is None:

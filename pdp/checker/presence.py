@@ -9,27 +9,10 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from pdp import terms
+from pdp.terms import path as path
 
-Path: TypeAlias = tuple[object, ...]
-Facts: TypeAlias = frozenset[Path]
+Facts: TypeAlias = frozenset[tuple[object, ...]]
 NOTHING: Facts = frozenset()
-
-
-def path(term: terms.Term) -> Path | None:
-    """Return where an attribute path starts and leads, or None for what is not one."""
-    names: list[object] = []
-    while isinstance(term, terms.Attribute):
-        names.append(term.name)
-        term = term.base
-    match term:
-        case terms.Root():
-            return (term.name, *reversed(names))
-        case terms.Variable():
-            return (term.index, *reversed(names))
-        case terms.Constant():
-            return (term.value, *reversed(names))
-        case _:
-            return None
 
 
 def when_true(term: terms.Term) -> Facts:

@@ -43,6 +43,10 @@ class Report:
         """Report a name that nothing declares, with the closest one that something does."""
         self.error(code, f"{kind} `{name}` is not declared", span, suggest(name, known) or otherwise)
 
+    def found(self) -> list[Diagnostic]:
+        """Return everything, in the order in which it was found."""
+        return list(self._found.values())
+
     @property
     def failed(self) -> bool:
         """Whether there is an error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pdp.cli.commands import Status
+from pdp.cli.endings import Status
 from pdp.cli.terminal import Terminal, plain, written
 from pdp.model import Decision, Need, Outcome, Reason, Remedy
 from pdp.terms import Policy

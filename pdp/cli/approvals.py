@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 from pdp import conform, terms
+from pdp.classes import replace
 from pdp.cli.entities import read_reference
 from pdp.conform import Mismatch
 from pdp.conform.mismatch import clip, misplaced, near

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from enum import IntEnum
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 import click
 
 import pdp
-from pdp.cli.terminal import COLORS, Terminal, Unwritten, emit, plain, say
-from pdp.errors import Diagnostic, DiagnosticError, suggest
+from pdp.cli.endings import Options, Refusal, Status, run, unloadable
+from pdp.cli.terminal import COLORS, Terminal
+from pdp.errors import suggest
+
+__all__ = ["COMMANDS", "Command", "Commands", "Options", "Refusal", "Status", "Terminal", "commands", "unloadable"]
 
 COMMANDS: Final = {
     "init": "Write a first small policy folder.",
@@ -25,62 +24,6 @@ COMMANDS: Final = {
     "completion": "Print the script that completes `pdp` in a shell.",
 }
 """Every command in the order of the help; `pdp.cli.<name>` holds it as `command`."""
-
-
-class Status(IntEnum):
-    """What a command exits with."""
-
-    OK = 0
-    """Done; of `decide` and `trace`: allowed, and every obligation handled."""
-
-    ERRORS = 1
-    """`check` found errors."""
-
-    DENY = 2
-    """Denied, or allowed with an obligation that nobody handles."""
-
-    INVALID = 3
-    """The command line or the request makes no sense, or a path cannot be used."""
-
-    FAILED = 4
-    """The policy does not load, or something went wrong."""
-
-    INTERRUPTED = 130
-
-
-class Refusal(Exception):
-    """An end of a command with a message instead of a result."""
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        *,
-        help: str | None = None,
-        status: Status = Status.INVALID,
-        diagnostics: Sequence[Diagnostic] = (),
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.help = help
-        self.status = status
-        self.diagnostics = tuple(diagnostics)
-
-
-class Options:
-    """The options that every command takes."""
-
-    def __init__(self, arguments: Sequence[str]) -> None:
-        # These are looked for before anything is parsed: what cannot be parsed is answered as they ask for.
-        flags = set(arguments[: arguments.index("--")] if "--" in arguments else arguments)
-        self.json = "--json" in flags
-        self.debug = "--debug" in flags
-        self.color = "auto"
-
-    def terminal(self) -> Terminal:
-        """Return how to write to standard output."""
-        return Terminal.of(sys.stdout, self.color)
 
 
 class Command(click.Command):
@@ -160,107 +103,25 @@ class Commands(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> NoReturn:
         """Run a command and exit with its status, whatever happens."""
-        for name in ("stdout", "stderr"):
-            if getattr(sys, name) is None:
-                # The caller closed it: there is still a status to tell.
-                setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # it stays open
         arguments = list(sys.argv[1:] if args is None else args)
         asked = Options(arguments)
         options |= {"standalone_mode": False, "obj": asked}
-        sys.exit(int(_run(lambda: super(Commands, self).main(arguments, *rest, **options), asked)))
 
+        def work() -> Any:
+            try:
+                return super(Commands, self).main(arguments, *rest, **options)
+            except click.UsageError as error:
+                raise _usage(error) from None
+            except click.Abort:
+                raise KeyboardInterrupt from None
 
-def _run(work: Callable[[], Any], options: Options) -> int:
-    try:
-        status = _attempt(work, options)
-        # What cannot be written has not been said: no answer counts before it is out.
-        sys.stdout.flush()
-        return status
-    except (OSError, Unwritten) as error:
-        # Python must not try again at its end.
-        sys.stdout = None
-        cause = error.__cause__ if isinstance(error, Unwritten) else error
-        if isinstance(cause, OSError) and not isinstance(cause, BrokenPipeError):
-            _complain(f"error: the output cannot be written: {_reason(cause)}")
-        # Whoever read the output may have gone, as `head` does: there is nobody to complain to.
-        return Status.FAILED
-
-
-def _attempt(work: Callable[[], Any], options: Options) -> int:
-    try:
-        status = work()
-        if not isinstance(status, int) or isinstance(status, bool):
-            # INVARIANT: a command says how it ended. Silence is no success.
-            raise TypeError("the command returned no status")
-        return int(status)
-    except Refusal as refusal:
-        return _refuse(refusal, options)
-    except click.UsageError as error:
-        return _refuse(_usage(error), options)
-    except DiagnosticError as error:
-        return _refuse(unloadable(error), options)
-    except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted")
-        return Status.INTERRUPTED
-    except Unwritten:
-        raise
-    except Exception as error:
-        if options.debug:
-            traceback.print_exc()
-            return Status.FAILED
-        help_ = "`--debug` shows where it comes from"
-        return _refuse(Refusal("internal_error", _reason(error), help=help_, status=Status.FAILED), options)
-
-
-def unloadable(error: DiagnosticError) -> Refusal:
-    """Return the end of a command whose policy or facts do not load."""
-    message = "the policy folder does not load"
-    return Refusal("not_loaded", message, status=Status.FAILED, diagnostics=error.diagnostics)
+        sys.exit(int(run(work, asked)))
 
 
 def _usage(error: click.UsageError) -> Refusal:
     message = error.format_message().removesuffix(".")
     path = error.ctx.command_path if error.ctx is not None else "pdp"
     return Refusal("invalid_usage", message[:1].lower() + message[1:], help=f"see `{path} --help`")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        place = f": {error.filename}" if error.filename else ""
-        return error.strerror.lower() + place
-    return "internal error: " + (f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
-
-
-def _refuse(refusal: Refusal, options: Options) -> int:
-    if options.json:
-        found: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
-        if refusal.help is not None:
-            found["help"] = refusal.help
-        if refusal.diagnostics:
-            found["diagnostics"] = [each.to_json() for each in refusal.diagnostics]
-        emit({"error": found})
-        return refusal.status
-    terminal = Terminal.of(sys.stderr, options.color)
-    if refusal.diagnostics:
-        from pdp.syntax.messages import render, render_all
-
-        if refusal.status is Status.FAILED:
-            _complain(render_all(refusal.diagnostics, color=terminal.color))
-        else:
-            _complain("\n\n".join(render(each, color=terminal.color) for each in refusal.diagnostics))
-        return refusal.status
-    _complain(f"{terminal.paint('error', 'error')}: {plain(refusal.message)}")
-    if refusal.help is not None:
-        _complain(f"{terminal.paint('help', 'help')}: {plain(refusal.help)}")
-    return refusal.status
-
-
-def _complain(text: str) -> None:
-    try:
-        say(text, sys.stderr)
-    except (Unwritten, ValueError):
-        # Nobody is there to be told; the status says it all the same.
-        pass
 
 
 @click.group(

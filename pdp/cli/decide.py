@@ -27,18 +27,6 @@ generate-request | pdp decide policies --request - --json
 @click.pass_obj
 def command(options: Options, /, path: str, **given: Any) -> int:
     """Ask for a decision, and say it."""
-    from pdp.cli.answer import details, headline, status_of
-    from pdp.cli.request import ask
-    from pdp.cli.terminal import emit, note, say
+    from pdp.cli.decision import decide
 
-    asked = ask(path, given)
-    decision = asked.engine.answer(asked.request)
-    if options.json:
-        emit({"allowed": bool(decision), **decision.to_json(), "notes": list(asked.notes)})
-    else:
-        terminal = options.terminal()
-        say(headline(decision, terminal))
-        for line in details(decision, asked.policy, terminal):
-            say(line)
-        note(asked.notes, options.color)
-    return status_of(decision)
+    return decide(options, path, given)

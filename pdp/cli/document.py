@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from pdp.cli.commands import Refusal
+from pdp import patterns
+from pdp.cli.endings import Refusal
 from pdp.conform.mismatch import Mismatch, mismatch
 from pdp.conform.reading import MAX_DEPTH, too_deep
 from pdp.conform.scalars import integer, string
@@ -24,7 +24,7 @@ MAX_BYTES: Final = 4 * 2**20
 _SHOWN: Final = 10
 """How many errors of one text are told."""
 
-_BRACKETS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+_BRACKETS: Final = patterns.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 _NULLS: Final = frozenset({("session",)})
 
 
@@ -129,7 +129,7 @@ def _source(name: str, given: str) -> Source:
     if given == "-":
         return _decoded(f"{name} (standard input)", _bytes(name, None))
     if given.startswith("@"):
-        return _decoded(given[1:], _bytes(name, Path(given[1:])))
+        return _decoded(given[1:], _bytes(name, given[1:] or "."))
     if len(given) > MAX_BYTES:
         raise _too_large(name)
     if not given.strip():
@@ -140,16 +140,16 @@ def _source(name: str, given: str) -> Source:
     return _decoded(name, given.encode("utf-8", "surrogateescape"))
 
 
-def _bytes(name: str, path: Path | None) -> bytes:
+def _bytes(name: str, path: str | None) -> bytes:
     try:
         if path is None:
             data = sys.stdin.buffer.read(MAX_BYTES + 1) if sys.stdin is not None else b""
         else:
-            with path.open("rb") as file:
+            with open(path, "rb") as file:  # noqa: PTH123  # `pathlib` is not imported for it
                 data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
-        place = "standard input" if path is None else str(path)
+        place = "standard input" if path is None else path
         raise Refusal("unreadable_file", f"`{name}`: `{place}` cannot be read: {reason}") from None
     if len(data) > MAX_BYTES:
         raise _too_large(name)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pdp import patterns
 from pdp.conform import Mismatch, read_ref
 from pdp.conform.mismatch import clip, misplaced, near
 from pdp.conform.references import reference
@@ -15,7 +16,7 @@ from pdp.schema import Schema
 from pdp.values import EntityRef
 
 _KEYS: Final = ("type", "id", "in", "attributes")
-_UNTIL: Final = re.compile(r'(.*")[ \t]+until[ \t]+(\S*)', re.DOTALL)
+_UNTIL: Final = patterns.compile(r'(.*")[ \t]+until[ \t]+(\S*)', re.DOTALL)
 _LAYOUT: Final = 'write `[{"type": …, "id": …, "in": […], "attributes": {…}}, …]`'
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pdp import conform
-from pdp.cli.approvals import read_approvals
-from pdp.cli.commands import Refusal
-from pdp.cli.document import Document
+from pdp.classes import dataclass
+from pdp.cli.endings import Refusal
 from pdp.cli.entities import read_entities, read_name, read_reference, split_help
 from pdp.conform import Mismatch
 from pdp.conform.mismatch import clip, misplaced, near
@@ -18,11 +16,14 @@ from pdp.engine import Engine
 from pdp.entities import Store
 from pdp.errors import suggest
 from pdp.folder import load
-from pdp.model import Entity, Request
+from pdp.model import Approval, Entity, Request
 from pdp.schema import Schema
 from pdp.terms import Policy
 from pdp.types import RecordType
 from pdp.values import EntityRef
+
+if TYPE_CHECKING:
+    from pdp.cli.document import Document
 
 _KEYS: Final = ("principal", "action", "resource", "context", "session", "now", "entities", "approvals")
 _MANY: Final = 1000
@@ -52,10 +53,20 @@ def ask(path: str, given: Mapping[str, Any]) -> Asked:
     engine = Engine(
         policy,
         store,
-        approvals=parts.read("approvals", lambda data: read_approvals(data, request, policy)) or (),
+        approvals=_approvals(parts, request, policy),
         handles=[_obligation(name, schema) for name in given["handles"]],
     )
     return Asked(engine=engine, request=request, notes=tuple(_notes(request, schema, store)))
+
+
+def _approvals(parts: _Parts, request: Request, policy: Policy) -> tuple[Approval, ...]:
+    if "approvals" not in parts.places:
+        return ()
+    # Most requests come without any JSON: what reads it is imported when there is some.
+    from pdp.cli.approvals import read_approvals
+
+    found: tuple[Approval, ...] = parts.read("approvals", lambda data: read_approvals(data, request, policy))
+    return found
 
 
 def _check_usage(given: Mapping[str, Any]) -> None:
@@ -128,6 +139,8 @@ class _Parts:
 
 
 def _from_object(given: Mapping[str, Any], schema: Schema) -> _Parts:
+    from pdp.cli.document import Document
+
     document = Document("--request", given["request"], schema, whole=True)
     parts = _Parts(schema)
     try:
@@ -155,6 +168,8 @@ def _from_arguments(given: Mapping[str, Any], schema: Schema) -> _Parts:
     parts.action = given["action"]
     for name in ("context", "session", "entities", "approvals"):
         if given[name] is not None:
+            from pdp.cli.document import Document
+
             parts.places[name] = (Document(f"--{name}", given[name], schema), ())
     return parts
 

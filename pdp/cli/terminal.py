@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
+from pdp.classes import dataclass
 from pdp.syntax.characters import escape
 from pdp.values import quote
 
@@ -92,6 +91,8 @@ def note(notes: Iterable[str], choice: str) -> None:
 
 def emit(data: Mapping[str, Any]) -> None:
     """Write plain data as JSON, all of it in ASCII: no character in it can act on a terminal."""
+    import json
+
     say(json.dumps(data, indent=2, allow_nan=False))
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pdp import patterns
 from pdp.conform.mismatch import Mismatch, clip, found, listed, mismatch, misplaced, near
 from pdp.model import Entity
 from pdp.schema import EntityType, Schema
@@ -16,11 +17,11 @@ MAX_ID: Final = 4096
 
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*+"
 _TYPE: Final = rf"{_NAME}(?:\.{_NAME})*+"
-REFERENCE: Final = re.compile(rf'({_TYPE})[ \t]*+"([^"\\\n]*+(?:\\.[^"\\\n]*+)*+)"')
-_SHELL: Final = re.compile(rf"({_TYPE}):(.*)", re.DOTALL)
-_ESCAPE: Final = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|(.))", re.DOTALL)
+REFERENCE: Final = patterns.compile(rf'({_TYPE})[ \t]*+"([^"\\\n]*+(?:\\.[^"\\\n]*+)*+)"')
+_SHELL: Final = patterns.compile(rf"({_TYPE}):(.*)", re.DOTALL)
+_ESCAPE: Final = patterns.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|(.))", re.DOTALL)
 _ESCAPED: Final = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
-_NOT_IN_ID: Final = re.compile("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+_NOT_IN_ID: Final = patterns.compile("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 def read_ref(text: str, schema: Schema | None = None) -> EntityRef:

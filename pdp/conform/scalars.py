@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as _datetime
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
+from pdp import patterns
 from pdp.conform.mismatch import HELP, Mismatch, clip, mismatch
 from pdp.types import Primitive
 from pdp.values import INT_MAX, INT_MIN, Datetime, Decimal, Duration, Ip, Value
@@ -14,9 +14,9 @@ from pdp.values import INT_MAX, INT_MIN, Datetime, Decimal, Duration, Ip, Value
 MAX_STRING: Final = 2**20
 
 _LONGEST: Final = 64
-_MICROS: Final = re.compile(r"(?<![0-9])([0-9]{1,3})us")
-_NO_ZONE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_MICROS: Final = patterns.compile(r"(?<![0-9])([0-9]{1,3})us")
+_NO_ZONE: Final = patterns.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?")
+_SURROGATE: Final = patterns.compile("[\ud800-\udfff]")
 _T = TypeVar("_T")
 
 

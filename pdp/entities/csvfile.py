@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any, Final
 
+from pdp import patterns
+from pdp.classes import dataclass
 from pdp.conform.mismatch import clip, listed, meant, near
 from pdp.entities.document import REPORTED, Fault, Place, Range, Ranges, Report, Wanted, doubled_key
+from pdp.entities.files import ending
 from pdp.entities.words import read_word
 from pdp.schema import EntityType, Schema
 from pdp.source import Source
 from pdp.types import EntityTypes, RecordType, SetType, Type
 
-_CELL: Final = re.compile(r'"((?:[^"]++|"")*+)"|([^",\r\n]*+)')
-_END: Final = re.compile(r"\r\n|[\r\n]")
-_PIECE: Final = re.compile(r'((?:[^;"]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z))*+)(;|\Z)', re.DOTALL)
+_CELL: Final = patterns.compile(r'"((?:[^"]++|"")*+)"|([^",\r\n]*+)')
+_END: Final = patterns.compile(r"\r\n|[\r\n]")
+_PIECE: Final = patterns.compile(r'((?:[^;"]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z))*+)(;|\Z)', re.DOTALL)
 _FIXED: Final = ("type", "id", "in")
 
 
@@ -214,7 +215,8 @@ def _type_of(source: Source, schema: Schema) -> str | None:
 
 
 def _stem(source: Source) -> str:
-    return PurePath(source.path).stem.removesuffix(".entities")
+    name = source.path.rpartition("/")[2]
+    return name.removesuffix(ending(name)).removesuffix(".entities")
 
 
 def _no_type(row: list[_Cell], source: Source, schema: Schema, report: Report) -> None:

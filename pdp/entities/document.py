@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from pdp.classes import dataclass, field
 from pdp.conform.mismatch import Mismatch, clip
 
 MAX_FAULTS: Final = 100

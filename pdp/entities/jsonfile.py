@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pdp import patterns
+from pdp.classes import dataclass, field
 from pdp.conform.mismatch import clip
 from pdp.conform.reading import MAX_DEPTH, too_deep
 from pdp.entities.document import Fault, Place, Range, Ranges, Report, Wanted, doubled_key
@@ -20,10 +21,10 @@ from pdp.source import Source
 from pdp.values import INT_MAX
 
 _STRING, _OPEN, _CLOSE, _MARK = 1, 2, 3, 4
-_TOKEN: Final = re.compile(
+_TOKEN: Final = patterns.compile(
     r'[ \t\r\n]*+(?:("[^"\\]*+(?:\\.[^"\\]*+)*+")|([\[{])|([\]}])|([,:])|([^ \t\r\n"\[\]{},:]++))', re.DOTALL
 )
-_WORD: Final = re.compile(r"[^\s,:\[\]{}\"]+|.|$", re.DOTALL)
+_WORD: Final = patterns.compile(r"[^\s,:\[\]{}\"]+|.|$", re.DOTALL)
 _SPACE: Final = " \t\r\n"
 
 

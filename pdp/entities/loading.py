@@ -3,46 +3,51 @@
 from __future__ import annotations
 
 import gc
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import PurePath
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Protocol
 
-from pdp.entities import csvfile, graph, jsonfile, yamlfile
+from pdp import patterns
+from pdp.entities import graph
 from pdp.entities.document import MAX_FAULTS, Fault, Place, Range, Ranges, Report
+from pdp.entities.files import ENDINGS, MAX_FILE, ending
 from pdp.entities.reading import Loaded
 from pdp.entities.store import Store
 from pdp.errors import Diagnostic
 from pdp.schema import Schema
 from pdp.source import Source, Span
 
-MAX_FILE: Final = 64 * 2**20
+
+class _Format(Protocol):
+    """What a module that reads one format offers."""
+
+    def read(self, text: str, source: Source, schema: Schema, report: Report) -> Any:
+        """Read a text into plain data."""
+
+    def locate(self, text: str, source: Source, places: Collection[Place]) -> Ranges:
+        """Find where parts of the data stand in the text."""
 
 
-class _Format(NamedTuple):
-    read: Callable[[str, Source, Schema, Report], Any]
-    locate: Callable[[str, Source, Collection[Place]], Ranges]
+def _format(path: str) -> _Format | None:
+    """Import what reads a file; None where nothing does."""
+    match ending(path):
+        case ".json":
+            from pdp.entities import jsonfile
+
+            return jsonfile
+        case ".yaml" | ".yml":
+            from pdp.entities import yamlfile
+
+            return yamlfile
+        case ".csv":
+            from pdp.entities import csvfile
+
+            return csvfile
+        case _:
+            return None
 
 
-_FORMATS: Final = {
-    ".json": _Format(jsonfile.read, jsonfile.locate),
-    ".yaml": _Format(yamlfile.read, yamlfile.locate),
-    ".yml": _Format(yamlfile.read, yamlfile.locate),
-    ".csv": _Format(csvfile.read, csvfile.locate),
-}
-_NO_TEXT: Final = re.compile("\x00+|[\udc80-\udcff]+|[\ud800-\udfff]")
-
-
-def is_entity_file(path: PurePath) -> bool:
-    """Tell whether a file of a policy folder holds entities, by its path from that folder.
-
-    >>> [is_entity_file(PurePath(path)) for path in ("prod.entities.csv", "entities/a/User.csv", "a.yaml")]
-    [True, True, False]
-    """
-    if path.suffix not in _FORMATS:
-        return False
-    return path.stem == "entities" or path.stem.endswith(".entities") or "entities" in path.parts[:-1]
+_NO_TEXT: Final = patterns.compile("\x00+|[\udc80-\udcff]+|[\ud800-\udfff]")
 
 
 def load(sources: Sequence[Source], schema: Schema) -> tuple[Store, list[Diagnostic]]:
@@ -82,9 +87,9 @@ def _load(sources: Sequence[Source], schema: Schema) -> tuple[Store, list[Diagno
 
 def _read(source: Source, schema: Schema, report: Report) -> Any:
     report.broken = True
-    format_ = _FORMATS.get(PurePath(source.path).suffix)
+    format_ = _format(source.path)
     if format_ is None:
-        help_ = f"a file of entities ends in {', '.join(f'`{ending}`' for ending in _FORMATS)}"
+        help_ = f"a file of entities ends in {', '.join(f'`{each}`' for each in ENDINGS)}"
         message = "this is no file of entities, by its name"
         report.add(Fault(code="unknown_format", message=message, place=(0, 0), help=help_))
     elif len(source.text) > MAX_FILE:
@@ -169,4 +174,5 @@ def _places(reports: Sequence[Report]) -> list[list[Place]]:
 
 
 def _located(source: Source, places: list[Place]) -> Ranges:
-    return _FORMATS[PurePath(source.path).suffix].locate(_body(source), source, places) if places else {}
+    format_ = _format(source.path)
+    return format_.locate(_body(source), source, places) if places and format_ is not None else {}

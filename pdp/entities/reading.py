@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
+from pdp import patterns
+from pdp.classes import dataclass, field
 from pdp.conform.mismatch import Mismatch, clip, listed, meant, misplaced, named, near
 from pdp.conform.reading import conform, mismatches, missing, undeclared
 from pdp.conform.references import MAX_ID, REFERENCE, check_id, check_parent, reference, resolve_type
@@ -20,7 +21,7 @@ from pdp.values import Datetime, EntityRef, Unknown, Value
 MAX_ENTITIES: Final = 2_000_000
 
 _KEYS: Final = ("type", "id", "in", "attributes")
-_UNTIL: Final = re.compile(r"[ \t]+until[ \t]+(.*)", re.DOTALL)
+_UNTIL: Final = patterns.compile(r"[ \t]+until[ \t]+(.*)", re.DOTALL)
 _LAYOUT: Final = 'a file holds `{"entities": [{"type": …, "id": …, "in": […], "attributes": {…}}, …]}`'
 
 

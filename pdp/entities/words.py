@@ -5,14 +5,14 @@ So `no` is a String where a String is asked for, and nothing where a Bool is: th
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
+from pdp import patterns
 from pdp.types import Primitive, Type
 from pdp.values import INT_MAX
 
-_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)")
-_FLOAT: Final = re.compile(r"[-+]?(?=\.?[0-9])[0-9]*+(?:\.[0-9]*+(?:[eE][-+]?[0-9]++)?|[eE][-+]?[0-9]++)")
+_INTEGER: Final = patterns.compile(r"-?(?:0|[1-9][0-9]*+)")
+_FLOAT: Final = patterns.compile(r"[-+]?(?=\.?[0-9])[0-9]*+(?:\.[0-9]*+(?:[eE][-+]?[0-9]++)?|[eE][-+]?[0-9]++)")
 _NOT_FINITE: Final = frozenset({"nan", ".nan", "inf", ".inf", "infinity"})
 
 

@@ -6,11 +6,11 @@ and nesting is bounded before anything recurses.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from pdp import patterns
+from pdp.classes import dataclass, field
 from pdp.conform.mismatch import clip
 from pdp.conform.reading import MAX_DEPTH, too_deep
 from pdp.entities.document import Fault, Place, Range, Ranges, Report, Wanted, doubled_key
@@ -20,8 +20,8 @@ from pdp.source import Source
 from pdp.types import RecordType, SetType, Type
 
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
-_EXPECTED: Final = re.compile(r"(?:did|could) not find expected ")
-_NOT_YAML: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_EXPECTED: Final = patterns.compile(r"(?:did|could) not find expected ")
+_NOT_YAML: Final = patterns.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from typing import Final, NamedTuple
+
+from pdp import patterns
 
 _BIDI: Final = "\u202a-\u202e\u2066-\u2069"
 
@@ -19,11 +19,11 @@ _INVISIBLE: Final = (
 # A carriage return without a line feed shows as a new line in one editor and as nothing in another.
 _CONTROL: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n"
 
-_FORBIDDEN: Final = re.compile(
+_FORBIDDEN: Final = patterns.compile(
     rf"(?P<bidi_character>[{_BIDI}])|(?P<byte_order_mark>\ufeff)|(?P<lone_surrogate>[\ud800-\udfff])"
     rf"|(?P<control_character>[{_CONTROL}))|(?P<invisible_character>[{_INVISIBLE}])"
 )
-_FORBIDDEN_ASCII: Final = re.compile(rf"(?P<control_character>[{_CONTROL}))")
+_FORBIDDEN_ASCII: Final = patterns.compile(rf"(?P<control_character>[{_CONTROL}))")
 
 _MESSAGES: Final = {
     "bidi_character": "{name} changes the order in which the text is shown",
@@ -78,6 +78,8 @@ def _advice(code: str, char: str) -> str:
 def name_of(char: str) -> str:
     """Return the number and the name of a character, such as `U+0430 CYRILLIC SMALL LETTER A`."""
     number = f"U+{ord(char):04X}"
+    import unicodedata
+
     name = unicodedata.name(char, "")
     return f"{number} {name}" if name else number
 
@@ -90,6 +92,8 @@ def lookalike(char: str) -> str | None:
     """
     found = _LOOKS_LIKE.get(char)
     if found is None:
+        import unicodedata
+
         plain = unicodedata.normalize("NFKC", char)
         found = plain if plain.isascii() and plain.isprintable() else None
     return found

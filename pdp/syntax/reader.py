@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 
 from pdp.errors import Diagnostic
 from pdp.source import Source, Span
 from pdp.syntax.limits import MAX_FILE_BYTES
 
 
-def read_source(path: Path, display: str, *, limit: int = MAX_FILE_BYTES) -> Source | Diagnostic:
+def read_source(path: str | os.PathLike[str], display: str, *, limit: int = MAX_FILE_BYTES) -> Source | Diagnostic:
     """Read a file of UTF-8; return what is wrong where it cannot be read, is too large or is no UTF-8.
 
     `display` is the path that messages name. No more than `limit` bytes are ever read, nothing but regular files is
@@ -34,7 +33,7 @@ def read_source(path: Path, display: str, *, limit: int = MAX_FILE_BYTES) -> Sou
         return _problem("invalid_utf8", message, shown, at, help="save the file as UTF-8")
 
 
-def _read(path: Path, limit: int) -> bytes:
+def _read(path: str | os.PathLike[str], limit: int) -> bytes:
     # Opening a named pipe would wait for a writer, and a device never ends.
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(path, flags)

@@ -5,12 +5,15 @@ Positions take no part in equality. Every node keeps the span that it was read f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TypeAlias
 
+from pdp.classes import dataclass, field
 from pdp.model import Effect
 from pdp.source import Source, Span
+from pdp.symbols import ArithmeticOp as ArithmeticOp
+from pdp.symbols import CompareOp as CompareOp
+from pdp.symbols import ContainsOp as ContainsOp
+from pdp.symbols import QuantifierOp as QuantifierOp
 from pdp.values import Datetime, Decimal, Duration, Ip
 
 
@@ -91,17 +94,6 @@ class Or(Node):
     operands: tuple[Expr, ...]
 
 
-class CompareOp(StrEnum):
-    """The comparisons."""
-
-    EQ = "=="
-    NE = "!="
-    LT = "<"
-    LE = "<="
-    GT = ">"
-    GE = ">="
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compare(Node):
     """`left op right`."""
@@ -109,14 +101,6 @@ class Compare(Node):
     op: CompareOp
     left: Expr
     right: Expr
-
-
-class ArithmeticOp(StrEnum):
-    """The arithmetic of two operands."""
-
-    ADD = "+"
-    SUB = "-"
-    MUL = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,13 +158,6 @@ class Like(Node):
     parts: tuple[str, ...]
 
 
-class ContainsOp(StrEnum):
-    """The comparisons of two sets."""
-
-    ALL = "containsAll"
-    ANY = "containsAny"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contains(Node):
     """`left containsAll right` or `left containsAny right`."""
@@ -197,13 +174,6 @@ class If(Node):
     test: Expr
     then: Expr
     otherwise: Expr
-
-
-class QuantifierOp(StrEnum):
-    """Which quantifier."""
-
-    ANY = "any"
-    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

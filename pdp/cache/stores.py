@@ -1,0 +1,54 @@
+"""Entities to data and back, as fast as can be: there may be very many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+from pdp.cache.forms import NOWHERE, Corrupt, listed, packed
+from pdp.cache.schemas import FOUND, MEMBERSHIP
+from pdp.entities.store import Store
+from pdp.model import Membership, Node
+from pdp.values import EntityRef
+
+_PLAIN = (str, bool)
+
+
+def write_store(store: Store) -> bytes:
+    """Return a store as data. Names that many entities have in common, types above all, are written once."""
+    words: dict[str, int] = {}
+    parents: dict[Membership, int] = {}
+    rows = []
+    for node in store:
+        attributes: list[Any] = []
+        for name, value in node.attributes.items():
+            attributes += [words.setdefault(name, len(words)), FOUND.write(value, NOWHERE)]
+        inside = [parents.setdefault(each, len(parents)) for each in node.parents]
+        rows.append([words.setdefault(node.ref.type, len(words)), node.ref.id, attributes, inside])
+    return packed([list(words), [MEMBERSHIP.write(each, NOWHERE) for each in parents], rows])
+
+
+def read_store(data: bytes, revision: str) -> Store:
+    """Return the store that data holds."""
+    words, kept, rows = listed(msgpack.unpackb(data), 3)
+    if any(word.__class__ is not str for word in listed(words)):
+        raise Corrupt
+    memberships = [MEMBERSHIP.read(each, NOWHERE) for each in listed(kept)]
+    nodes: dict[EntityRef, Node] = {}
+    read = FOUND.read
+    for kind, id_, attributes, inside in listed(rows):
+        if id_.__class__ is not str:
+            raise Corrupt
+        ref = EntityRef(words[kind], id_)
+        values = iter(attributes)
+        fields = {
+            words[name]: value if value.__class__ in _PLAIN else read(value, NOWHERE)
+            for name, value in zip(values, values, strict=True)
+        }
+        nodes[ref] = Node(ref, fields, tuple([memberships[each] for each in inside]))
+    if len(nodes) != len(rows):
+        raise Corrupt
+    store = Store(nodes)
+    store._revision = revision  # it takes as long to compute as the entities to read
+    return store
