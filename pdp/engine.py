@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import datetime as _datetime
+import os
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pdp import conform, trace
+from pdp.cells import Cell, Program, clock, settled
 from pdp.classes import replace
+from pdp.codegen.support import careful
 from pdp.conform import Mismatch
 from pdp.entities import Store
+from pdp.entities.held import Held
 from pdp.errors import RequestError
-from pdp.evaluation import Question
+from pdp.evaluation import FOREVER, Question, Scene
 from pdp.facts import Snapshot
 from pdp.folder import Loaded, load, load_sources
-from pdp.interpreter import Judgement, judge
-from pdp.model import Approval, Decision, Entity, Obligation, Outcome, Reason, Remedy, Request
+from pdp.interpreter import Judgement, conclude, judge, look_at
+from pdp.model import Approval, Decision, Entity, Leaf, Obligation, Outcome, Reason, Remedy, Request
 from pdp.ports import AttributeProvider, DecisionSink
 from pdp.schema import Schema
+from pdp.session import Session
 from pdp.source import Source
 from pdp.terms import Policy
 from pdp.values import Datetime, EntityRef, Unknown, Value
+from pdp.world import Given, Known, World, resolved
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class NullSink:
-    """Takes note of nothing."""
-
-    def record(self, request: Request, decision: Decision) -> None:
-        """Do nothing."""
 
 
 def _wall_clock() -> _datetime.datetime:
@@ -72,31 +73,50 @@ class Engine:
         handles: Iterable[str] = (),
         sink: DecisionSink | None = None,
         clock: Callable[[], _datetime.datetime] = _wall_clock,
+        compiled: bool | None = None,
     ) -> None:
         """Hold a policy and facts.
 
         `providers` are asked for entities that the store does not hold, in their order. `approvals` None says that the
         approvals cannot be read: every rule that asks for one is then unknown. `handles` names the obligations that
         the caller fulfils; an allow with any other is not truthy. `sink` sees every decision. `clock` returns an aware
-        datetime, and is asked once for a decision without `now`.
+        datetime, and is asked once for a decision without `now`. `compiled` False answers by the interpreter alone, as
+        `PDP_COMPILED=0` in the environment does: the answers are the same.
         """
-        self.policy = policy
-        self._store = store
         self._providers = tuple(providers)
-        self._approvals = None if approvals is None else tuple(_approval(each, policy.schema) for each in approvals)
-        self._revoked = frozenset(_resolve(ref, policy.schema) for ref in revoked)
-        self._revoked_sessions = frozenset(revoked_sessions)
         self._handles = frozenset(handles)
-        self._sink: DecisionSink = NullSink() if sink is None else sink
+        self._sink = sink
         self._clock = clock
+        self._compiles = os.environ.get("PDP_COMPILED") != "0" if compiled is None else compiled
+        self._changing = threading.Lock()
+        given = Given(
+            approvals=None if approvals is None else tuple(approvals),
+            revoked=frozenset(revoked),
+            revoked_sessions=frozenset(revoked_sessions),
+        )
+        # A decision looks here once, and all of it is made of what it finds.
+        self._world = World(self._program(policy), store, given, plain=self._plain)
+
+    @property
+    def _plain(self) -> bool:
+        return self._compiles and self._sink is None and self._clock is _wall_clock
+
+    def _program(self, policy: Policy) -> Program:
+        return Program(policy, self._handles)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that answers now."""
+        return self._world.policy
 
     @classmethod
-    def load(cls, path: str | Path, **options: Any) -> Engine:
+    def load(cls, path: str | Path, *, cache: str | Path | None = None, **options: Any) -> Engine:
         """Load a policy folder, or one `.pdp` file, with the options of the constructor.
 
-        Raises PolicyError or FactsError with every diagnostic of every file.
+        What sound files come to is kept in the folder `cache` (by default that of `PDP_CACHE`, or the user's own; "off"
+        for none). Raises PolicyError or FactsError with every diagnostic of every file.
         """
-        return cls._of(load(path), options)
+        return cls._of(load(path, cache=cache), options)
 
     @classmethod
     def from_text(cls, text: str, *, entities: Iterable[Entity] = (), **options: Any) -> Engine:
@@ -128,8 +148,23 @@ class Engine:
         """Answer a request. Never raises: what cannot be asked, or goes wrong on the way, is a deny with its reason.
 
         `now` is an aware datetime. An attribute of the context, of the session or of an entity that the request brings
-        is unknown where it is not of its declared type.
+        is unknown where it is not of its declared type. A session that asks more than once is read once by `session`.
         """
+        try:
+            world = self._world
+            if world.plain and principal.__class__ is resource.__class__ is EntityRef and not entities:
+                held = world.held
+                p, r = held[principal], held[resource]  # type: ignore[index]  # their class is EntityRef
+                cell = p.doors[action][r.kind]
+                told, until, at = cell.run(p, r, context, session, now, world)
+                known = world.leaves[cell][told]
+                if until == FOREVER and known.recheck is None and known.decision is not None:
+                    return known.decision
+                if known.leaf is not None:
+                    return _leased(known, until, at, world)
+        except Exception:
+            # INVARIANT: what raises decides nothing. All that follows is asked again, and what raises there is a deny.
+            pass
         return self.answer(
             Request(principal, action, resource, {} if context is None else context, session, now, tuple(entities))
         )
@@ -146,44 +181,182 @@ class Engine:
         entities: Iterable[Entity] = (),
     ) -> bool:
         """Tell whether a request is allowed and its every obligation is handled."""
+        try:
+            world = self._world
+            if world.plain and principal.__class__ is resource.__class__ is EntityRef and not entities:
+                held = world.held
+                p, r = held[principal], held[resource]  # type: ignore[index]  # their class is EntityRef
+                return p.gates[action][r.kind](p, r, context, session, now, world)  # type: ignore[no-any-return]
+        except Exception:
+            # INVARIANT: what raises decides nothing: `decide` looks again.
+            pass
         return bool(self.decide(principal, action, resource, context, session, now, entities=entities))
 
     def answer(self, request: Request) -> Decision:
         """Answer a request given as one object, as `decide` does."""
-        decision = self._judge(request)[0]
-        return self._recorded(request, decision)
+        world = self._world
+        return self._recorded(request, self._answer(world, request), world)
+
+    def decide_many(self, requests: Iterable[Request]) -> list[Decision]:
+        """Answer requests in their order, all of the same policy and facts, whatever changes meanwhile."""
+        world = self._world
+        return [self._recorded(request, self._answer(world, request), world) for request in requests]
+
+    def session(self, given: Mapping[str, Any]) -> Session:
+        """Return a session that is read once, for all requests that it asks; it stands wherever its mapping does.
+
+        Raises RequestError for what is no mapping, or cannot be copied.
+        """
+        try:
+            return Session(given, self._world.schema)
+        except Exception as error:
+            raise RequestError(f"this is no session: {type(error).__name__}") from error
 
     def explain(self, request: Request) -> trace.Trace:
         """Answer a request with every rule in its scope and every clause with its values. It is not recorded."""
-        decision, judgement, question, facts = self._judge(request)
+        decision, judgement, question, facts = self._judge(self._world, request)
         return trace.build(request, decision, judgement, question, facts)
+
+    # ---------------------------------------------------------------------------------------------------- changing
+
+    def replace_policy(self, policy: Policy | str | Path) -> None:
+        """Answer by another policy from now on: one that is checked, or a folder or file of which only that is taken.
+
+        Raises PolicyError for one that does not hold up, and RequestError where its types have no room for an entity
+        that the engine holds. Then nothing has changed.
+        """
+        found = policy if isinstance(policy, Policy) else load(policy).require()[0]
+        program = self._program(found)
+        with self._changing:
+            self._world = self._world.with_program(program)
+
+    def replace_entities(self, entities: Iterable[Entity] | Store) -> None:
+        """Hold these entities from now on, and no others. Raises RequestError for one that the schema does not know."""
+        with self._changing:
+            world = self._world
+            store = entities if isinstance(entities, Store) else store_of(entities, world.schema)
+            self._world = world.with_store(store)
+
+    def upsert_entity(self, entity: Entity) -> None:
+        """Hold an entity, anew or instead of what it was. Raises RequestError where the schema does not know it."""
+        with self._changing:
+            world = self._world
+            try:
+                node = conform.conform_entity(entity, world.schema)
+            except Mismatch as error:
+                raise RequestError(str(error)) from error
+            self._world = world.with_node(node)
+
+    def remove_entity(self, ref: EntityRef) -> None:
+        """Hold an entity no longer. Raises RequestError where the engine does not hold it."""
+        with self._changing:
+            world = self._world
+            try:
+                store = world.store.without(resolved(ref, world.schema))
+            except KeyError:
+                raise RequestError(f"the engine does not hold {ref}") from None
+            self._world = world.with_store(store)
+
+    def reload(self, path: str | Path) -> None:
+        """Take policy and entities anew from a folder or a file.
+
+        Raises PolicyError or FactsError with every diagnostic. Then nothing has changed.
+        """
+        policy, store = load(path).require()
+        program = self._program(policy)
+        with self._changing:
+            self._world = World(program, store, self._world.given, plain=self._plain)
 
     # -------------------------------------------------------------------------------------------------- on the way
 
-    def _recorded(self, request: Request, decision: Decision) -> Decision:
+    def _recorded(self, request: Request, decision: Decision, world: World) -> Decision:
+        if self._sink is None:
+            return decision
         try:
             self._sink.record(request, decision)
         except Exception as error:
             # What is not on record did not happen: an allow that nobody could audit is none.
-            return self._failed(f"the decision could not be recorded: {type(error).__name__}")
+            return _failed(world, f"the decision could not be recorded: {type(error).__name__}")
         return decision
 
-    def _judge(self, request: Request) -> tuple[Decision, Judgement | None, Question | None, Snapshot | None]:
+    def _answer(self, world: World, request: Request) -> Decision:
+        if self._compiles:
+            try:
+                request, found = self._compiled(world, request)
+                if found is not None:
+                    return found
+            except Exception:
+                # INVARIANT: what raises decides nothing: the interpreter looks at the whole question.
+                pass
+        return self._judge(world, request)[0]
+
+    def _compiled(self, world: World, request: Request) -> tuple[Request, Decision | None]:
+        """Return what compiled rules answer, or nothing; and the request with the time that it was asked at."""
+        principal, resource, session = request.principal, request.resource, request.session
+        if principal.__class__ is not EntityRef or resource.__class__ is not EntityRef or request.entities:
+            return request, None
+        p, r = self._held(world, principal), self._held(world, resource)
+        cell = world.program.cell(world.schema.resolve_action(request.action), p.kind, r.kind)
+        if cell is None or request.action.__class__ is not str:
+            return request, None
+        if session is not None and session.__class__ is not Session:
+            session = Session(session, world.schema, kept=False)
+        if request.now is None and self._clock is not _wall_clock:
+            request = replace(request, now=self._clock())
+        try:
+            told, until, at = cell.run(p, r, request.context, session, request.now, world)
+            known = world.leaves.get(cell, {}).get(told)
+            if known is None:
+                known = self._learnt(world, cell, told, request)
+        except Exception:
+            return request, None
+        return request, None if known.varies else _leased(known, until, at, world)
+
+    def _held(self, world: World, ref: EntityRef) -> Held:
+        found = world.held.get(ref)
+        if found is None:
+            if ref.type.__class__ is not str or ref.id.__class__ is not str:
+                careful()
+            known = resolved(ref, world.schema)
+            found = world.held.get(known) or world.hold(known)
+        return found
+
+    def _learnt(self, world: World, cell: Cell, told: Any, request: Request) -> Known:
+        """Return the decision that some rules come to, as the interpreter finds it, for all questions that do."""
+        rules = cell.who(told)
+        if not all(settled(rule) for rule in rules):
+            known = Known(None, None, None)
+        else:
+            scene = Scene(self._question(world, request), self._facts(world, request))
+            found = [finding for rule in rules if (finding := look_at(rule, scene)) is not None]
+            if len(found) != len(rules) or any(finding.errs for finding in found):
+                careful()
+            judgement = conclude(found, scene)
+            rechecks = [each.rule.recheck.micros for each in judgement.determining if each.rule.recheck is not None]
+            leaf = self._leaf(world, judgement)
+            known = Known(Decision.made(leaf, world.store), leaf, min(rechecks, default=None))
+        world.learn(cell, told, known)
+        return known
+
+    def _judge(
+        self, world: World, request: Request
+    ) -> tuple[Decision, Judgement | None, Question | None, Snapshot | None]:
         question: Question | None = None
         facts: Snapshot | None = None
         try:
-            question = self._question(request)
-            facts = self._facts(request)
-            judgement = judge(self.policy, question, facts)
-            return self._decision(judgement), judgement, question, facts
+            question = self._question(world, request)
+            facts = self._facts(world, request)
+            judgement = judge(world.policy, question, facts)
+            decision = Decision.made(self._leaf(world, judgement), world.store, judgement.valid_until)
+            return decision, judgement, question, facts
         except _Refused as refused:
-            return self._deny(refused.reason, refused.detail), None, question, facts
+            return _deny(world, refused.reason, refused.detail), None, question, facts
         except Exception as error:
             # INVARIANT: whatever goes wrong is a deny. RecursionError and MemoryError are Exceptions too.
-            return self._failed(f"the decision failed: {type(error).__name__}"), None, question, facts
+            return _failed(world, f"the decision failed: {type(error).__name__}"), None, question, facts
 
-    def _question(self, request: Request) -> Question:
-        schema = self.policy.schema
+    def _question(self, world: World, request: Request) -> Question:
+        schema = world.schema
         if not _is_string(request.action):
             raise _Refused(Reason.INVALID_REQUEST, "the action is not a string")
         name = schema.resolve_action(request.action)
@@ -199,20 +372,13 @@ class Engine:
             if request.session is not None:
                 session = conform.conform_attributes(request.session, action.session, schema)
         return Question(
-            principal=self._name(request.principal, "principal"),
+            principal=_name(request.principal, "principal", schema),
             action=name,
-            resource=self._name(request.resource, "resource"),
+            resource=_name(request.resource, "resource", schema),
             context=context,
             session=session,
             now=self._now(request.now),
         )
-
-    def _name(self, given: object, role: str) -> EntityRef:
-        if not isinstance(given, Entity | EntityRef):
-            raise _Refused(Reason.INVALID_REQUEST, f"the {role} is neither an entity nor a reference")
-        if not _is_string(given.type) or not _is_string(given.id):
-            raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s type and id are not strings")
-        return EntityRef(self.policy.schema.resolve(given.type), given.id)
 
     def _now(self, now: _datetime.datetime | None) -> int:
         moment: object = self._clock() if now is None else now
@@ -220,57 +386,67 @@ class Engine:
             raise _Refused(Reason.INVALID_REQUEST, "`now` is not a datetime with a time zone")
         return Datetime.of(moment).micros
 
-    def _facts(self, request: Request) -> Snapshot:
+    def _facts(self, world: World, request: Request) -> Snapshot:
         actor = (request.session or {}).get("actor")
         brought = [
             each for each in (request.principal, request.resource, actor, *request.entities) if isinstance(each, Entity)
         ]
         try:
             return Snapshot(
-                self._store,
-                self.policy.schema,
+                world.store,
+                world.schema,
                 providers=self._providers,
                 entities=brought,
-                approvals=self._approvals,
-                revoked=self._revoked,
-                revoked_sessions=self._revoked_sessions,
+                approvals=None if world.approvals is None else [*chain.from_iterable(world.approvals.values())],
+                revoked=world.revoked,
+                revoked_sessions=world.revoked_sessions,
             )
         except (RequestError, Mismatch) as error:
             raise _Refused(Reason.INVALID_REQUEST, str(error)) from error
 
-    def _decision(self, judgement: Judgement) -> Decision:
+    def _leaf(self, world: World, judgement: Judgement) -> Leaf:
         obligations = tuple(
             Obligation(duty.name, {name: conform.plain(value) for name, value in duty.arguments.items()}, duty.unknown)
             for duty in judgement.duties
         )
         allow = judgement.outcome is Outcome.ALLOW
         missing = {duty.name for duty in obligations} - self._handles if allow else set()
-        until = judgement.valid_until
-        return Decision(
+        return Leaf(
             outcome=judgement.outcome,
             reason=judgement.reason,
             determining_rules=tuple(finding.rule.id for finding in judgement.determining),
             erring_rules=tuple(finding.rule.id for finding in judgement.erring),
             obligations=obligations,
             remedies=tuple(_plain_remedy(remedy) for remedy in judgement.remedies),
-            valid_until=None if until is None else Datetime(until).to_datetime(),
-            revision=self.policy.revision,
-            facts_revision=self._store.revision,
+            revision=world.policy.revision,
             detail=judgement.detail,
             unhandled=tuple(sorted(missing)),
         )
 
-    def _deny(self, reason: Reason, detail: str) -> Decision:
-        return Decision(
-            outcome=Outcome.DENY,
-            reason=reason,
-            detail=detail,
-            revision=self.policy.revision,
-            facts_revision=self._store.revision,
-        )
 
-    def _failed(self, detail: str) -> Decision:
-        return self._deny(Reason.INTERNAL_ERROR, detail)
+def _leased(known: Known, until: int, at: int | None, world: World) -> Decision:
+    """Return a decision that is ready, with its lease."""
+    assert known.decision is not None and known.leaf is not None
+    if known.recheck is not None:
+        until = min(until, (clock() if at is None else at) + known.recheck)
+    return known.decision if until >= FOREVER else Decision.made(known.leaf, world.store, until)
+
+
+def _deny(world: World, reason: Reason, detail: str) -> Decision:
+    leaf = Leaf(outcome=Outcome.DENY, reason=reason, detail=detail, revision=world.policy.revision)
+    return Decision.made(leaf, world.store)
+
+
+def _failed(world: World, detail: str) -> Decision:
+    return _deny(world, Reason.INTERNAL_ERROR, detail)
+
+
+def _name(given: object, role: str, schema: Schema) -> EntityRef:
+    if not isinstance(given, Entity | EntityRef):
+        raise _Refused(Reason.INVALID_REQUEST, f"the {role} is neither an entity nor a reference")
+    if not _is_string(given.type) or not _is_string(given.id):
+        raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s type and id are not strings")
+    return EntityRef(schema.resolve(given.type), given.id)
 
 
 def _is_string(given: object) -> bool:
@@ -284,20 +460,6 @@ def store_of(entities: Iterable[Entity], schema: Schema) -> Store:
         return Store.of([conform.conform_entity(entity, schema) for entity in entities])
     except Mismatch as error:
         raise RequestError(str(error)) from error
-
-
-def _resolve(ref: EntityRef, schema: Schema) -> EntityRef:
-    return EntityRef(schema.resolve(ref.type), ref.id)
-
-
-def _approval(record: Approval, schema: Schema) -> Approval:
-    return replace(
-        record,
-        approver=_resolve(record.approver, schema),
-        principal=_resolve(record.principal, schema),
-        action=schema.resolve_action(record.action),
-        resource=_resolve(record.resource, schema),
-    )
 
 
 def _plain_remedy(remedy: Remedy) -> Remedy:

@@ -6,7 +6,7 @@ about, and at every clause of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from pdp import terms
@@ -88,9 +88,13 @@ def judge(policy: terms.Policy, question: Question, facts: Facts) -> Judgement:
     if refused is not None:
         return refused
     scene = Scene(question, facts)
-    findings = [
-        finding for rule in policy.by_action.get(question.action, ()) if (finding := look_at(rule, scene)) is not None
-    ]
+    rules = policy.by_action.get(question.action, ())
+    return conclude([finding for rule in rules if (finding := look_at(rule, scene)) is not None], scene)
+
+
+def conclude(findings: Sequence[Finding], scene: Scene) -> Judgement:
+    """Return what rules in scope come to, in the order of their ids. Those that change nothing may be left out."""
+    question = scene.question
     forbids = tuple(finding for finding in findings if finding.denies)
     permits = tuple(finding for finding in findings if finding.rule.effect is Effect.PERMIT and finding.applies)
     if forbids:

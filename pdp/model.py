@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as _datetime
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from pdp.classes import dataclass, field
 from pdp.values import Datetime, Duration, EntityRef, Unknown, Value
@@ -172,13 +172,17 @@ class Remedy:
         return tuple(need.text for need in self.needs) + tuple(need.text for lift in self.lifts for need in lift.one_of)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """The answer to a request, why, and how long it stays true.
+class Revised(Protocol):
+    """What a decision was made of, and what tells it from all before and after."""
 
-    `bool(decision)` is true for an allow whose every obligation the engine was told is handled, and for nothing else.
-    `valid_until` is an instant after the decision, exclusive; None where no passing of time alone changes the answer.
-    """
+    @property
+    def revision(self) -> str:
+        """A digest of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """All of a decision that many have in common. `granted` is what the decision is worth as a truth value."""
 
     outcome: Outcome
     reason: Reason
@@ -186,14 +190,151 @@ class Decision:
     erring_rules: tuple[str, ...] = ()
     obligations: tuple[Obligation, ...] = ()
     remedies: tuple[Remedy, ...] = ()
-    valid_until: _datetime.datetime | None = None
     revision: str = ""
-    facts_revision: str = ""
     detail: str = ""
     unhandled: tuple[str, ...] = ()
 
-    def __bool__(self) -> bool:
+    @property
+    def granted(self) -> bool:
+        """Whether this is an allow whose every obligation is handled."""
         return self.outcome is Outcome.ALLOW and not self.unhandled
+
+
+class Decision:
+    """The answer to a request, why, and how long it stays true.
+
+    `bool(decision)` is true for an allow whose every obligation the engine was told is handled, and for nothing else.
+    `valid_until` is an instant after the decision, exclusive; None where no passing of time alone changes the answer.
+    It cannot be changed.
+    """
+
+    __slots__ = ("_facts", "_leaf", "_until")
+
+    _facts: Revised | str
+    _leaf: Leaf
+    _until: int | None
+
+    def __init__(
+        self,
+        *,
+        outcome: Outcome,
+        reason: Reason,
+        determining_rules: tuple[str, ...] = (),
+        erring_rules: tuple[str, ...] = (),
+        obligations: tuple[Obligation, ...] = (),
+        remedies: tuple[Remedy, ...] = (),
+        valid_until: _datetime.datetime | None = None,
+        revision: str = "",
+        facts_revision: str = "",
+        detail: str = "",
+        unhandled: tuple[str, ...] = (),
+    ) -> None:
+        leaf = Leaf(
+            outcome=outcome,
+            reason=reason,
+            determining_rules=determining_rules,
+            erring_rules=erring_rules,
+            obligations=obligations,
+            remedies=remedies,
+            revision=revision,
+            detail=detail,
+            unhandled=unhandled,
+        )
+        _set_leaf(self, leaf)
+        _set_facts(self, facts_revision)
+        _set_until(self, None if valid_until is None else Datetime.of(valid_until).micros)
+
+    @classmethod
+    def made(cls, leaf: Leaf, facts: Revised | str, until: int | None = None) -> Decision:
+        """Return the decision of a leaf: `until` in microseconds since the epoch. `facts` are asked for their revision.
+
+        Only when somebody wants to know: it is a digest of all of them.
+        """
+        found = _new(cls)
+        _set_leaf(found, leaf)
+        _set_facts(found, facts)
+        _set_until(found, until)
+        return found
+
+    @property
+    def outcome(self) -> Outcome:
+        """Allow or deny."""
+        return self._leaf.outcome
+
+    @property
+    def reason(self) -> Reason:
+        """Why it came out so."""
+        return self._leaf.reason
+
+    @property
+    def determining_rules(self) -> tuple[str, ...]:
+        """The ids of the rules that decided, in their order."""
+        return self._leaf.determining_rules
+
+    @property
+    def erring_rules(self) -> tuple[str, ...]:
+        """The ids of the rules in scope whose condition is unknown."""
+        return self._leaf.erring_rules
+
+    @property
+    def obligations(self) -> tuple[Obligation, ...]:
+        """What the caller must do along with the decision."""
+        return self._leaf.obligations
+
+    @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """The ways out of a deny."""
+        return self._leaf.remedies
+
+    @property
+    def valid_until(self) -> _datetime.datetime | None:
+        """The instant from which the decision may be another one, in UTC; None where time alone changes nothing."""
+        return None if self._until is None else Datetime(self._until).to_datetime()
+
+    @property
+    def revision(self) -> str:
+        """The revision of the policy."""
+        return self._leaf.revision
+
+    @property
+    def facts_revision(self) -> str:
+        """The revision of the entities that the engine held."""
+        return self._facts if isinstance(self._facts, str) else self._facts.revision
+
+    @property
+    def detail(self) -> str:
+        """What was wrong with a request that no rule was asked about."""
+        return self._leaf.detail
+
+    @property
+    def unhandled(self) -> tuple[str, ...]:
+        """The names of the obligations of an allow that nobody is known to handle."""
+        return self._leaf.unhandled
+
+    def __bool__(self) -> bool:
+        return self._leaf.granted
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a decision cannot be changed: `{name}`")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a decision cannot be changed: `{name}`")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Decision):
+            return NotImplemented
+        mine, theirs = (self._leaf, self._until), (other._leaf, other._until)
+        return mine == theirs and self.facts_revision == other.facts_revision
+
+    def __hash__(self) -> int:
+        return hash((self._leaf, self._until))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in _SHOWN)
+        return f"Decision({shown})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Decision.made, (self._leaf, self.facts_revision, self._until)
 
     def to_json(self) -> dict[str, Any]:
         """Return the decision as plain data; instants are RFC 3339 text."""
@@ -210,6 +351,25 @@ class Decision:
             "revision": self.revision,
             "facts_revision": self.facts_revision,
         }
+
+
+_new = object.__new__
+_set_leaf = Decision._leaf.__set__  # type: ignore[attr-defined]  # the setters of the slots are the way past what freezes
+_set_facts = Decision._facts.__set__  # type: ignore[union-attr]
+_set_until = Decision._until.__set__  # type: ignore[union-attr]
+_SHOWN = (
+    "outcome",
+    "reason",
+    "determining_rules",
+    "erring_rules",
+    "obligations",
+    "remedies",
+    "valid_until",
+    "revision",
+    "facts_revision",
+    "detail",
+    "unhandled",
+)
 
 
 def _obligation_json(obligation: Obligation) -> dict[str, Any]:

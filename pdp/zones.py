@@ -62,10 +62,11 @@ def read(micros: int, name: str, field: CalendarField) -> int:
 def next_edge(micros: int, name: str, field: CalendarField, holds: Callable[[int], bool]) -> int | None:
     """Return the first instant after `micros` at which `holds` of the field changes, or None where none is near.
 
-    Every value that a field takes within a year is looked at; what does not change in that time changes with the year
-    only, and for the year each of its new years is an edge.
+    Every value that a field takes within a year is looked at: what does not change in that time never does. Of the year,
+    which does, each new one is an edge.
     """
-    before = holds(read(micros, name, field))
+    value = read(micros, name, field)
+    before = holds(value)
     step, count = _STEPS[field]
     here = micros
     for _ in range(count):
@@ -73,9 +74,10 @@ def next_edge(micros: int, name: str, field: CalendarField, holds: Callable[[int
         if ahead is None:
             return None
         here = _change(here, ahead, name)
-        if holds(read(here, name, field)) != before:
+        found = read(here, name, field)
+        if holds(found) != before or (field is CalendarField.YEAR and found != value):
             return here
-    return here if field is CalendarField.YEAR else None
+    return None
 
 
 def _local(micros: int, name: str) -> _datetime.datetime:

@@ -46,8 +46,9 @@ LAYERS = {
         "folder",
         "identity",
         "revocation",
+        "session",
     },
-    6: {"engine", "leases", "trace"},
+    6: {"cells", "engine", "leases", "trace", "world"},
     7: {"__main__", "cli", "enforcement", "integrations", "testing"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}

@@ -34,10 +34,11 @@ class Store:
     False
     """
 
-    __slots__ = ("_nodes", "_revision")
+    __slots__ = ("_nodes", "_revision", "_total")
 
-    def __init__(self, nodes: dict[EntityRef, Node]) -> None:
+    def __init__(self, nodes: dict[EntityRef, Node], total: int | None = None) -> None:
         self._nodes = nodes
+        self._total = total
         self._revision: str | None = None
 
     @classmethod
@@ -58,6 +59,25 @@ class Store:
         """Return an entity, or None where the store does not hold it."""
         return self._nodes.get(ref)
 
+    def with_node(self, node: Node) -> Store:
+        """Return the store in which an entity stands anew, or instead of what it was."""
+        nodes = self._nodes.copy()
+        nodes[node.ref] = node
+        return Store(nodes, self._changed(self._nodes.get(node.ref), node))
+
+    def without(self, ref: EntityRef) -> Store:
+        """Return the store without an entity; raise KeyError where it is not there."""
+        nodes = self._nodes.copy()
+        return Store(nodes, self._changed(nodes.pop(ref), None))
+
+    def _changed(self, old: Node | None, new: Node | None) -> int | None:
+        """Return the sum of digests after a change, where it was known before: the others are not summed up again."""
+        if self._total is None:
+            return None
+        less = 0 if old is None else int.from_bytes(_digest(old))
+        more = 0 if new is None else int.from_bytes(_digest(new))
+        return (self._total - less + more) % _MODULUS
+
     def __len__(self) -> int:
         return len(self._nodes)
 
@@ -69,8 +89,9 @@ class Store:
         """A digest of all that the store holds: computed when first asked for."""
         if self._revision is None:
             # A sum does not depend on order, and one changed entity changes one addend.
-            total = sum(int.from_bytes(_digest(node)) for node in self._nodes.values()) % _MODULUS
-            form = f"pdp entities 1\n{len(self._nodes)}\n{total:064x}"
+            if self._total is None:
+                self._total = sum(int.from_bytes(_digest(node)) for node in self._nodes.values()) % _MODULUS
+            form = f"pdp entities 1\n{len(self._nodes)}\n{self._total:064x}"
             self._revision = hashlib.sha256(form.encode()).hexdigest()[:16]
         return self._revision
 

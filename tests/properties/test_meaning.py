@@ -228,7 +228,7 @@ def test_what_is_allowed_while_a_source_fails_is_allowed_when_it_answers(
     held = tuple(entity for entity in question.entities if entity.ref != lost)
     engine = replace(question, entities=held).engine(policy)
     failing = pdp.Engine(
-        policy, engine._store, providers=[Broken({lost})], approvals=question.approvals, handles=["log"]
+        policy, engine._world.store, providers=[Broken({lost})], approvals=question.approvals, handles=["log"]
     )
 
     blind = failing.decide(

@@ -1,0 +1,448 @@
+"""Rules as functions of Python: their tests as a tree, each shared test once, what is cheap before what is dear.
+
+`decide` gives the rules that matter as bits of a number, and until when they do. `allows` ends at the first rule that
+settles the answer. Both raise where anything is unknown: the interpreter then answers.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
+from typing import Any, Final
+
+from pdp import terms
+from pdp.classes import dataclass
+from pdp.codegen.constants import Constants, Shape
+from pdp.codegen.expressions import Expressions, Reader, Unsupported, local
+from pdp.codegen.nodes import Listing, Nodes
+from pdp.evaluation import FOREVER
+from pdp.lowering import Key, Lowered, Setting, key
+from pdp.model import Effect
+from pdp.terms import RootName
+from pdp.types import Primitive, Type
+from pdp.values import INT_MAX, INT_MIN
+
+MAX_NESTED: Final = 30
+"""How deep tests are nested; what is deeper is tested in one expression."""
+
+_MAX_STRING: Final = 2**20
+
+# What is ready besides attributes in local names; no attribute is called so.
+_NOW: Final = "\0now"
+_PROVED: Final = "\0has "
+_COSTS: Final[Mapping[type, int]] = {
+    terms.Is: 0,
+    terms.Has: 1,
+    terms.Compare: 2,
+    terms.Attribute: 2,
+    terms.Not: 3,
+    terms.In: 4,
+    terms.IsEmpty: 4,
+    terms.Like: 6,
+    terms.And: 7,
+    terms.Or: 7,
+    terms.Contains: 8,
+    terms.Quantifier: 9,
+    terms.Approvals: 10,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that was made, with what shows it: its syntax tree, and the lines of the policy that it stands for."""
+
+    call: Callable[..., Any]
+    tree: ast.Module
+    listing: Listing
+    constants: Constants
+
+
+class _Rule:
+    """One rule on the way through the tree: what is still to be tested."""
+
+    __slots__ = ("apply", "lowered", "needs", "tests", "timed")
+
+    def __init__(self, lowered: Lowered, tests: list[int], timed: list[terms.Term]) -> None:
+        self.lowered = lowered
+        self.tests = tests
+        self.timed = timed
+        self.apply = 0
+        self.needs: list[int] = []
+
+    def without(self, test: int) -> _Rule:
+        found = _Rule(self.lowered, [each for each in self.tests if each != test], self.timed)
+        found.apply, found.needs = self.apply, self.needs
+        return found
+
+
+class Maker:
+    """Makes the functions of some rules of one cell."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        rules: Sequence[Lowered],
+        reader: Callable[[Type], Reader],
+        *,
+        title: str,
+        shape: Shape | None = None,
+        prologue: Sequence[ast.stmt] = (),
+        bindings: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Take rules; with a `shape`, constants come in a row, and `prologue` has run already."""
+        self._setting = setting
+        self._rules = rules
+        self._reader = reader
+        self._title = title
+        self._shape = shape
+        self._prologue = list(prologue)
+        self._bindings = dict(bindings or {})
+        self._numbers: dict[Key, int] = {}
+        self._terms: list[terms.Term] = []
+        self.events: list[int] = []
+        """The rule, by its place among the rules, that each bit of the result is about."""
+
+    # ------------------------------------------------------------------------------------------------------ making
+
+    def decide(self) -> Function:
+        """Return the function that finds the rules that matter, as bits, and until when they do."""
+        self._begin()
+        found = [self._tested(lowered, at) for at, lowered in enumerate(self._rules)]
+        body = self._block(found, frozenset(), 0, self._settle)
+        n, m, u = (self._nodes.name(each) for each in "nmu")
+        return self._finish("decide", body, self._nodes.give(self._nodes.tuple(m, u, n)), bits=True)
+
+    def allows(self) -> Function:
+        """Return the function that tells whether a permit applies and no forbid does."""
+        self._begin()
+        body = []
+        for effect, answer in ((Effect.FORBID, False), (Effect.PERMIT, True)):
+            found = [self._tested(each) for each in self._rules if each.rule.effect is effect]
+
+            def give(rule: _Rule, ready: frozenset[str], answer: bool = answer) -> list[ast.stmt]:
+                return self._give(rule, ready, answer)
+
+            body += self._block(found, frozenset(), 0, give)
+        return self._finish("allows", body, self._nodes.give(self._nodes.constant(False)), bits=False)
+
+    def _begin(self) -> None:
+        self._nodes = Nodes(Listing(self._title))
+        self._constants = Constants(self._nodes, self._shape)
+        self._constants.bound |= self._bindings
+        self._terms_of = Expressions(self._setting, self._nodes, self._constants, self._reader)
+        self.events = []
+
+    def _finish(self, name: str, body: list[ast.stmt], end: ast.stmt, *, bits: bool) -> Function:
+        own = [self._nodes.assign("m", self._nodes.constant(0))] if bits else []
+        if bits and self._shape is not None:
+            own.append(self._nodes.assign("u", self._nodes.constant(FOREVER)))
+        own += [
+            self._nodes.assign(short, self._nodes.attribute(self._nodes.name(long), "a"))
+            for short, long in (("pa", "p"), ("ra", "r"))
+        ]
+        parameters = ["p", "r", "c", "s", "n", "w"] if self._shape is None else ["k", "p", "r", "c", "sa", "n", "w"]
+        tree = self._nodes.function(name, parameters, [*self._prologue, *own, *body, end])
+        # INVARIANT: the code can name nothing but what is bound here.
+        names: dict[str, Any] = {"__builtins__": {}, **self._constants.bound}
+        exec(_compiled(tree, f"<pdp: {self._title}>"), names)
+        return Function(names[name], tree, self._nodes.listing, self._constants)
+
+    # ------------------------------------------------------------------------------------------------------- tests
+
+    def _tested(self, lowered: Lowered, at: int | None = None) -> _Rule:
+        """Return a rule with its tests in their order; `at` is its place among the rules, where bits are to tell it."""
+        demands = lowered.demands
+        if at is not None:
+            tests, late = list(lowered.tests), list(lowered.timed)
+        else:
+            tests = [*lowered.tests, *(each for demand in demands for each in demand.tests)]
+            late = [*lowered.timed, *(each for demand in demands for each in demand.timed)]
+        if _needs_care(lowered):
+            # Its obligations can change with time, whatever becomes of its condition.
+            tests, late = [], []
+        ordered = sorted({self._number(each): each for each in tests}.items(), key=lambda item: _cost(item[1]))
+        rule = _Rule(lowered, [number for number, _ in ordered], late)
+        if at is not None:
+            rule.apply = self._bit(at)
+            rule.needs = [self._bit(at) for _ in demands]
+        return rule
+
+    def _bit(self, at: int) -> int:
+        self.events.append(at)
+        return 1 << (len(self.events) - 1)
+
+    def _number(self, term: terms.Term) -> int:
+        number = self._numbers.setdefault(key(term), len(self._terms))
+        if number == len(self._terms):
+            self._terms.append(term)
+        return number
+
+    # -------------------------------------------------------------------------------------------------------- tree
+
+    def _block(
+        self,
+        rules: list[_Rule],
+        ready: frozenset[str],
+        depth: int,
+        end: Callable[[_Rule, frozenset[str]], list[ast.stmt]],
+    ) -> list[ast.stmt]:
+        """Return the statements that take rules from where they are to their end."""
+        found: list[ast.stmt] = []
+        rest = rules
+        while rest:
+            shared = _most_shared(rest, self._terms)
+            if shared is None or depth >= MAX_NESTED:
+                for rule in sorted(rest, key=self._weight):
+                    found += self._alone(rule, ready, depth, end)
+                break
+            having = [rule.without(shared) for rule in rest if shared in rule.tests]
+            rest = [rule for rule in rest if shared not in rule.tests]
+            before, then = self._load([shared], ready)
+            test = self._test(shared, then)
+            inner = self._block(having, then | self._proved(shared), depth + 1, end)
+            found += [*before, self._nodes.branch(test, inner)]
+        return found
+
+    def _weight(self, rule: _Rule) -> int:
+        """Return how dear a rule is: what is cheap may settle the answer."""
+        return sum(_cost(self._terms[number]) for number in rule.tests) + 10 * len(rule.timed)
+
+    def _alone(
+        self, rule: _Rule, ready: frozenset[str], depth: int, end: Callable[[_Rule, frozenset[str]], list[ast.stmt]]
+    ) -> list[ast.stmt]:
+        """Return the statements of one rule: all tests that need nothing more in local names at once, then the rest."""
+        if not rule.tests:
+            return end(rule, ready)
+        taken: list[int] = []
+        for number in rule.tests:
+            if taken and depth < MAX_NESTED and self._wanted(number) - ready:
+                break
+            taken.append(number)
+            if self._proved(number) and depth < MAX_NESTED:
+                break
+        before, then = self._load(taken if depth < MAX_NESTED else [], ready)
+        test = self._nodes.every([self._test(number, then) for number in taken])
+        rest = _Rule(rule.lowered, [each for each in rule.tests if each not in taken], rule.timed)
+        rest.apply, rest.needs = rule.apply, rule.needs
+        for number in taken:
+            then |= self._proved(number)
+        return [*before, self._nodes.branch(test, self._alone(rest, then, depth + 1, end))]
+
+    def _test(self, number: int, ready: frozenset[str]) -> ast.expr:
+        self._terms_of.ready = _loaded(ready)
+        return self._terms_of.holds(self._terms[number])
+
+    # ------------------------------------------------------------------------------------------------------ context
+
+    def _wanted(self, number: int) -> frozenset[str]:
+        """Return the attributes of the context that a test reads, by name."""
+        return frozenset(_context_names(self._terms[number]))
+
+    def _proved(self, number: int) -> frozenset[str]:
+        """Return what a test that holds proves to be there."""
+        term = self._terms[number]
+        if isinstance(term, terms.Has) and _is_context(term.base):
+            return frozenset({f"{_PROVED}{term.name}"})
+        return frozenset()
+
+    def _load(self, numbers: Sequence[int], ready: frozenset[str]) -> tuple[list[ast.stmt], frozenset[str]]:
+        """Return the statements that put attributes of the context into local names, and what is ready after them."""
+        wanted = frozenset[str]().union(*(self._wanted(number) for number in numbers))
+        return self._load_names(wanted, ready)
+
+    def _load_names(self, wanted: frozenset[str], ready: frozenset[str]) -> tuple[list[ast.stmt], frozenset[str]]:
+        found: list[ast.stmt] = []
+        for name in sorted(wanted - ready):
+            declared = self._setting.context.fields.get(name)
+            if declared is not None and (not declared.optional or f"{_PROVED}{name}" in ready):
+                found += self._read(name, declared.type)
+                ready |= {name}
+        return found, ready
+
+    def _read(self, name: str, kind: Type) -> list[ast.stmt]:
+        """Return the statements that read an attribute: what is of its type already is only looked at."""
+        nodes, to = self._nodes, local(self._setting.context, name)
+        here, read = nodes.name(to), self._terms_of.reader(kind)
+        get = nodes.assign(to, nodes.item(nodes.name("c"), name))
+        odd = self._odd(to, kind)
+        if odd is None:
+            return [nodes.assign(to, nodes.call(read, nodes.item(nodes.name("c"), name)))]
+        return [get, nodes.branch(odd, [nodes.assign(to, nodes.call(read, here))])]
+
+    def _odd(self, name: str, kind: Type) -> ast.expr | None:
+        """Return what is true for a value that is not plainly of its type."""
+        nodes, here = self._nodes, self._nodes.name(name)
+        of = nodes.attribute(here, "__class__")
+        match kind:
+            case Primitive.STRING:
+                size = nodes.call(self._constants.bind(len, "check"), here)
+                return nodes.some(
+                    [
+                        nodes.compare(of, "is not", self._constants.bind(str, "class")),
+                        nodes.denied(nodes.method(here, "isascii")),
+                        nodes.compare(size, ">", nodes.constant(_MAX_STRING)),
+                    ]
+                )
+            case Primitive.BOOL:
+                return nodes.compare(of, "is not", self._constants.bind(bool, "class"))
+            case Primitive.INT:
+                fits = nodes.compare(nodes.constant(INT_MIN), "<=", here, "<=", nodes.constant(INT_MAX))
+                return nodes.some([nodes.compare(of, "is not", self._constants.bind(int, "class")), nodes.denied(fits)])
+            case _:
+                return None
+
+    # --------------------------------------------------------------------------------------------------------- ends
+
+    def _give(self, rule: _Rule, ready: frozenset[str], answer: bool) -> list[ast.stmt]:
+        """Return the end of a rule in `allows`."""
+        if _needs_care(rule.lowered):
+            return [self._nodes.run(self._terms_of.leave())]
+        before, ready = self._clock(rule.timed, ready)
+        wanted = frozenset[str]().union(*(_context_names(each) for each in rule.timed))
+        loads, ready = self._load_names(wanted, ready)
+        self._terms_of.ready = _loaded(ready)
+        end = self._nodes.give(self._nodes.constant(answer))
+        if not rule.timed:
+            return [end]
+        test = self._nodes.every([self._terms_of.holds(each) for each in rule.timed])
+        return [*before, *loads, self._nodes.branch(test, [end])]
+
+    def _clock(self, timed: Sequence[terms.Term], ready: frozenset[str]) -> tuple[list[ast.stmt], frozenset[str]]:
+        if not timed or _NOW in ready:
+            return [], ready
+        nodes = self._nodes
+        tick = nodes.assign("n", nodes.call(nodes.name("clock")))
+        late = nodes.compare(nodes.name("n"), "is", nodes.constant(None))
+        return [nodes.branch(late, [tick])], ready | {_NOW}
+
+    def _settle(self, rule: _Rule, ready: frozenset[str]) -> list[ast.stmt]:
+        """Return the end of a rule in `decide`, where all its tests but those of needs and of time hold."""
+        if _needs_care(rule.lowered):
+            return [self._nodes.run(self._terms_of.leave())]
+        lowered, nodes = rule.lowered, self._nodes
+        late = [*lowered.timed, *(each for demand in lowered.demands for each in demand.timed)]
+        found, ready = self._clock(late, ready)
+        asked = [*late, *(each for demand in lowered.demands for each in demand.tests)]
+        loads, ready = self._load_names(frozenset[str]().union(*(_context_names(each) for each in asked)), ready)
+        found += loads
+        self._terms_of.ready = _loaded(ready)
+        for number, demand in enumerate(lowered.demands):
+            found.append(nodes.assign(f"d{number}", self._all(demand.tests)))
+        if late:
+            found += self._edges(lowered, late)
+        met = [
+            nodes.every([nodes.name(f"d{number}"), *([self._all(demand.timed)] if demand.timed else [])])
+            for number, demand in enumerate(lowered.demands)
+        ]
+        end = self._outcome(rule, met)
+        return [*found, nodes.branch(self._all(lowered.timed), end)] if lowered.timed else [*found, *end]
+
+    def _all(self, tests: Sequence[terms.Term]) -> ast.expr:
+        return self._nodes.every([self._terms_of.holds(each) for each in tests])
+
+    def _outcome(self, rule: _Rule, met: Sequence[ast.expr]) -> list[ast.stmt]:
+        """Return the statements that mark a rule as applying, or its needs that are not met."""
+        nodes = self._nodes
+        if not met:
+            return [nodes.mark("m", rule.apply)]
+        missing: list[ast.stmt] = [nodes.assign("x", nodes.constant(0))]
+        for bit, each in zip(rule.needs, met, strict=True):
+            missing.append(nodes.branch(nodes.denied(each), [nodes.mark("x", bit)]))
+        none = nodes.some([nodes.name("x"), nodes.constant(rule.apply)])
+        return [*missing, nodes.assign("m", nodes.binary(nodes.name("m"), "|", none))]
+
+    # -------------------------------------------------------------------------------------------------------- edges
+
+    def _edges(self, lowered: Lowered, late: Sequence[terms.Term]) -> list[ast.stmt]:
+        """Return the statements that take note of the edges of a rule that depends on time.
+
+        It does where all that time does not touch holds, and what it touches is not settled whatever the time.
+        """
+        nodes = self._nodes
+        tests: list[ast.stmt] = []
+        for each in late:
+            for inner in terms.walk(each):
+                if isinstance(inner, terms.TimeTest):
+                    tests += self._edge_of_time(inner)
+                elif isinstance(inner, terms.CalendarTest):
+                    tests += self._note(nodes.method(self._terms_of.calendar(inner), "edge", nodes.name("n")))
+        open_ = [nodes.name(f"d{number}") for number, demand in enumerate(lowered.demands) if demand.tests]
+        mixed = [each for each in late if not isinstance(each, terms.TimeTest | terms.CalendarTest)]
+        try:
+            open_ += [nodes.denied(self._sure(each, False)) for each in mixed]
+            if len(mixed) == len(late):
+                open_.append(nodes.denied(nodes.every([self._sure(each, True) for each in mixed])))
+        except Unsupported:
+            open_.append(self._terms_of.leave())
+        return [nodes.branch(nodes.every(open_), tests)] if open_ else tests
+
+    def _edge_of_time(self, term: terms.TimeTest) -> list[ast.stmt]:
+        # `now <= bound` still holds at the bound and no longer one microsecond later.
+        later = {"<=": (1,), ">": (1,), "<": (0,), ">=": (0,)}.get(str(term.op), (0, 1))
+        try:
+            return [each for late in later for each in self._note(self._terms_of.bound(term, late))]
+        except Unsupported:
+            return [self._nodes.run(self._terms_of.leave())]
+
+    def _note(self, edge: ast.expr) -> list[ast.stmt]:
+        nodes = self._nodes
+        e, n, u = (nodes.name(each) for each in "enu")
+        return [nodes.assign("e", edge), nodes.branch(nodes.compare(n, "<", e, "<", u), [nodes.assign("u", e)])]
+
+    def _sure(self, term: terms.Term, answer: bool) -> ast.expr:
+        """Return whether a term is true, or false, whatever the time."""
+        from_all, from_some = self._nodes.every, self._nodes.some
+        match term:
+            case terms.TimeTest() | terms.CalendarTest():
+                return self._nodes.constant(False)
+            case terms.Not():
+                return self._sure(term.operand, not answer)
+            case terms.And() | terms.Or():
+                joined = from_all if isinstance(term, terms.And) is answer else from_some
+                return joined([self._sure(each, answer) for each in term.operands])
+            case _ if any(isinstance(each, terms.TimeTest | terms.CalendarTest) for each in terms.walk(term)):
+                raise Unsupported
+            case _:
+                found = self._terms_of.truth(term)
+                return found if answer else self._nodes.denied(found)
+
+
+def _compiled(tree: ast.Module, name: str) -> CodeType:
+    return compile(tree, name, "exec", dont_inherit=True)
+
+
+def _most_shared(rules: Sequence[_Rule], found: Sequence[terms.Term]) -> int | None:
+    """Return the test that most rules have in common, the cheapest of equals; None where no two share one."""
+    counts = Counter(number for rule in rules for number in rule.tests)
+    several = [number for number, count in counts.items() if count > 1]
+    if not several:
+        return None
+    return min(several, key=lambda number: (-counts[number], _cost(found[number]), number))
+
+
+def _cost(term: terms.Term) -> int:
+    found = _COSTS.get(term.__class__, 5)
+    return found + 3 * any(_is_context(each) for each in terms.walk(term))
+
+
+def _needs_care(lowered: Lowered) -> bool:
+    return any(
+        isinstance(each, terms.TimeTest | terms.CalendarTest)
+        for obligation in lowered.rule.obligations
+        for _, argument in obligation.arguments
+        for each in terms.walk(argument)
+    )
+
+
+def _loaded(ready: frozenset[str]) -> frozenset[str]:
+    return frozenset(name for name in ready if not name.startswith("\0"))
+
+
+def _is_context(term: terms.Term) -> bool:
+    return isinstance(term, terms.Root) and term.name is RootName.CONTEXT
+
+
+def _context_names(term: terms.Term) -> set[str]:
+    return {each.name for each in terms.walk(term) if isinstance(each, terms.Attribute) and _is_context(each.base)}

@@ -1,0 +1,299 @@
+"""Rules in the form that code is made of: tests that all have to hold, what depends on time apart, static types.
+
+A rule's condition is a conjunction. It falls into *tests*, which time does not touch, and *timed* tests; each `needs`
+clause is kept by itself, since a decision names the ones that are not met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeAlias
+
+from pdp import terms
+from pdp.classes import dataclass
+from pdp.schema import Schema
+from pdp.symbols import CompareOp
+from pdp.terms import ClauseKind, RootName
+from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type, join
+from pdp.values import (
+    Datetime,
+    Decimal,
+    Duration,
+    EntityRef,
+    EnumMember,
+    Ip,
+    Record,
+    Value,
+    ValueSet,
+)
+
+Key: TypeAlias = tuple[object, ...]
+"""What tells terms apart: equal for terms of one meaning, wherever they were written."""
+
+
+# -------------------------------------------------------------------------------------------------------------- keys
+
+
+def _constant(value: Value) -> object:
+    return value
+
+
+def key(term: terms.Term, constant: Callable[[Value], object] = _constant) -> Key:
+    """Return what tells a term apart. Python's own equality would take the constants `1` and `true` for the same.
+
+    `constant` says what stands for a constant: with a number for each, terms of one shape have one key.
+
+    >>> key(terms.Constant(value=1)) == key(terms.Constant(value=True))
+    False
+    """
+
+    def inner(term: terms.Term) -> Key:
+        return key(term, constant)
+
+    match term:
+        case terms.Constant():
+            return ("constant", term.value.__class__, constant(term.value))
+        case terms.Root():
+            return (term.name,)
+        case terms.Variable():
+            return ("variable", term.index)
+        case terms.Attribute() | terms.Has():
+            return (term.__class__, inner(term.base), term.name)
+        case terms.Compare() | terms.Arithmetic() | terms.Contains():
+            return (term.__class__, term.op, inner(term.left), inner(term.right))
+        case terms.Is():
+            return (terms.Is, inner(term.operand), term.type)
+        case terms.Like():
+            return (terms.Like, inner(term.operand), term.parts)
+        case terms.Quantifier():
+            return (terms.Quantifier, term.op, term.variable.index, inner(term.domain), inner(term.body))
+        case terms.RecordOf():
+            return (terms.RecordOf, *((name, inner(value)) for name, value in term.fields))
+        case terms.TimeTest():
+            return (terms.TimeTest, term.op, *((inner(each.term), each.negative) for each in term.bound))
+        case terms.CalendarTest():
+            return (terms.CalendarTest, term.zone, term.field, term.op, term.values)
+        case terms.Approvals():
+            bound = None if term.of is None else inner(term.of)
+            return (terms.Approvals, term.count, bound, term.approvers, term.window)
+        case _:
+            return (term.__class__, *map(inner, terms.children(term)))
+
+
+# ------------------------------------------------------------------------------------------------------------- rules
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A `needs` clause: it is met where all its tests hold."""
+
+    tests: tuple[terms.Term, ...]
+    timed: tuple[terms.Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A rule as a conjunction. `tests` and `timed` are those of all clauses but `needs`, its scope included."""
+
+    rule: terms.Rule
+    tests: tuple[terms.Term, ...]
+    timed: tuple[terms.Term, ...]
+    demands: tuple[Demand, ...]
+
+    @property
+    def parts(self) -> Iterator[terms.Term]:
+        """Every term of the rule."""
+        yield from self.tests
+        yield from self.timed
+        for demand in self.demands:
+            yield from demand.tests
+            yield from demand.timed
+
+
+def lower(rule: terms.Rule, scope: tuple[terms.Term, ...] = ()) -> Lowered:
+    """Return a rule as a conjunction; `scope` are the tests of its scope that are not answered before it is asked."""
+    tests, timed, demands = list(scope), [], []
+    for clause in rule.clauses:
+        whole = terms.Not(operand=clause.condition) if clause.kind is ClauseKind.UNLESS else clause.condition
+        plain, late = _parted(conjuncts(whole))
+        if clause.kind is ClauseKind.NEEDS:
+            demands.append(Demand(tuple(plain), tuple(late)))
+        else:
+            tests += plain
+            timed += late
+    return Lowered(rule, tuple(tests), tuple(timed), tuple(demands))
+
+
+def conjuncts(term: terms.Term) -> Iterator[terms.Term]:
+    """Yield what has to hold for a term to hold: the operands of `and`, and of an `or` that is denied, denied."""
+    work = [term]
+    while work:
+        found = work.pop()
+        match found:
+            case terms.And():
+                work.extend(reversed(found.operands))
+            case terms.Not(operand=terms.Or() as inner):
+                work.extend(terms.Not(operand=each, span=each.span) for each in reversed(inner.operands))
+            case terms.Not(operand=terms.Not() as inner):
+                work.append(inner.operand)
+            case _:
+                yield found
+
+
+def _parted(found: Iterator[terms.Term]) -> tuple[list[terms.Term], list[terms.Term]]:
+    plain: list[terms.Term] = []
+    late: list[terms.Term] = []
+    for each in found:
+        (late if timed(each) else plain).append(each)
+    return plain, late
+
+
+def timed(term: terms.Term) -> bool:
+    """Tell whether the passing of time alone can change a term."""
+    return any(isinstance(each, terms.TimeTest | terms.CalendarTest) for each in terms.walk(term))
+
+
+def within(root: RootName, refs: tuple[EntityRef, ...]) -> terms.Term:
+    """Return the test that a scope is: that the principal or the resource is in one of these."""
+    target: Value = refs[0] if len(refs) == 1 else ValueSet(refs)
+    return terms.In(left=terms.Root(name=root), right=terms.Constant(value=target))
+
+
+def equality(term: terms.Term) -> tuple[terms.Attribute, Value] | None:
+    """Return the attribute and the constant where a term is an equality of both, else None."""
+    if isinstance(term, terms.Compare) and term.op is CompareOp.EQ:
+        left, right = term.left, term.right
+        if isinstance(left, terms.Constant):
+            left, right = right, left
+        if isinstance(left, terms.Attribute) and isinstance(right, terms.Constant):
+            return left, right.value
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------------- types
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is known of all questions of one cell before any is asked: the types of everything."""
+
+    schema: Schema
+    action: str
+    principal: str
+    resource: str
+
+    @property
+    def context(self) -> RecordType:
+        """The declared context of the action."""
+        return self.schema.actions[self.action].context
+
+    @property
+    def session(self) -> RecordType:
+        """The declared session of the action."""
+        return self.schema.actions[self.action].session
+
+
+_OF_CLASS: Final[Mapping[type, Type]] = {
+    bool: Primitive.BOOL,
+    int: Primitive.INT,
+    str: Primitive.STRING,
+    Decimal: Primitive.DECIMAL,
+    Datetime: Primitive.DATETIME,
+    Duration: Primitive.DURATION,
+    Ip: Primitive.IP,
+}
+_TRUTHS: Final = (
+    terms.Has,
+    terms.Not,
+    terms.And,
+    terms.Or,
+    terms.Compare,
+    terms.In,
+    terms.Is,
+    terms.IsEmpty,
+    terms.Contains,
+    terms.Like,
+    terms.Quantifier,
+    terms.TimeTest,
+    terms.CalendarTest,
+    terms.Approvals,
+)
+
+
+def type_of_value(value: Value) -> Type | None:
+    """Return the type of a value, or None where it has none of one kind."""
+    match value:
+        case EnumMember():
+            return EnumType(value.enum, ())
+        case EntityRef():
+            return EntityTypes(frozenset({value.type}))
+        case ValueSet():
+            return _set_of([type_of_value(each) for each in value])
+        case Record():
+            return None
+        case _:
+            return _OF_CLASS.get(value.__class__)
+
+
+def type_of(term: terms.Term, setting: Setting, variables: Mapping[int, Type | None]) -> Type | None:
+    """Return the type of what a term is worth, if it is worth anything; None where only the value will tell."""
+    if isinstance(term, _TRUTHS):
+        return Primitive.BOOL
+    match term:
+        case terms.Constant():
+            return type_of_value(term.value)
+        case terms.Root():
+            return _type_of_root(term.name, setting)
+        case terms.Variable():
+            return variables.get(term.index)
+        case terms.Attribute():
+            return attribute_type(type_of(term.base, setting, variables), term.name, setting.schema)
+        case terms.If():
+            then, other = (type_of(each, setting, variables) for each in (term.then, term.otherwise))
+            return None if then is None or other is None else join(then, other)
+        case terms.Negate():
+            return type_of(term.operand, setting, variables)
+        case terms.Arithmetic():
+            left, right = (type_of(each, setting, variables) for each in (term.left, term.right))
+            return Primitive.INT if left is right is Primitive.INT else None
+        case terms.SetOf():
+            return _set_of([type_of(each, setting, variables) for each in term.items])
+        case _:
+            return None
+
+
+def _type_of_root(name: RootName, setting: Setting) -> Type:
+    match name:
+        case RootName.PRINCIPAL:
+            return EntityTypes(frozenset({setting.principal}))
+        case RootName.RESOURCE:
+            return EntityTypes(frozenset({setting.resource}))
+        case RootName.CONTEXT:
+            return setting.context
+        case RootName.SESSION:
+            return setting.session
+
+
+def attribute_type(base: Type | None, name: str, schema: Schema) -> Type | None:
+    """Return the type of an attribute, where every owner that there can be declares the same."""
+    match base:
+        case RecordType():
+            field = base.fields.get(name)
+            return None if field is None else field.type
+        case EntityTypes():
+            found = [schema.attribute(each, name) for each in base.names]
+            first = found[0] if found else None
+            if first is None or any(each is None or each.type != first.type for each in found):
+                return None
+            return first.type
+        case _:
+            return None
+
+
+def _set_of(elements: list[Type | None]) -> Type | None:
+    found: Type | None = SetType(None)
+    for each in elements:
+        if each is None or found is None:
+            return None
+        found = join(found, SetType(each))
+    return found

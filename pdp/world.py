@@ -1,0 +1,172 @@
+"""What an engine holds at one moment: a policy, entities, approvals, revocations. A change makes the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from pdp import conform
+from pdp.cells import Cell, Program
+from pdp.classes import dataclass, replace
+from pdp.codegen.support import careful
+from pdp.conform import Mismatch
+from pdp.entities import Store
+from pdp.entities.held import Held, everything_above, lookup, sound
+from pdp.errors import RequestError
+from pdp.model import Approval, Decision, Entity, Leaf, Node
+from pdp.schema import Schema
+from pdp.terms import Policy
+from pdp.values import EntityRef, Unknown, show
+
+Asked = tuple[EntityRef, str, EntityRef]
+
+_STRANGERS: Final = 10_000
+"""Of so many entities that no source holds, and of which there is nothing to know, something is remembered."""
+
+_LEAVES: Final = 4096
+"""So many different decisions are kept ready for each cell."""
+
+
+class Known:
+    """A decision that is ready but for its lease. `recheck` is the longest that it may hold, in microseconds.
+
+    `varies` says that there is more to it than which rules matter: the interpreter has to look.
+    """
+
+    __slots__ = ("decision", "leaf", "recheck", "varies")
+
+    def __init__(self, decision: Decision | None, leaf: Leaf | None, recheck: int | None) -> None:
+        self.decision, self.leaf, self.recheck = decision, leaf, recheck
+        self.varies = decision is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Facts as the engine was given them, to be read by the schema of each policy that it holds."""
+
+    approvals: tuple[Approval, ...] | None
+    revoked: frozenset[EntityRef]
+    revoked_sessions: frozenset[str]
+
+
+class World:
+    """One moment. Nothing that it holds changes; what it remembers (`held`, `leaves`) could be found again.
+
+    Readers take no lock: what two of them find at once is the same.
+    """
+
+    __slots__ = (
+        "_node",
+        "approvals",
+        "given",
+        "held",
+        "leaves",
+        "plain",
+        "policy",
+        "program",
+        "revoked",
+        "revoked_sessions",
+        "schema",
+        "store",
+    )
+
+    def __init__(self, program: Program, store: Store, given: Given, *, plain: bool) -> None:
+        """Put a world together; `plain` says whether a compiled answer is all that there is to a decision."""
+        self.program, self.store, self.given, self.plain = program, store, given, plain
+        self.policy, self.schema = program.policy, program.schema
+        self.approvals = _by_question(given.approvals, self.schema)
+        self.revoked = frozenset(resolved(ref, self.schema) for ref in given.revoked)
+        self.revoked_sessions = given.revoked_sessions
+        self.held: dict[EntityRef, Held] = {}
+        self.leaves: dict[Cell, dict[Any, Known]] = {}
+        self._node = lookup(store, self.schema)
+
+    # --------------------------------------------------------------------------------------------------- remembering
+
+    def far(self, ref: EntityRef) -> Held:
+        """Return an entity that a condition leads to; raise where there is anything uncertain about it."""
+        return self.held.get(ref) or self.hold(ref)
+
+    def hold(self, ref: EntityRef) -> Held:
+        """Return an entity, and remember it; raise where there is anything uncertain about it, or it is revoked."""
+        node = self._node(ref)
+        if node is None or ref in self.revoked or not sound(node, self.schema):
+            careful()
+        program = self.program
+        found = Held(
+            ref,
+            node.attributes,
+            everything_above(ref, self._node),
+            program.gates[ref.type],
+            program.doors[ref.type],
+        )
+        if len(self.held) < len(self.store) + _STRANGERS:
+            self.held[ref] = found
+        return found
+
+    def learn(self, cell: Cell, told: Any, known: Known) -> None:
+        """Keep a decision ready for the next question that comes to the same."""
+        leaves = self.leaves.get(cell)
+        if leaves is None:
+            leaves = self.leaves[cell] = {}
+        elif len(leaves) >= _LEAVES:
+            leaves.clear()
+        leaves[told] = known
+
+    # ------------------------------------------------------------------------------------------------------ changing
+
+    def with_store(self, store: Store) -> World:
+        """Return the world with other entities."""
+        return World(self.program, store, self.given, plain=self.plain)
+
+    def with_node(self, node: Node) -> World:
+        """Return the world in which an entity stands anew, or instead of what it was."""
+        old = self.store.node(node.ref)
+        found = self.with_store(self.store.with_node(node))
+        if old is not None and old.parents == node.parents:
+            # Nobody is in anything else than before: what is remembered of all others still holds.
+            found.held = self.held.copy()
+            found.held.pop(node.ref, None)
+        return found
+
+    def with_program(self, program: Program) -> World:
+        """Return the world with another policy; raise RequestError where it cannot hold an entity that is there."""
+        store = self.store if program.schema == self.schema else read_again(self.store, program.schema)
+        return World(program, store, self.given, plain=self.plain)
+
+
+def read_again(store: Store, schema: Schema) -> Store:
+    """Return entities as another schema has them; raise RequestError for one that it cannot hold as it is."""
+    found = []
+    for node in store:
+        entity = Entity(node.ref.type, node.ref.id, node.attributes, node.parents)
+        try:
+            read = conform.conform_entity(entity, schema)
+        except Mismatch as wrong:
+            raise RequestError(f"{show(node.ref)} does not fit the policy: {wrong}") from None
+        for name, value in node.attributes.items():
+            if not isinstance(value, Unknown) and isinstance(read.attributes.get(name, value), Unknown):
+                raise RequestError(f"{show(node.ref)} does not fit the policy: `{name}` is of another type there")
+        found.append(read)
+    return Store.of(found)
+
+
+def resolved(ref: EntityRef, schema: Schema) -> EntityRef:
+    """Return a name under the name of its type that is used everywhere."""
+    return EntityRef(schema.resolve(ref.type), ref.id)
+
+
+def _by_question(approvals: Iterable[Approval] | None, schema: Schema) -> Mapping[Asked, Sequence[Approval]] | None:
+    if approvals is None:
+        return None
+    found: dict[Asked, list[Approval]] = {}
+    for each in approvals:
+        read = replace(
+            each,
+            approver=resolved(each.approver, schema),
+            principal=resolved(each.principal, schema),
+            action=schema.resolve_action(each.action),
+            resource=resolved(each.resource, schema),
+        )
+        found.setdefault((read.principal, read.action, read.resource), []).append(read)
+    return found
