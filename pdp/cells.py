@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import datetime
-import linecache
 import time
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -23,7 +21,7 @@ from pdp.model import Effect
 from pdp.schema import Schema
 from pdp.session import Session
 from pdp.terms import Policy, RootName, Rule
-from pdp.tree import Fork, Index, Placed, Row, fork
+from pdp.tree import Fork, Index, Placed, fork
 from pdp.types import EnumType, Primitive, Type
 from pdp.values import EntityRef, EnumMember
 
@@ -54,7 +52,7 @@ def micros(now: Any) -> int:
     if now.__class__ is not datetime.datetime or now.utcoffset() is None:
         careful()
     since = now - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds  # type: ignore[no-any-return]
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def opened(session: Any, now: int, world: Any, action: str) -> tuple[Any, int]:
@@ -169,7 +167,7 @@ class Program:
             if found.allows is not None:
                 self.gates[principal].setdefault(action, {})[resource] = found.allows
             self.doors[principal].setdefault(action, {})[resource] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _make(self, setting: Setting) -> Cell:
         placed = self.index.cell(setting.action, setting.principal, setting.resource)
@@ -312,7 +310,7 @@ def _outline(lowered: Lowered) -> tuple[object, ...]:
 class Branch:
     """Rules that are told apart by the value of one attribute."""
 
-    __slots__ = ("_grow", "_groups", "_root", "attribute")
+    __slots__ = ("_groups", "_grow", "_root", "attribute")
 
     def __init__(self, found: Fork, grow: Callable[[Sequence[int]], Parts], places: Sequence[int]) -> None:
         self._root, self.attribute = found.root, found.attribute

@@ -354,9 +354,8 @@ class Decision:
 
 
 _new = object.__new__
-_set_leaf = Decision._leaf.__set__  # type: ignore[attr-defined]  # the setters of the slots are the way past what freezes
-_set_facts = Decision._facts.__set__  # type: ignore[union-attr]
-_set_until = Decision._until.__set__  # type: ignore[union-attr]
+# The setters of the slots are the way past what freezes the class.
+_set_leaf, _set_facts, _set_until = (vars(Decision)[name].__set__ for name in ("_leaf", "_facts", "_until"))
 _SHOWN = (
     "outcome",
     "reason",

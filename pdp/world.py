@@ -15,7 +15,6 @@ from pdp.entities.held import Held, everything_above, lookup, sound
 from pdp.errors import RequestError
 from pdp.model import Approval, Decision, Entity, Leaf, Node
 from pdp.schema import Schema
-from pdp.terms import Policy
 from pdp.values import EntityRef, Unknown, show
 
 Asked = tuple[EntityRef, str, EntityRef]

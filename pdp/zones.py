@@ -62,8 +62,8 @@ def read(micros: int, name: str, field: CalendarField) -> int:
 def next_edge(micros: int, name: str, field: CalendarField, holds: Callable[[int], bool]) -> int | None:
     """Return the first instant after `micros` at which `holds` of the field changes, or None where none is near.
 
-    Every value that a field takes within a year is looked at: what does not change in that time never does. Of the year,
-    which does, each new one is an edge.
+    Every value that a field takes within a year is looked at: what does not change in that time never does. Of the
+    year, which does, each new one is an edge.
     """
     value = read(micros, name, field)
     before = holds(value)

@@ -368,7 +368,9 @@ class Maker:
                     tests += self._edge_of_time(inner)
                 elif isinstance(inner, terms.CalendarTest):
                     tests += self._note(nodes.method(self._terms_of.calendar(inner), "edge", nodes.name("n")))
-        open_ = [nodes.name(f"d{number}") for number, demand in enumerate(lowered.demands) if demand.tests]
+        open_: list[ast.expr] = [
+            nodes.name(f"d{number}") for number, demand in enumerate(lowered.demands) if demand.tests
+        ]
         mixed = [each for each in late if not isinstance(each, terms.TimeTest | terms.CalendarTest)]
         try:
             open_ += [nodes.denied(self._sure(each, False)) for each in mixed]

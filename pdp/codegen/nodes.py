@@ -167,9 +167,9 @@ class Nodes:
 
     def function(self, name: str, parameters: Sequence[str], body: list[ast.stmt]) -> ast.Module:
         """Return a module that defines one function."""
-        place = {"lineno": 1, "col_offset": 0}
-        arguments = ast.arguments([], [ast.arg(each, **place) for each in parameters], None, [], [], None, [])
-        defined = ast.FunctionDef(name, arguments, body, [], **place)
+        given = [ast.arg(each, lineno=1, col_offset=0) for each in parameters]
+        arguments = ast.arguments([], given, None, [], [], None, [])
+        defined = ast.FunctionDef(name, arguments, body, [], lineno=1, col_offset=0)
         if "type_params" in ast.FunctionDef._fields:
-            defined.type_params = []
+            vars(defined)["type_params"] = []
         return ast.Module([defined], [])

@@ -1,4 +1,4 @@
-"""What generated code calls. Each function gives what the interpreter would, or raises: then the interpreter answers."""
+"""What generated code calls: each function gives what the interpreter would, or raises, and then that answers."""
 
 from __future__ import annotations
 

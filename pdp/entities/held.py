@@ -101,20 +101,19 @@ def fits(value: Value | Unknown, kind: Type) -> bool:
     match kind:
         case Primitive():
             if value.__class__ is int:
-                return kind is Primitive.INT and INT_MIN <= value <= INT_MAX  # type: ignore[operator]
+                return kind is Primitive.INT and INT_MIN <= value <= INT_MAX
             return value.__class__ is _CLASSES[kind]
         case EnumType():
             return isinstance(value, EnumMember) and value.enum == kind.name
         case EntityTypes():
-            return value.__class__ is EntityRef and value.type in kind.names  # type: ignore[union-attr]
+            return value.__class__ is EntityRef and value.type in kind.names
         case SetType():
             if value.__class__ is not ValueSet:
                 return False
-            return all(kind.element is not None and fits(each, kind.element) for each in value)  # type: ignore[union-attr]
+            return all(kind.element is not None and fits(each, kind.element) for each in value)
         case RecordType():
             return value.__class__ is Record and all(
-                name in kind.fields and fits(each, kind.fields[name].type)
-                for name, each in value.items()  # type: ignore[union-attr]
+                name in kind.fields and fits(each, kind.fields[name].type) for name, each in value.items()
             )
         case _:
             return False
