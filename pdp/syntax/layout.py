@@ -54,13 +54,14 @@ COMMA: Final = Comma()
 class Comment:
     """A comment, on a line of its own or after what stands before it; `blank` tells of an empty line before it."""
 
-    __slots__ = ("blank", "own", "text")
+    __slots__ = ("blank", "indented", "own", "text")
     flat: Final = None
 
-    def __init__(self, text: str, *, own: bool, blank: bool) -> None:
+    def __init__(self, text: str, *, own: bool, blank: bool, indented: bool) -> None:
         self.text = text
         self.own = own
         self.blank = blank
+        self.indented = indented
 
 
 class Concat:

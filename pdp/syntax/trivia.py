@@ -39,7 +39,8 @@ class Trivia:
             own = lines > 0 or kind == "doc" or at == 0
             # What documents a declaration stands right before it.
             blank = lines > 1 and not documented
-            self.lead.append(Comment(self.content[start:end].rstrip(), own=own, blank=blank))
+            indented = own and start > 0 and self.content[start - 1] in " \t"
+            self.lead.append(Comment(self.content[start:end].rstrip(), own=own, blank=blank, indented=indented))
             documented = kind == "doc"
             at = end
             match = self.scan()
