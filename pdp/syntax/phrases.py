@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar, assert_never
 
-from pdp.syntax.layout import COMMA, LINE, SOFT, Doc, Line, concat, group, indent
+from pdp.syntax.layout import COMMA, LINE, SOFT, STEP, Doc, Line, concat, group, indent
 from pdp.syntax.tree import (
     And,
     Approvals,
@@ -84,7 +84,7 @@ class Phrases(Trivia):
         for item in items:
             if parts:
                 parts += [self.tight(), LINE, *self.spacing()]
-            parts.append(indent(write(item)))
+            parts.append(write(item))
         broken = bool(items) and comma and self.text == ","
         if broken:
             self.tight()
@@ -175,11 +175,18 @@ class Phrases(Trivia):
         opened = []
         while self.text == "(" and self.start < node.span.start:
             opened.append(self.take())
-        found = self._bare(node)
+        # In parentheses, operands stand one below the other.
+        found = self._junction(node, by=0) if opened and isinstance(node, (And, Or)) else self._bare(node)
         for parenthesis in reversed(opened):
             inner = indent(SOFT, found, *self.comments())
             found = group(parenthesis, inner, SOFT, self.tight())
         return found
+
+    def _junction(self, node: And | Or, by: int) -> Doc:
+        parts = [self.expression(node.operands[0])]
+        for operand in node.operands[1:]:
+            parts.append(indent(LINE, self.take(), " ", self.expression(operand), by=by))
+        return group(*parts)
 
     def _bare(self, node: Expr) -> Doc:
         match node:
@@ -191,11 +198,6 @@ class Phrases(Trivia):
                 return self._literal(node)
             case Compare() | In() | Contains():
                 return self._comparison(node)
-            case And() | Or():
-                parts = [self.expression(node.operands[0])]
-                for operand in node.operands[1:]:
-                    parts += [LINE, self.take(), " ", self.expression(operand)]
-                return group(*parts)
             case Not():
                 return concat(self.take(), " ", self.expression(node.operand))
             case EntityLiteral():
@@ -224,6 +226,8 @@ class Phrases(Trivia):
                 space = " " if isinstance(node.domain, Literal) else ""
                 head = concat(head, space, self.tight())
                 return group(head, indent(LINE, self.expression(node.body)))
+            case And() | Or():
+                return self._junction(node, STEP)
             case _:
                 assert_never(node)
 
@@ -267,8 +271,8 @@ class Phrases(Trivia):
         otherwise = [self.take(), " "]
         if isinstance(node.otherwise, If) and self.text == "if":
             first, *more = self._choice(node.otherwise)
-            return [*parts, LINE, concat(*otherwise, first), *more]
-        return [*parts, LINE, concat(*otherwise, self.expression(node.otherwise))]
+            return [*parts, indent(LINE, *otherwise, first), *more]
+        return [*parts, indent(LINE, *otherwise, self.expression(node.otherwise))]
 
     def record(self, node: RecordLiteral) -> Doc:
         """Write `{ name: value, … }`."""

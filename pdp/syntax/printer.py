@@ -16,8 +16,10 @@ from pdp.syntax.phrases import Phrases
 from pdp.syntax.tree import (
     ActionDecl,
     Approvals,
+    Arithmetic,
     Because,
     Clause,
+    Compare,
     ContextDecl,
     Decl,
     DefineDecl,
@@ -191,7 +193,11 @@ class Printer(Phrases):
         head = self.words(2)
         if node.parameters is not None:
             head = self.bracketed(node.parameters, self._parameter, opened=concat(head, self.tight()), comma=False)
-        return concat(head, " ", self.take(), " ", indent(self.expression(node.body)))
+        head = concat(head, " ", self.take())
+        # What breaks well by itself starts on this line.
+        simple = isinstance(node.body, (Compare, Arithmetic)) and self.text != "("
+        body = self.expression(node.body)
+        return group(head, indent(LINE, body)) if simple else concat(head, " ", body)
 
     def _parameter(self, node: Parameter) -> Doc:
         return concat(self.take(), self.tight(), " ", self.type_expression(node.type))
@@ -224,7 +230,7 @@ class Printer(Phrases):
     def _clause(self, clause: Clause) -> Doc:
         match clause:
             case When():
-                return concat(self.take(), " ", indent(self.expression(clause.condition)))
+                return concat(self.take(), " ", self.expression(clause.condition))
             case Needs() | Unless():
                 return self._asked(clause)
             case Until() | Because():
@@ -242,7 +248,7 @@ class Printer(Phrases):
         word = self.take()
         if isinstance(clause.condition, Approvals):
             return concat(word, " ", self.approvals(clause.condition))
-        condition = indent(self.expression(clause.condition))
+        condition = self.expression(clause.condition)
         if clause.remedy is None:
             return concat(word, " ", condition)
         return group(word, " ", condition, indent(LINE, self.words(2)))
