@@ -118,7 +118,7 @@ class Printer(Phrases):
         parts: list[Doc] = [HARD]
         comments = self.lead[:]
         self.lead.clear()
-        while comments and not comments[0].own:
+        if comments and not comments[0].own:
             parts.append(comments.pop(0))
         while inside and comments and not comments[0].blank and comments[0].indented:
             parts.append(indent(comments.pop(0)))
