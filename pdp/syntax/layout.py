@@ -7,7 +7,7 @@ group which holds one never fits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 WIDTH: Final = 100
@@ -100,12 +100,12 @@ Doc: TypeAlias = str | Line | Blank | Comma | Comment | Concat | Group | Indent
 
 def concat(*parts: Doc) -> Doc:
     """Put documents one after the other."""
-    texts = [part if isinstance(part, str) else part.flat for part in parts]
-    if None in texts:
-        return Concat(None, parts)
-    flat = "".join(texts)  # type: ignore[arg-type]  # none of them is None
-    # Text alone stays text.
-    return flat if all(isinstance(part, str) for part in parts) else Concat(flat, parts)
+    try:
+        # Text alone stays text.
+        return "".join(parts)  # type: ignore[arg-type]  # it raises where there is more than text
+    except TypeError:
+        texts = [part if isinstance(part, str) else part.flat for part in parts]
+    return Concat(None if None in texts else "".join(texts), parts)  # type: ignore[arg-type]  # none of them is None
 
 
 def group(*parts: Doc, broken: bool = False) -> Doc:
@@ -185,9 +185,19 @@ class _Page:
         self.breaks = 0
 
 
-def render(doc: Doc) -> str:
-    """Write a document in lines of WIDTH columns, as far as that can be."""
+def render(docs: Iterable[Doc]) -> str:
+    """Write documents in lines of WIDTH columns, as far as that can be; each but the first starts with a line.
+
+    One is asked for when the one before is written, so that a long text is never held as a document.
+    """
     page = _Page()
+    for doc in docs:
+        _write(doc, page)
+    text = "".join(page.out)
+    return text + "\n" if text else ""
+
+
+def _write(doc: Doc, page: _Page) -> None:
     stack: list[tuple[int, Doc]] = [(0, doc)]
     while stack:
         indent, doc = stack.pop()
@@ -212,8 +222,6 @@ def render(doc: Doc) -> str:
             page.write(",")
         elif page.breaks:
             page.line(page.indent, 2)
-    text = "".join(page.out)
-    return text + "\n" if text else ""
 
 
 def _rest(stack: list[tuple[int, Doc]], limit: int) -> int:

@@ -6,6 +6,7 @@ as they were; what changes is white space, empty lines, line ends, and a comma b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import assert_never
 
 from pdp.errors import Diagnostic
@@ -34,6 +35,7 @@ from pdp.syntax.tree import (
     GrantDecl,
     GrantEnd,
     GroupDecl,
+    Ident,
     Import,
     ImportName,
     Member,
@@ -91,24 +93,19 @@ def _remarks(file: File) -> list[str]:
 class Printer(Phrases):
     """Writes declarations."""
 
-    def file(self, file: File) -> Doc:
-        """Write the whole file."""
-        parts: list[Doc] = []
+    def file(self, file: File) -> Iterator[Doc]:
+        """Write the whole file, one declaration after the other."""
         if file.namespace is not None:
-            parts += [
-                *self._start(apart=False),
-                self.words(2),
-                *(self._dot() for _ in file.namespace.text.split(".")[1:]),
-            ]
+            yield concat(*self._start(apart=False), self.words(2), self._dots(file.namespace))
         for at, import_ in enumerate(file.imports):
-            parts += [*self._start(apart=at == 0), self._import(import_)]
+            yield concat(*self._start(apart=at == 0), self._import(import_))
         before: Decl | None = None
         for declaration in file.declarations:
-            apart = bool(before is None or _stands_alone(before) or _stands_alone(declaration) or declaration.docs)
-            parts += [*self._start(apart=apart, inside=before is not None and _stands_alone(before))]
-            parts.append(self._declaration(declaration))
+            inside = before is not None and _stands_alone(before)
+            apart = before is None or inside or _stands_alone(declaration) or bool(declaration.docs)
+            yield concat(*self._start(apart=apart, inside=inside), self._declaration(declaration))
             before = declaration
-        return concat(*parts, *self._start(apart=False, inside=before is not None and _stands_alone(before)))
+        yield concat(*self._start(apart=False, inside=before is not None and _stands_alone(before)))
 
     def _start(self, *, apart: bool, inside: bool = False) -> list[Doc]:
         """Write what stands before the next declaration: comments, and an empty line if it stands `apart`.
@@ -132,11 +129,11 @@ class Printer(Phrases):
             parts += [HARD, BLANK]
         return parts
 
-    def _dot(self) -> str:
-        return self.tight() + self.tight()
+    def _dots(self, namespace: Ident) -> str:
+        return "".join(self.tight() + self.tight() for _ in range(namespace.text.count(".")))
 
     def _import(self, node: Import) -> Doc:
-        head = concat(self.words(2), *(self._dot() for _ in node.namespace.text.split(".")[1:]), self.tight())
+        head = concat(self.words(2), self._dots(node.namespace), self.tight())
         return group(head, indent(LINE, self.listed(node.names, self._import_name)))
 
     def _import_name(self, node: ImportName) -> Doc:

@@ -47,7 +47,8 @@ class Trivia:
             kind = match.lastgroup or ""
         self.text = match[kind]
         self.start, self.ended = match.span(kind)
-        self.blank = not documented and self.content.count("\n", at, self.start) > 1
+        # An empty line takes two characters, and most tokens have one before them.
+        self.blank = self.start - at > 1 and not documented and self.content.count("\n", at, self.start) > 1
 
     def comments(self) -> list[Doc]:
         """Return the comments that wait, to be written right now."""
