@@ -75,12 +75,13 @@ def command(options: Options, paths: tuple[str, ...], check: bool, diff: bool, s
         raise Refusal("invalid_usage", f"`--stdout` prints one file, and these are {len(found)}", help="name one")
     printed = stdout or (piped and not check and not diff)
     outcomes = [_format(path, writes=not (check or diff or printed)) for path in found]
+    status = _status(outcomes, problems, check=check)
     if options.json:
-        emit(_to_json(outcomes, problems, shown=printed, diff=diff))
+        emit({"ok": status is Status.OK, **_to_json(outcomes, problems, shown=printed, diff=diff)})
     else:
         _show(outcomes, problems, options.terminal(), printed=printed, diff=diff, check=check)
         _complain(outcomes, problems, options)
-    return _status(outcomes, problems, check=check)
+    return status
 
 
 def _format(path: str, *, writes: bool) -> Outcome:
@@ -203,7 +204,6 @@ def _to_json(outcomes: list[Outcome], problems: list[Diagnostic], *, shown: bool
     statuses = [outcome.status for outcome in outcomes]
     summary = {name: statuses.count(name) for name in ("formatted", "would_change", "unchanged", "broken", "failed")}
     return {
-        "ok": not found,
         "files": files,
         "diagnostics": [each.to_json() for each in found],
         "summary": {"files": len(outcomes), **summary},
