@@ -104,8 +104,25 @@ def concat(*parts: Doc) -> Doc:
         # Text alone stays text.
         return "".join(parts)  # type: ignore[arg-type]  # it raises where there is more than text
     except TypeError:
-        texts = [part if isinstance(part, str) else part.flat for part in parts]
-    return Concat(None if None in texts else "".join(texts), parts)  # type: ignore[arg-type]  # none of them is None
+        return Concat(_joined(parts), parts)
+
+
+def _joined(parts: Sequence[Doc]) -> str | None:
+    """Return the text of documents on one line, or None where that is never chosen.
+
+    What is too long for a line is not kept: in deep brackets, each level would hold it once more.
+    """
+    texts = []
+    left = WIDTH
+    for part in parts:
+        text = part if isinstance(part, str) else part.flat
+        if text is None:
+            return None
+        left -= len(text)
+        if left < 0:
+            return None
+        texts.append(text)
+    return "".join(texts)
 
 
 def group(*parts: Doc, broken: bool = False) -> Doc:

@@ -4,6 +4,7 @@ import dataclasses
 import random
 import re
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -265,6 +266,21 @@ def test_ten_thousand_rules_take_seconds():
 
     assert time.process_time() - begun < 5
     assert found.count("\n") == 4 * 10_000 - 1
+
+
+def test_deep_brackets_do_not_hold_their_text_once_for_each_level():
+    strings = ", ".join('"' + "x" * 60_000 + '"' for _ in range(16))
+    source = Source("test.pdp", f"define a = {'[' * 60}{strings}{']' * 60}")
+
+    tracemalloc.start()
+    try:
+        found, _ = reformat(source)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert found is not None
+    assert peak < 16 * len(source.text)
 
 
 @pytest.mark.parametrize("text", ["type", "\ufefftype A", "type A\n## nothing", "define a = \u202e", "rule a: permit"])
