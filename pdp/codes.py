@@ -188,7 +188,9 @@ FOLDER: Final[dict[str, str]] = {
     "no_policy": "A folder, or a file, holds no policy.",
     "no_such_path": "There is no such file or folder.",
     "too_many_files": "A folder holds more files than one engine loads.",
+    "unfaithful_layout": "A file would not say the same in the canonical layout: a mistake of the product.",
     "unreadable_folder": "A folder inside the policy folder cannot be listed, or is a link.",
+    "unwritable_file": "A file cannot be written.",
 }
 
 WARNINGS: Final[dict[str, str]] = {

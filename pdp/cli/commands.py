@@ -19,6 +19,7 @@ __all__ = ["COMMANDS", "Command", "Commands", "Options", "Refusal", "Status", "T
 COMMANDS: Final = {
     "init": "Write a first small policy folder.",
     "check": "Check a policy folder: every error of every file at once.",
+    "fmt": "Put policies into the canonical layout; what they mean stays.",
     "decide": "Ask for a decision; the exit status is the answer.",
     "trace": "Show why a decision comes out as it does.",
     "completion": "Print the script that completes `pdp` in a shell.",

@@ -90,7 +90,7 @@ def test_the_list_of_commands_says_what_each_says_of_itself(name):
     assert command.help.startswith(COMMANDS[name].rstrip("."))
 
 
-@pytest.mark.parametrize("name", ["init", "check", "decide", "trace"])
+@pytest.mark.parametrize("name", ["init", "check", "fmt", "decide", "trace"])
 def test_the_help_tells_the_exit_statuses(run, name):
     result = run(name, "--help")
 
