@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from heapq import heappop, heappush
 from typing import Final, assert_never
 
 from pdp import terms, zones
@@ -27,6 +28,7 @@ from pdp.symbols import CompareOp, QuantifierOp
 from pdp.values import DATETIME_MAX, UNKNOWN, EntityRef, Ip, Record, Unknown, Value, ValueSet, equal
 
 FOREVER: Final = DATETIME_MAX + 1
+MAX_COMBINATIONS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,8 @@ class Question:
 class Scene:
     """One question, the facts it is asked of, and the edges of the time tests met on the way.
 
-    `masked` makes every time test unknown: what is known all the same does not depend on time.
+    `masked` makes every time test unknown: what is known all the same does not depend on time. `breadth` is how many
+    combinations of elements the quantifiers around a term go through.
     """
 
     question: Question
@@ -62,6 +65,7 @@ class Scene:
     masked: bool = False
     edges: set[int] = field(default_factory=set)
     variables: dict[int, Value] = field(default_factory=dict)
+    breadth: int = 1
     closures: dict[EntityRef, tuple[dict[EntityRef, int], bool]] = field(default_factory=dict)
 
     def mask(self) -> Scene:
@@ -183,14 +187,22 @@ def _record(fields: dict[str, Found]) -> Found:
 
 def _quantifier(term: terms.Quantifier, scene: Scene) -> Truth:
     domain = evaluate(term.domain, scene)
-    if not isinstance(domain, ValueSet):
+    if not isinstance(domain, ValueSet) or _too_many(domain, scene):
         return UNKNOWN
     found: list[Found] = []
+    outer, scene.breadth = scene.breadth, scene.breadth * len(domain)
     for element in domain:
         scene.variables[term.variable.index] = element
         found.append(evaluate(term.body, scene))
     scene.variables.pop(term.variable.index, None)
+    scene.breadth = outer
     return disjunction(found) if term.op is QuantifierOp.ANY else conjunction(found)
+
+
+def _too_many(elements: ValueSet, scene: Scene) -> bool:
+    # Sets inside sets multiply: whoever brings two long ones must not keep the host busy for hours. What counts is the
+    # product of their sizes, known before any element is looked at, so that no order of elements changes an answer.
+    return scene.breadth * len(elements) > MAX_COMBINATIONS
 
 
 # ------------------------------------------------------------------------------------------------------- membership
@@ -200,6 +212,8 @@ def _in(left: Found, right: Found, scene: Scene) -> Truth:
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return UNKNOWN
     if isinstance(right, ValueSet):
+        if _too_many(right, scene):
+            return UNKNOWN
         return disjunction([_in_one(left, element, scene) for element in right])
     if isinstance(left, EntityRef | Ip):
         return _in_one(left, right, scene)
@@ -231,19 +245,22 @@ def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], bool]:
     """Return what an entity is in, itself too, each with the end of the longest way up, and whether that is all."""
     if ref in scene.closures:
         return scene.closures[ref]
-    ends, complete, work = {ref: FOREVER}, True, [ref]
+    ends: dict[EntityRef, int] = {}
+    complete, work = True, [(-FOREVER, ref)]
+    # The way that lasts longest is gone first, so that each entity is looked at once, however many ways lead to it.
     while work:
-        here = work.pop()
+        last, here = heappop(work)
+        if here in ends:
+            continue
+        ends[here] = -last
         node = scene.facts.node(here)
         if not isinstance(node, Node):
             complete = False
             continue
         for step in node.parents:
             until = FOREVER if step.until is None else step.until.micros
-            end = min(ends[here], until)
-            if until > scene.question.now and end > ends.get(step.parent, -FOREVER):
-                ends[step.parent] = end
-                work.append(step.parent)
+            if until > scene.question.now and step.parent not in ends:
+                heappush(work, (max(last, -until), step.parent))
     scene.closures[ref] = ends, complete
     return ends, complete
 
@@ -312,8 +329,12 @@ def count_approvals(term: terms.Approvals, scene: Scene) -> tuple[Truth, int]:
         if not _same_bound(record.of, bound) or record.approver in (question.principal, question.actor):
             continue
         truth, end = holds(term.approvers, record.approver, scene)
-        if truth is False:
+        # Who is revoked has no say any more, whenever they had it.
+        if truth is False or scene.facts.revoked(record.approver):
             continue
+        if scene.facts.node(record.approver) is None:
+            # Somebody whom nothing holds may have left: a scope of their whole type does not know that.
+            truth = UNKNOWN
         lapse = record.at.micros + term.window.micros
         for edge in (record.at.micros, lapse, end):
             scene.edge(edge)
