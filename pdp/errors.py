@@ -109,5 +109,5 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
 
     names = sorted(set(known))
     folded = {name.lower(): name for name in reversed(names)}
-    close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.65)
     return f"did you mean `{folded[close[0]]}`?" if close else None
