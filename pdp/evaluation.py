@@ -28,6 +28,7 @@ from pdp.symbols import CompareOp, QuantifierOp
 from pdp.values import DATETIME_MAX, UNKNOWN, EntityRef, Ip, Record, Unknown, Value, ValueSet, equal
 
 FOREVER: Final = DATETIME_MAX + 1
+NEVER: Final = -FOREVER
 MAX_COMBINATIONS: Final = 1_000_000
 
 
@@ -66,7 +67,7 @@ class Scene:
     edges: set[int] = field(default_factory=set)
     variables: dict[int, Value] = field(default_factory=dict)
     breadth: int = 1
-    closures: dict[EntityRef, tuple[dict[EntityRef, int], bool]] = field(default_factory=dict)
+    closures: dict[EntityRef, tuple[dict[EntityRef, int], int]] = field(default_factory=dict)
 
     def mask(self) -> Scene:
         """Return the same scene with every time test unknown."""
@@ -223,9 +224,9 @@ def _in(left: Found, right: Found, scene: Scene) -> Truth:
 def _in_one(left: Value, right: Value, scene: Scene) -> Truth:
     if isinstance(left, EntityRef) and isinstance(right, EntityRef):
         truth, end = membership(left, (right,), scene)
-        if truth is True and end < FOREVER:
+        if truth is not False and end < FOREVER:
             scene.edge(end)
-            return UNKNOWN if scene.masked else True
+            return UNKNOWN if scene.masked else truth
         return truth
     if isinstance(left, Ip) and isinstance(right, Ip):
         return left in right
@@ -233,20 +234,23 @@ def _in_one(left: Value, right: Value, scene: Scene) -> Truth:
 
 
 def membership(ref: EntityRef, parents: Iterable[EntityRef], scene: Scene) -> tuple[Truth, int]:
-    """Tell whether an entity is one of, or in one of, some others, and the instant up to which it stays so."""
-    ends, complete = _closure(ref, scene)
+    """Tell whether an entity is one of, or in one of, some others, and the instant up to which that stays so."""
+    ends, doubt = _closure(ref, scene)
     found = [ends[parent] for parent in parents if parent in ends]
     if found:
         return True, max(found)
-    return (False if complete else UNKNOWN), FOREVER
+    return (UNKNOWN, doubt) if doubt > NEVER else (False, FOREVER)
 
 
-def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], bool]:
-    """Return what an entity is in, itself too, each with the end of the longest way up, and whether that is all."""
+def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], int]:
+    """Return what an entity is in, itself too, with the end of the longest way; and up to when it may be in more.
+
+    What lies above an entity of which nothing is known matters as long as a way leads to it, and no longer.
+    """
     if ref in scene.closures:
         return scene.closures[ref]
     ends: dict[EntityRef, int] = {}
-    complete, work = True, [(-FOREVER, ref)]
+    doubt, work = NEVER, [(-FOREVER, ref)]
     # The way that lasts longest is gone first, so that each entity is looked at once, however many ways lead to it.
     while work:
         last, here = heappop(work)
@@ -255,28 +259,24 @@ def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], bool]:
         ends[here] = -last
         node = scene.facts.node(here)
         if not isinstance(node, Node):
-            complete = False
+            doubt = max(doubt, -last)
             continue
         for step in node.parents:
             until = FOREVER if step.until is None else step.until.micros
             if until > scene.question.now and step.parent not in ends:
                 heappush(work, (max(last, -until), step.parent))
-    scene.closures[ref] = ends, complete
-    return ends, complete
+    scene.closures[ref] = ends, doubt
+    return ends, doubt
 
 
 def holds(scopes: Iterable[terms.Scope], ref: EntityRef, scene: Scene) -> tuple[Truth, int]:
-    """Tell whether any of several scopes holds an entity, and the instant up to which one does."""
-    truths: list[Found] = [False]
-    end = -FOREVER
+    """Tell whether any of several scopes holds an entity, and the instant up to which that stays so."""
+    found: list[tuple[Truth, int]] = [(False, NEVER)]
     for scope in scopes:
-        if scope.type is not None and scope.type != ref.type:
-            continue
-        truth, until = (True, FOREVER) if scope.within is None else membership(ref, scope.within, scene)
-        truths.append(truth)
-        if truth is True:
-            end = max(end, until)
-    return disjunction(truths), end
+        if scope.type is None or scope.type == ref.type:
+            found.append((True, FOREVER) if scope.within is None else membership(ref, scope.within, scene))
+    whole = disjunction([truth for truth, _ in found])
+    return whole, max(end for truth, end in found if truth is whole)
 
 
 # ------------------------------------------------------------------------------------------------------- time tests
