@@ -351,4 +351,5 @@ def count_approvals(term: terms.Approvals, scene: Scene) -> tuple[Truth, int]:
 def _same_bound(recorded: Value | None, bound: Value | None) -> bool:
     if recorded is None or bound is None:
         return recorded is bound
-    return equal(recorded, bound)
+    # Callers hand records in: for Python, 1.0 equals 1, and a reference equals a tuple of two texts.
+    return recorded.__class__ is bound.__class__ and equal(recorded, bound)
