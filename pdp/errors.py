@@ -104,10 +104,16 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
 
     >>> suggest("clearence", ["clearance", "email"])
     'did you mean `clearance`?'
+    >>> suggest("ship", ["depot.ship", "shop.read"])
+    'did you mean `depot.ship`?'
     """
     import difflib
 
     names = sorted(set(known))
+    # Outside of policies, a name that two namespaces declare is known by its full name only.
+    for name in names:
+        if name.lower().endswith(f".{word.lower()}"):
+            return f"did you mean `{name}`?"
     folded = {name.lower(): name for name in reversed(names)}
-    close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.65)
     return f"did you mean `{folded[close[0]]}`?" if close else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from heapq import heappop, heappush
 from typing import Final, assert_never
 
 from pdp import terms, zones
@@ -27,6 +28,8 @@ from pdp.symbols import CompareOp, QuantifierOp
 from pdp.values import DATETIME_MAX, UNKNOWN, EntityRef, Ip, Record, Unknown, Value, ValueSet, equal
 
 FOREVER: Final = DATETIME_MAX + 1
+NEVER: Final = -FOREVER
+MAX_COMBINATIONS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,8 @@ class Question:
 class Scene:
     """One question, the facts it is asked of, and the edges of the time tests met on the way.
 
-    `masked` makes every time test unknown: what is known all the same does not depend on time.
+    `masked` makes every time test unknown: what is known all the same does not depend on time. `breadth` is how many
+    combinations of elements the quantifiers around a term go through.
     """
 
     question: Question
@@ -62,7 +66,8 @@ class Scene:
     masked: bool = False
     edges: set[int] = field(default_factory=set)
     variables: dict[int, Value] = field(default_factory=dict)
-    closures: dict[EntityRef, tuple[dict[EntityRef, int], bool]] = field(default_factory=dict)
+    breadth: int = 1
+    closures: dict[EntityRef, tuple[dict[EntityRef, int], int]] = field(default_factory=dict)
 
     def mask(self) -> Scene:
         """Return the same scene with every time test unknown."""
@@ -183,14 +188,22 @@ def _record(fields: dict[str, Found]) -> Found:
 
 def _quantifier(term: terms.Quantifier, scene: Scene) -> Truth:
     domain = evaluate(term.domain, scene)
-    if not isinstance(domain, ValueSet):
+    if not isinstance(domain, ValueSet) or _too_many(domain, scene):
         return UNKNOWN
     found: list[Found] = []
+    outer, scene.breadth = scene.breadth, scene.breadth * len(domain)
     for element in domain:
         scene.variables[term.variable.index] = element
         found.append(evaluate(term.body, scene))
     scene.variables.pop(term.variable.index, None)
+    scene.breadth = outer
     return disjunction(found) if term.op is QuantifierOp.ANY else conjunction(found)
+
+
+def _too_many(elements: ValueSet, scene: Scene) -> bool:
+    # Sets inside sets multiply: whoever brings two long ones must not keep the host busy for hours. What counts is the
+    # product of their sizes, known before any element is looked at, so that no order of elements changes an answer.
+    return scene.breadth * len(elements) > MAX_COMBINATIONS
 
 
 # ------------------------------------------------------------------------------------------------------- membership
@@ -200,6 +213,8 @@ def _in(left: Found, right: Found, scene: Scene) -> Truth:
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return UNKNOWN
     if isinstance(right, ValueSet):
+        if _too_many(right, scene):
+            return UNKNOWN
         return disjunction([_in_one(left, element, scene) for element in right])
     if isinstance(left, EntityRef | Ip):
         return _in_one(left, right, scene)
@@ -209,9 +224,9 @@ def _in(left: Found, right: Found, scene: Scene) -> Truth:
 def _in_one(left: Value, right: Value, scene: Scene) -> Truth:
     if isinstance(left, EntityRef) and isinstance(right, EntityRef):
         truth, end = membership(left, (right,), scene)
-        if truth is True and end < FOREVER:
+        if truth is not False and end < FOREVER:
             scene.edge(end)
-            return UNKNOWN if scene.masked else True
+            return UNKNOWN if scene.masked else truth
         return truth
     if isinstance(left, Ip) and isinstance(right, Ip):
         return left in right
@@ -219,47 +234,49 @@ def _in_one(left: Value, right: Value, scene: Scene) -> Truth:
 
 
 def membership(ref: EntityRef, parents: Iterable[EntityRef], scene: Scene) -> tuple[Truth, int]:
-    """Tell whether an entity is one of, or in one of, some others, and the instant up to which it stays so."""
-    ends, complete = _closure(ref, scene)
+    """Tell whether an entity is one of, or in one of, some others, and the instant up to which that stays so."""
+    ends, doubt = _closure(ref, scene)
     found = [ends[parent] for parent in parents if parent in ends]
     if found:
         return True, max(found)
-    return (False if complete else UNKNOWN), FOREVER
+    return (UNKNOWN, doubt) if doubt > NEVER else (False, FOREVER)
 
 
-def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], bool]:
-    """Return what an entity is in, itself too, each with the end of the longest way up, and whether that is all."""
+def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], int]:
+    """Return what an entity is in, itself too, with the end of the longest way; and up to when it may be in more.
+
+    What lies above an entity of which nothing is known matters as long as a way leads to it, and no longer.
+    """
     if ref in scene.closures:
         return scene.closures[ref]
-    ends, complete, work = {ref: FOREVER}, True, [ref]
+    ends: dict[EntityRef, int] = {}
+    doubt, work = NEVER, [(-FOREVER, ref)]
+    # The way that lasts longest is gone first, so that each entity is looked at once, however many ways lead to it.
     while work:
-        here = work.pop()
+        last, here = heappop(work)
+        if here in ends:
+            continue
+        ends[here] = -last
         node = scene.facts.node(here)
         if not isinstance(node, Node):
-            complete = False
+            doubt = max(doubt, -last)
             continue
         for step in node.parents:
             until = FOREVER if step.until is None else step.until.micros
-            end = min(ends[here], until)
-            if until > scene.question.now and end > ends.get(step.parent, -FOREVER):
-                ends[step.parent] = end
-                work.append(step.parent)
-    scene.closures[ref] = ends, complete
-    return ends, complete
+            if until > scene.question.now and step.parent not in ends:
+                heappush(work, (max(last, -until), step.parent))
+    scene.closures[ref] = ends, doubt
+    return ends, doubt
 
 
 def holds(scopes: Iterable[terms.Scope], ref: EntityRef, scene: Scene) -> tuple[Truth, int]:
-    """Tell whether any of several scopes holds an entity, and the instant up to which one does."""
-    truths: list[Found] = [False]
-    end = -FOREVER
+    """Tell whether any of several scopes holds an entity, and the instant up to which that stays so."""
+    found: list[tuple[Truth, int]] = [(False, NEVER)]
     for scope in scopes:
-        if scope.type is not None and scope.type != ref.type:
-            continue
-        truth, until = (True, FOREVER) if scope.within is None else membership(ref, scope.within, scene)
-        truths.append(truth)
-        if truth is True:
-            end = max(end, until)
-    return disjunction(truths), end
+        if scope.type is None or scope.type == ref.type:
+            found.append((True, FOREVER) if scope.within is None else membership(ref, scope.within, scene))
+    whole = disjunction([truth for truth, _ in found])
+    return whole, max(end for truth, end in found if truth is whole)
 
 
 # ------------------------------------------------------------------------------------------------------- time tests
@@ -312,8 +329,12 @@ def count_approvals(term: terms.Approvals, scene: Scene) -> tuple[Truth, int]:
         if not _same_bound(record.of, bound) or record.approver in (question.principal, question.actor):
             continue
         truth, end = holds(term.approvers, record.approver, scene)
-        if truth is False:
+        # Who is revoked has no say any more, whenever they had it.
+        if truth is False or scene.facts.revoked(record.approver):
             continue
+        if scene.facts.node(record.approver) is None:
+            # Somebody whom nothing holds may have left: a scope of their whole type does not know that.
+            truth = UNKNOWN
         lapse = record.at.micros + term.window.micros
         for edge in (record.at.micros, lapse, end):
             scene.edge(edge)
@@ -330,4 +351,5 @@ def count_approvals(term: terms.Approvals, scene: Scene) -> tuple[Truth, int]:
 def _same_bound(recorded: Value | None, bound: Value | None) -> bool:
     if recorded is None or bound is None:
         return recorded is bound
-    return equal(recorded, bound)
+    # Callers hand records in: for Python, 1.0 equals 1, and a reference equals a tuple of two texts.
+    return recorded.__class__ is bound.__class__ and equal(recorded, bound)

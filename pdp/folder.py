@@ -109,10 +109,13 @@ def digest(sources: Sequence[Source]) -> str:
 
 def _plain(path: str) -> str:
     """Return a path without a separator at its end."""
-    return path.rstrip(os.sep) or (os.sep if path else ".")
+    return path.rstrip(os.sep) or path[:1]
 
 
 def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
+    if not root:
+        # An unset variable of a shell must not stand for the folder that one happens to be in.
+        return [], [_problem("no_such_path", root, "the path is empty", "`.` is the folder that you are in")]
     if os.path.isfile(root):
         name = os.path.basename(root)
         if not name.endswith(".pdp"):
@@ -137,8 +140,13 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
         for name in sorted(names):
             file = os.path.join(folder, name)
             shown = file[len(root) :].lstrip(os.sep).replace(os.sep, "/")
-            if not name.startswith(".") and (name.endswith(".pdp") or is_entity_file(shown)):
+            if name.startswith("."):
+                continue
+            if name.endswith(".pdp") or is_entity_file(shown):
                 found.append((file, shown))
+            elif name.lower().endswith(".pdp"):
+                # To pass over what is clearly a policy could lose a forbid.
+                problems.append(_problem("no_policy", shown, "the file is no policy", "its name has to end in `.pdp`"))
         if len(found) > MAX_FILES:
             return [], [_problem("too_many_files", root, f"the folder holds over {MAX_FILES} files", "split it")]
     if not problems and not any(shown.endswith(".pdp") for _, shown in found):
@@ -150,5 +158,5 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
 def _problem(code: str, path: str, message: str, help_: str) -> Diagnostic:
     from pathlib import Path
 
-    source = Source(str(Path(path)), "")
+    source = Source(str(Path(path)) if path else '""', "")
     return Diagnostic(code=code, message=message, span=Span(source, 0, 0), help=help_)

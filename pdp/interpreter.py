@@ -244,12 +244,12 @@ def _holds(rule: terms.Rule, scopes: tuple[terms.Scope, ...], ref: EntityRef, sc
 
 
 def _scope_edges(rule: terms.Rule, scene: Scene) -> set[int]:
-    """Return the ends of the memberships that put the question into the rule's scope."""
+    """Return the ends of the memberships that put the question into the rule's scope, or may do so."""
     question = scene.question
     scopes = [(rule.principals, question.principal), (rule.resources, question.resource)]
     if question.actor is not None:
         scopes.append((rule.principals if rule.via is None else rule.via, question.actor))
-    ends = {end for items, ref in scopes for truth, end in [holds(items, ref, scene)] if truth is True}
+    ends = {end for items, ref in scopes for truth, end in [holds(items, ref, scene)] if truth is not False}
     return {end for end in ends if end < FOREVER}
 
 

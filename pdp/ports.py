@@ -38,7 +38,7 @@ class Facts(Protocol):
         """Return an entity, None where no source holds it, unknown where a source failed or is late."""
 
     def revoked(self, principal: EntityRef) -> bool:
-        """Tell whether a principal, or an actor, is revoked."""
+        """Tell whether a principal, an actor or an approver is revoked."""
 
     def session_revoked(self, token_id: str) -> bool:
         """Tell whether the session that came with this token is revoked."""

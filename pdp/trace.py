@@ -71,6 +71,7 @@ class Trace:
     resource: str
     now: str | None
     rules: tuple[RuleTrace, ...]
+    actor: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the trace as plain data."""
@@ -80,6 +81,7 @@ class Trace:
                 "action": self.action,
                 "resource": self.resource,
                 "now": self.now,
+                **({} if self.actor is None else {"actor": self.actor}),
             },
             "decision": self.decision.to_json(),
             "rules": [_rule_json(rule) for rule in self.rules],
@@ -107,6 +109,7 @@ def build(
         resource=_named(request.resource),
         now=None if question is None else str(Datetime(question.now)),
         rules=tuple(rules),
+        actor=None if question is None or question.actor is None else str(question.actor),
     )
 
 

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from pdp.values import DATETIME_MAX, DATETIME_MIN, DAY, SECOND, Datetime
 
+# What some machines hold beside the zones of the database: it differs between them, or counts leap seconds.
+_NO_ZONES = ("localtime", "posixrules", "Factory", "posix/", "right/")
+
 _MINUTE = 60 * SECOND
 _HOUR = 60 * _MINUTE
 
@@ -44,6 +47,8 @@ def zone(name: str) -> _datetime.tzinfo:
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
+        if name.startswith(_NO_ZONES):
+            raise ValueError
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"there is no time zone `{name}`") from error

@@ -12,6 +12,7 @@ import pytest
 import pdp
 from pdp import conform, engine, evaluation, interpreter, operators
 from pdp.facts import Snapshot
+from pdp.values import Datetime
 
 NOW = datetime.datetime(2026, 11, 23, 9, tzinfo=datetime.UTC)
 POLICY = """
@@ -222,6 +223,40 @@ def test_an_error_says_no_secret() -> None:
     decision = load(providers=[Leaky()], sink=LeakySink()).decide(pdp.ref("User", "ada"), "read", HOME, INSIDE)
 
     assert "hunter2" not in str(decision.to_json())
+
+
+@pytest.mark.parametrize(
+    ("approved", "allowed"),
+    [(1, True), (1.0, False), (True, False), ("1", False), ([1], False), (None, False)],
+    ids=repr,
+)
+def test_an_approval_is_of_a_value_of_its_kind(approved: Any, allowed: bool) -> None:
+    policy = "type User\ntype Page\naction read on Page by User with { n: Int }\n" + (
+        "rule r:\n  permit User to read on Page\n  needs approval of context.n from User for 4h\n"
+    )
+    ada, bo, home = pdp.ref("User", "ada"), pdp.ref("User", "bo"), pdp.ref("Page", "home")
+    approval = pdp.Approval(bo, ada, "read", home, Datetime.of(NOW), approved)
+
+    loaded = pdp.Engine.from_text(policy, approvals=[approval])
+
+    assert loaded.allows(ada, "read", home, {"n": 1}, now=NOW) is allowed
+
+
+def test_a_pair_of_texts_approves_no_entity() -> None:
+    policy = "type User\ntype Page\naction read on Page by User\n" + (
+        "rule r:\n  permit User to read on Page\n  needs approval of principal from User for 4h\n"
+    )
+    ada, bo, home = pdp.ref("User", "ada"), pdp.ref("User", "bo"), pdp.ref("Page", "home")
+    pair: Any = ("User", "ada")
+
+    answers = [
+        pdp.Engine.from_text(policy, approvals=[pdp.Approval(bo, ada, "read", home, Datetime.of(NOW), of)]).allows(
+            ada, "read", home, now=NOW
+        )
+        for of in (ada, pair)
+    ]
+
+    assert answers == [True, False]
 
 
 @pytest.mark.parametrize(

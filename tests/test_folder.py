@@ -35,6 +35,27 @@ def test_a_path_that_is_not_there_a_folder_without_a_policy_and_another_file_are
     assert codes(tmp_path / "notes.txt") == ["no_policy"]
 
 
+def test_an_empty_path_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.pdp").write_text(POLICY)
+    monkeypatch.chdir(tmp_path)
+
+    found = load("").diagnostics
+
+    assert [(each.code, each.message) for each in found] == [("no_such_path", "the path is empty")]
+    assert load(".").diagnostics == load(f"{tmp_path}/").diagnostics == ()
+
+
+def test_a_policy_whose_ending_is_in_upper_case_is_an_error_since_its_forbids_would_be_lost(tmp_path: Path) -> None:
+    (tmp_path / "a.pdp").write_text(POLICY)
+    (tmp_path / "guards.PDP").write_text(POLICY)
+
+    found = load(tmp_path).diagnostics
+
+    assert [(each.code, each.span.source.path, each.help) for each in found] == [
+        ("no_policy", "guards.PDP", "its name has to end in `.pdp`")
+    ]
+
+
 def test_a_linked_folder_is_an_error_since_its_forbids_would_be_lost(tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     (tmp_path / "elsewhere").mkdir()

@@ -33,6 +33,7 @@ from pdp.entities import loading
 from pdp.entities.document import MAX_FAULTS
 from pdp.entities.reading import MAX_ENTITIES
 from pdp.errors import Severity
+from pdp.evaluation import MAX_COMBINATIONS
 from pdp.model import Effect, Reason
 from pdp.source import Source
 from pdp.syntax import limits, parse, tree, words
@@ -328,6 +329,7 @@ def test_the_limits_are_those_of_the_code():
         MAX_ENTITIES,
         reading.MAX_PARENTS,
         reading.MAX_SET,
+        MAX_COMBINATIONS,
         reading.MAX_DEPTH,
         scalars.MAX_STRING,
         references.MAX_ID,

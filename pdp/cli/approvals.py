@@ -9,7 +9,7 @@ from pdp import conform, terms
 from pdp.classes import replace
 from pdp.cli.entities import read_reference
 from pdp.conform import Mismatch
-from pdp.conform.mismatch import clip, misplaced, near
+from pdp.conform.mismatch import clip, listed, misplaced, near
 from pdp.conform.references import reference
 from pdp.conform.scalars import datetime
 from pdp.model import Approval, Request
@@ -51,6 +51,10 @@ def _approvals(item: Any, request: Request, policy: terms.Policy) -> Iterator[Ap
     action = item.get("action", request.action)
     if not isinstance(action, str):
         raise misplaced("the name of an action", action).under("action")
+    if "action" in item and policy.schema.resolve_action(action) not in policy.schema.actions:
+        # An approval of what nobody can ask for is a slip of the pen, and would count for nothing.
+        help_ = near(action, policy.schema.actions) or listed(policy.schema.actions)
+        raise Mismatch("unknown_action", f"there is no action `{clip(action)}`", help_, ("action",))
     values: Iterable[Value | None] = [None]
     if "of" in item:
         values = _readings(item["of"], policy, policy.schema.resolve_action(action))

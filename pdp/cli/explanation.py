@@ -25,6 +25,8 @@ def lines(trace: Trace, policy: Policy, terminal: Terminal) -> Iterator[str]:
     asked = f"{plain(trace.principal)} to {plain(trace.action)} on {plain(trace.resource)}"
     yield headline(trace.decision, terminal)
     yield f"  asked: {asked}" + (f", at {trace.now}" if trace.now is not None else "")
+    if trace.actor is not None:
+        yield f"  acting for them: {plain(trace.actor)}, so that only permits with `via` apply"
     yield from duties(trace.decision, terminal)
     if trace.decision.valid_until is not None:
         yield f"  valid until {Datetime.of(trace.decision.valid_until)}"

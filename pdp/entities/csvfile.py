@@ -18,7 +18,7 @@ from pdp.entities.files import ending
 from pdp.entities.words import read_word
 from pdp.schema import EntityType, Schema
 from pdp.source import Source
-from pdp.types import EntityTypes, RecordType, SetType, Type
+from pdp.types import EntityTypes, Primitive, RecordType, SetType, Type
 
 _CELL: Final = patterns.compile(r'"((?:[^"]++|"")*+)"|([^",\r\n]*+)')
 _END: Final = patterns.compile(r"\r\n|[\r\n]")
@@ -189,7 +189,7 @@ def _header(row: list[_Cell], source: Source, schema: Schema, report: Report) ->
         return None
     if "id" not in names:
         message = "there is no column `id`"
-        help_ = _near_case("id", names) or "the first row names the columns"
+        help_ = _near_case("id", names) or "the first row names the columns, with commas between them"
         place = (row[0].start, row[-1].end)
         report.add(Fault(code="missing_column", message=message, place=place, help=help_))
         return None
@@ -274,9 +274,27 @@ def _data(cell: _Cell, name: str, declared: EntityType | None, report: Report) -
             return read_word(cell.text, kind)
         quoted = isinstance(kind.element, EntityTypes)
         words = _pieces(cell.text) if quoted else [word.strip(" \t") for word in cell.text.split(";")]
+        if words == ["", ""]:
+            # An empty cell is an absent attribute, so an empty set needs a sign of its own.
+            return []
+        if kind.element is Primitive.STRING:
+            for word in words:
+                if word[:1] in ("", '"'):
+                    report.add(_unclear(word, cell))
+                    return REPORTED
         return [read_word(word, kind.element) for word in words]
     report.add(_nested(name, kind, cell))
     return REPORTED
+
+
+def _unclear(word: str, cell: _Cell) -> Fault:
+    """Say that an element may not be what was meant: what is left by a `;` too many, or a part of a quoted text."""
+    help_ = "remove the `;` that is too many; `;` alone is the empty set"
+    message = "an element of the set is empty"
+    if word:
+        message = f"the element `{clip(word)}` starts with a quotation mark, which does not keep a `;` together"
+        help_ = "leave out the quotation marks, or write these entities in JSON or YAML"
+    return Fault(code="unreadable_value", message=message, place=cell.range, help=help_)
 
 
 def _pieces(text: str) -> list[str]:

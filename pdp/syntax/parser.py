@@ -71,6 +71,8 @@ class Parser(Tests):
         self.namespace: Ident | None = None
         self.imports: list[Import] = []
         self.declarations: list[Decl] = []
+        # What the declaration read last went to: nothing for a namespace.
+        self.grown: list[Import] | list[Decl] | None = None
 
     def file(self) -> tuple[File, list[Diagnostic]]:
         """Read the whole file."""
@@ -123,6 +125,7 @@ class Parser(Tests):
         self.declared = self.start
         if reader is not None:
             self.declarations.append(reader(self, docs))
+            self.grown = self.declarations
         elif self.text == "namespace":
             self._namespace()
         else:
@@ -169,7 +172,10 @@ class Parser(Tests):
         """
         if self.resume < self.begun:
             # The declaration before took the start of this one for a part of itself.
-            (self.declarations if self.declarations else self.imports).pop()
+            if self.grown:
+                self.grown.pop()
+            elif self.namespace is not None and self.namespace.span.end > self.resume:
+                self.namespace = None
         column = self.column()
         in_test = self.content.startswith("test", self.begun)
         for match in DECLARATION_START.finditer(self.content, self.resume + 1):
@@ -199,6 +205,7 @@ class Parser(Tests):
         self.advance()
         name = self._dotted("the name of the namespace")
         self.namespace = self.namespace or name
+        self.grown = None
 
     def _dotted(self, expected: str) -> Ident:
         start = self.start
@@ -219,6 +226,7 @@ class Parser(Tests):
         while self.take(","):
             names.append(self._import_name("a name after `,`"))
         self.imports.append(Import(span=self.span(start), namespace=namespace, names=tuple(names)))
+        self.grown = self.imports
 
     def _import_name(self, expected: str) -> ImportName:
         start = self.start

@@ -168,6 +168,13 @@ REFUSED_REQUESTS = [
         "1",
         None,
     ),
+    (
+        {**REQUEST, "approvals": [{"approver": "User:bo", "at": AT, "action": "deplyo"}]},
+        "unknown_action",
+        "there is no action `deplyo`",
+        '"deplyo"',
+        "did you mean `deploy`?",
+    ),
 ]
 
 

@@ -103,6 +103,21 @@ def test_a_rule_that_might_have_been_meant_is_named_with_its_scope(run, tmp_path
     )
 
 
+def test_who_acts_for_the_principal_is_said_and_what_that_means(trace):
+    delegated = [*SHOP, "--context", INSIDE, "--session", '{"mfa": true, "actor": "Agent:bot"}']
+
+    result = trace(*delegated)
+
+    assert result.exit_code == 2
+    assert result.stdout.startswith(
+        "deny (default): no permit applies\n"
+        '  asked: User "ada" to deploy on Service "shop", at 2026-11-23T09:00:00Z\n'
+        '  acting for them: Agent "bot", so that only permits with `via` apply\n'
+    )
+    assert json.loads(trace(*delegated, "--json").stdout)["request"]["actor"] == 'Agent "bot"'
+    assert "actor" not in json.loads(trace(*SHOP, "--json").stdout)["request"]
+
+
 def test_a_request_that_no_rule_sees_says_why(trace):
     result = trace("User:zoe", "read", "Service:shop")
 

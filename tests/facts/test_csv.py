@@ -36,6 +36,41 @@ def test_a_file_is_read():
     assert len(store) == 4
 
 
+@pytest.mark.parametrize("column", ["strings", "ints", "people"])
+def test_a_semicolon_alone_is_the_empty_set_and_an_empty_cell_no_set_at_all(column):
+    assert attributes_of(column, ";") == {column: ValueSet([])}
+    assert attributes_of(column, " ; ") == {column: ValueSet([])}
+    assert attributes_of(column, "") == {}
+
+
+@pytest.mark.parametrize("cell", ["a;", ";a", "a;;b", ";;"])
+def test_no_text_of_a_set_is_left_empty_by_a_semicolon_too_many(cell):
+    store, found = load_text("Thing.csv", f"id,strings\nx,{cell}\n")
+
+    assert len(store) == 0
+    assert [(each.code, each.message, each.span.text, each.help) for each in found] == [
+        (
+            "unreadable_value",
+            "an element of the set is empty",
+            cell,
+            "remove the `;` that is too many; `;` alone is the empty set",
+        )
+    ]
+
+
+def test_quotation_marks_do_not_keep_a_text_of_a_set_together():
+    store, found = load_text("Thing.csv", 'id,strings\nx,"""a;b"""\n')
+
+    assert len(store) == 0
+    assert [(each.code, each.message, each.help) for each in found] == [
+        (
+            "unreadable_value",
+            'the element `"a` starts with a quotation mark, which does not keep a `;` together',
+            "leave out the quotation marks, or write these entities in JSON or YAML",
+        )
+    ]
+
+
 @pytest.mark.parametrize("path", ["User.csv", "entities/User.csv", "a/b/User.entities.csv"])
 def test_without_a_column_of_types_the_name_of_the_file_is_the_type(path):
     store = store_of(path, "id,email\nada,ada@x.io\n")

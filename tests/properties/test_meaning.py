@@ -237,3 +237,30 @@ def test_what_is_allowed_while_a_source_fails_is_allowed_when_it_answers(
 
     if blind.outcome is Outcome.ALLOW:
         assert question.ask(policy).outcome is Outcome.ALLOW
+
+
+@many
+@given(
+    st.one_of(fences, rule_sets),
+    grants,
+    questions,
+    st.sampled_from([("User", "u1"), ("Doc", "d1"), ("User", "u2"), ("Group", "a"), ("Group", "b"), ("Folder", "sub")]),
+)
+def test_a_decision_made_while_a_source_fails_is_the_same_at_every_instant_of_its_lease(
+    rules: tuple[Rule, ...], given_grants: tuple[str, ...], question: Question, name: tuple[str, str]
+) -> None:
+    policy = compile_text(rules, grants=given_grants)
+    lost = pdp.ref(*name)
+    held = replace(question, entities=tuple(entity for entity in question.entities if entity.ref != lost))
+    store = held.engine(policy)._store
+    engine = pdp.Engine(policy, store, providers=[Broken({lost})], approvals=question.approvals, handles=["log"])
+
+    def ask(now: datetime.datetime) -> pdp.Decision:
+        user, doc = pdp.ref("User", "u1"), pdp.ref("Doc", "d1")
+        return engine.decide(user, question.action, doc, question.context, question.session, now)
+
+    decision = ask(NOW)
+
+    end = decision.valid_until or NOW + datetime.timedelta(days=2)
+    for instant in [at for at in (NOW + count * STEP for count in range(60)) if at < end]:
+        assert told(ask(instant)) == told(decision), instant

@@ -895,6 +895,13 @@ CASES = {
         "define",
         "something is missing after `==`",
     ),
+    "a namespace that goes on into the first declaration": Case(
+        "namespace a.\nenum B { c }",
+        "unfinished_declaration",
+        "the declaration before this `enum` is not finished",
+        "enum",
+        "something is missing after `a.`",
+    ),
     "two namespaces": Case(
         "namespace a\nnamespace b",
         "misplaced_namespace",
@@ -1301,6 +1308,26 @@ def test_every_mistake_of_a_file_is_told_once():
         ("single_quotes", 25),
     ]
     assert [type(each).__name__ for each in file.declarations] == ["TypeDecl", "TypeDecl", "RuleDecl", "EnumDecl"]
+
+
+@pytest.mark.parametrize(
+    ("text", "namespace", "imports", "declarations"),
+    [
+        ("namespace a.\nenum B { c }", None, 0, ["EnumDecl"]),
+        ("namespace a\nnamespace b.\nenum B { c }", "a", 0, ["EnumDecl"]),
+        ("namespace a\nimport b: C as\nenum B { c }", "a", 0, ["EnumDecl"]),
+        ("type A\nnamespace b.\nenum B { c }", None, 0, ["TypeDecl", "EnumDecl"]),
+        ("type A\nimport b: C\nimport c: D as\nenum B { c }", None, 1, ["TypeDecl", "EnumDecl"]),
+        ("import b: C\nactions d = e,\nenum B { c }", None, 1, ["EnumDecl"]),
+    ],
+)
+def test_what_is_not_finished_is_dropped_and_nothing_else(text, namespace, imports, declarations):
+    file, found = parse(Source("test.pdp", text))
+
+    assert found[-1].code == "unfinished_declaration"
+    assert (None if file.namespace is None else file.namespace.text) == namespace
+    assert len(file.imports) == imports
+    assert [type(each).__name__ for each in file.declarations] == declarations
 
 
 def test_several_mistakes_of_one_rule_are_told_where_it_can_be_read_on():
