@@ -66,6 +66,10 @@ class RecordType:
 
     fields: Mapping[str, FieldType]
 
+    def __hash__(self) -> int:
+        # Equality takes no heed of the order of attributes, so neither does this.
+        return hash(frozenset(self.fields.items()))
+
     def __str__(self) -> str:
         inner = ", ".join(f"{name}{'?' * kind.optional}: {kind.type}" for name, kind in self.fields.items())
         return f"{{ {inner} }}" if inner else "{}"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from pdp import model, terms
 from pdp.checker.grants import GrantChecker
-from pdp.checker.inference import Place, Verdicts, infer
+from pdp.checker.inference import infer
 from pdp.checker.names import Kind, Names, World
+from pdp.checker.place import Place, Verdicts
 from pdp.checker.report import Report
 from pdp.checker.resolver import Resolver
 from pdp.checker.scopes import Reader

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pdp import terms
 from pdp.checker import clock
-from pdp.checker.inference import Place, Verdicts, infer
+from pdp.checker.inference import infer
 from pdp.checker.names import Kind, Symbol, World
+from pdp.checker.place import Place, Verdicts
 from pdp.checker.report import Report
 from pdp.checker.resolver import Argument, Resolver
 from pdp.checker.world import read_type

@@ -9,8 +9,9 @@ from typing import Final
 from pdp import terms
 from pdp.checker import presence
 from pdp.checker.constants import report_constants
-from pdp.checker.inference import Place, Verdicts, infer
+from pdp.checker.inference import infer
 from pdp.checker.names import Kind, Names, Symbol, World
+from pdp.checker.place import Place, Verdicts
 from pdp.checker.report import Report
 from pdp.checker.resolver import Resolver
 from pdp.checker.scopes import Item, Reader, covered, named_alone
@@ -257,8 +258,8 @@ class RuleChecker:
             key = (
                 cell.principal if terms.RootName.PRINCIPAL in roots else None,
                 cell.resource if terms.RootName.RESOURCE in roots else None,
-                str(action.context) if terms.RootName.CONTEXT in roots else None,
-                str(action.session) if terms.RootName.SESSION in roots else None,
+                action.context if terms.RootName.CONTEXT in roots else None,
+                action.session if terms.RootName.SESSION in roots else None,
             )
             if key not in seen:
                 seen.add(key)

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any, Final, assert_never
 
-from pdp import operators, terms
+from pdp import evaluation, operators, terms
 from pdp.codegen import support
 from pdp.codegen.constants import Constants
 from pdp.codegen.nodes import Nodes
@@ -27,6 +27,9 @@ MAX_TERMS: Final = 4_000
 """Terms with more parts than this are left to the interpreter: Python's compiler has bounds of its own."""
 
 MAX_DEPTH: Final = 40
+
+MAX_ELEMENTS: Final = 100_000
+"""No set that an entity or a request brings has more elements."""
 
 
 class Unsupported(Exception):
@@ -173,6 +176,8 @@ class Expressions:
 
     def _in(self, term: terms.In) -> ast.expr:
         left, right = self._type_of(term.left), self._type_of(term.right)
+        if isinstance(right, SetType) and not self._bounded(term.right):
+            raise Unsupported
         if isinstance(left, EntityTypes) and isinstance(right, EntityTypes):
             return self.nodes.compare(self._plain(term.right), "in", self._above(term.left))
         if isinstance(left, EntityTypes) and isinstance(right, SetType) and _holds_entities(right):
@@ -185,6 +190,15 @@ class Expressions:
         if left is None or not isinstance(right, SetType) or right.element != left:
             raise Unsupported
         return self._in_set(term, left)
+
+    def _bounded(self, term: terms.Term) -> bool:
+        """Tell whether looking through a set here stays below the bound of sets inside sets, whatever they hold."""
+        if isinstance(term, terms.Constant):
+            size = len(term.value) if isinstance(term.value, ValueSet) else 0
+        else:
+            size = MAX_ELEMENTS
+        around: int = MAX_ELEMENTS ** len(self._variables)
+        return around * size <= evaluation.MAX_COMBINATIONS
 
     def _in_set(self, term: terms.In, kind: Type) -> ast.expr:
         one, many = _FORMS.get(kind, ("name", "names"))
@@ -251,7 +265,7 @@ class Expressions:
 
     def _quantifier(self, term: terms.Quantifier) -> ast.expr:
         kind = self._type_of(term.domain)
-        if not isinstance(kind, SetType) or kind.element is None or timed(term.body):
+        if not isinstance(kind, SetType) or kind.element is None or timed(term.body) or not self._bounded(term.domain):
             raise Unsupported
         index = term.variable.index
         domain = self.nodes.method(self.nodes.attribute(self._plain(term.domain), "_elements"), "values")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pdp.entities.store import Store
 from pdp.model import Node
@@ -23,6 +23,9 @@ from pdp.values import (
     Value,
     ValueSet,
 )
+
+MAX_ELEMENTS: Final = 100_000
+"""No set has more elements, as everywhere that entities are read."""
 
 
 class Held:
@@ -108,7 +111,7 @@ def fits(value: Value | Unknown, kind: Type) -> bool:
         case EntityTypes():
             return value.__class__ is EntityRef and value.type in kind.names
         case SetType():
-            if value.__class__ is not ValueSet:
+            if value.__class__ is not ValueSet or len(value) > MAX_ELEMENTS:
                 return False
             return all(kind.element is not None and fits(each, kind.element) for each in value)
         case RecordType():

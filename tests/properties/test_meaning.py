@@ -252,7 +252,7 @@ def test_a_decision_made_while_a_source_fails_is_the_same_at_every_instant_of_it
     policy = compile_text(rules, grants=given_grants)
     lost = pdp.ref(*name)
     held = replace(question, entities=tuple(entity for entity in question.entities if entity.ref != lost))
-    store = held.engine(policy)._store
+    store = held.engine(policy)._world.store
     engine = pdp.Engine(policy, store, providers=[Broken({lost})], approvals=question.approvals, handles=["log"])
 
     def ask(now: datetime.datetime) -> pdp.Decision:
