@@ -10,7 +10,7 @@ from pdp import terms
 from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp, QuantifierOp
 from pdp.terms import RootName, Term
 from pdp.types import EntityTypes, FieldType, RecordType, SetType, Type
-from pdp.values import Datetime, Duration, EntityRef, Value, ValueSet
+from pdp.values import Datetime, Duration, Value, ValueSet
 from pdp.zones import CalendarField
 from tests.differential import world
 
@@ -88,7 +88,7 @@ BARE = _paths("ping", entities=False)
 
 @dataclass(slots=True)
 class Drawer:
-    """Draws conditions. `guarded` says that each optional attribute is asked for with `has` before, as checked rules do.
+    """Draws conditions. `guarded` says that an optional attribute is asked for with `has` first, as checked rules do.
 
     `timed` is the share of the atoms that are tests of time.
     """
@@ -98,7 +98,7 @@ class Drawer:
     guarded: bool = False
     timed: float = 0.18
     _guards: list[Term] = field(default_factory=list)
-    _variables: list[tuple[str, terms.Variable]] = field(default_factory=list)
+    _variables: list[tuple[str, Term]] = field(default_factory=list)
     _count: int = 0
 
     def condition(self, depth: int = 2) -> Term:
@@ -267,16 +267,20 @@ class Drawer:
     def _quantified(self) -> Term:
         kind = self.rng.choice([each for each in SETS if each in self.paths])
         domain = self.path(kind)
-        self._count += 1
-        variable = terms.Variable(name=f"x{self._count}", index=self._count)
+        variable = self.variable()
         outer = len(self._variables)
         self._variables.append((kind[1:-1], variable))
         if kind == "[part]":
             for name, each in (("name", "String"), ("size", "Int")):
-                self._variables.append((each, terms.Attribute(base=variable, name=name)))  # type: ignore[arg-type]
+                self._variables.append((each, terms.Attribute(base=variable, name=name)))
         body = self._about(kind[1:-1]) if self.rng.random() < 0.7 else self.condition(1)
         del self._variables[outer:]
         return terms.Quantifier(op=self.rng.choice(tuple(QuantifierOp)), variable=variable, domain=domain, body=body)
+
+    def variable(self) -> terms.Variable:
+        """Return a variable of its own for a quantifier."""
+        self._count += 1
+        return terms.Variable(name=f"x{self._count}", index=self._count)
 
     def _about(self, kind: str) -> Term:
         if kind == "part":
@@ -339,8 +343,3 @@ def equality(kind: str, path: Term, rng: random.Random, values: Sequence[Value])
     if kind != "Bool" and rng.random() < 0.1:
         return terms.Compare(op=op, left=terms.Constant(value=value), right=path)
     return terms.Compare(op=op, left=path, right=terms.Constant(value=value))
-
-
-def group(name: str) -> EntityRef:
-    """Return the name of a group."""
-    return EntityRef("Group", name)

@@ -12,9 +12,41 @@ from tests.differential import world
 from tests.differential.conditions import PATTERNS, ROOTS, Drawer
 
 NAMES = (
-    "level active name tags mode team friends ends budget home boss net marks owner secret opened code rank keepers "
-    "parts score size ticket since labels place mfa methods acr expires_at city floor nowhere class"
-).split()
+    "level",
+    "active",
+    "name",
+    "tags",
+    "mode",
+    "team",
+    "friends",
+    "ends",
+    "budget",
+    "home",
+    "boss",
+    "net",
+    "marks",
+    "owner",
+    "secret",
+    "opened",
+    "code",
+    "rank",
+    "keepers",
+    "parts",
+    "score",
+    "size",
+    "ticket",
+    "since",
+    "labels",
+    "place",
+    "mfa",
+    "methods",
+    "acr",
+    "expires_at",
+    "city",
+    "floor",
+    "nowhere",
+    "class",
+)
 STRANGERS = (EntityRef("User", "gone"), EntityRef("Nothing", "x"), EntityRef("Site", "s"), EntityRef("Robot", "r"))
 
 
@@ -72,7 +104,7 @@ def wild_term(drawer: Drawer, depth: int = 3, bound: tuple[terms.Variable, ...] 
         case 15:
             return terms.Like(operand=inner(), parts=rng.choice(PATTERNS))
         case 16:
-            variable = terms.Variable(name="x", index=1000 + len(bound) + rng.randrange(100) * 10)
+            variable = drawer.variable()
             body = wild_term(drawer, depth - 1, (*bound, variable))
             return terms.Quantifier(op=rng.choice(tuple(QuantifierOp)), variable=variable, domain=inner(), body=body)
         case 17:

@@ -12,8 +12,8 @@ from pdp.values import SECOND, Datetime, Decimal, Duration, EntityRef, EnumMembe
 _OWNED = """level: Int, active: Bool, name: String, tags: [String], mode: Mode, team: Group, friends: [User],
   ends?: Datetime, budget?: Decimal, home?: { city: String, floor: Int }, boss?: User, net?: Ip, marks?: [Int]"""
 
-SCHEMA: Final = f"""context {{ ip: Ip, size: Int, mode: Mode, ticket?: String, since?: Datetime, wait?: Duration, cost?: Decimal,
-  labels?: [String], place?: {{ city: String, floor?: Int }}, peer?: User, groups?: [Group] }}
+SCHEMA: Final = f"""context {{ ip: Ip, size: Int, mode: Mode, ticket?: String, since?: Datetime, wait?: Duration,
+  cost?: Decimal, labels?: [String], place?: {{ city: String, floor?: Int }}, peer?: User, groups?: [Group] }}
 enum Mode {{ fast, slow, odd }}
 enum Kind {{ note, plan, bill }}
 type Group in Group
@@ -78,7 +78,7 @@ INTS: Final = (0, 1, 2, 3, 5, 7, -1, 2**63 - 1, -(2**63), 2**62)
 TEXTS: Final = ("x", "y", "xy", "INC-1", "INC-22", "main", "refs/heads/main", "", "1", "true")
 CODES: Final = tuple(f"c{number}" for number in range(40))
 DECIMALS: Final = tuple(Decimal(units) for units in (0, 1, 10_000, -10_000, 105_000, 2**63 - 1, -(2**63)))
-DURATIONS: Final = tuple(Duration(count * STEP) for count in (0, 1, 2, 3, 12, 288)) + (Duration(1000),)
+DURATIONS: Final = (Duration(1000), *(Duration(count * STEP) for count in (0, 1, 2, 3, 12, 288)))
 IPS: Final = tuple(map(Ip.parse, ("10.1.2.3", "10.0.0.9", "192.0.2.7", "::1", "2001:db8::1", "::ffff:10.1.2.3")))
 RANGES: Final = tuple(map(Ip.parse, ("10.0.0.0/8", "10.1.0.0/16", "192.0.2.7", "2001:db8::/32", "0.0.0.0/0")))
 MODES: Final = tuple(EnumMember("Mode", name) for name in ("fast", "slow", "odd"))
