@@ -39,10 +39,11 @@ class Asker:
         contexts = {action: [self.context(action) for _ in range(2)] for action in CONTEXTS}
         found = []
         for _ in range(count):
-            action = rng.choice(("read", "read", "write", "ship"))
+            resource = rng.choice(resources)
+            action = rng.choice(("read", "read", "write", "ship" if resource.type == "Doc" else "read"))
             context = rng.choice(contexts[action]) if rng.random() < 0.3 else self.context(action)
             session = rng.choice(sessions) if rng.random() < 0.6 else self.session()
-            request = self._request(rng.choice(principals), action, rng.choice(resources), context, session)
+            request = self._request(rng.choice(principals), action, resource, context, session)
             found.append(request)
         return found
 

@@ -45,7 +45,7 @@ def draw(seed: str, number: int, requests: int = REQUESTS) -> Case:
     # A text as seed is hashed by SHA-512: the same in each process, whatever the seed of Python's own hashes is.
     rng = random.Random(f"{seed}:{number}")
     checked, wild = rng.choices(((True, False), (False, False), (False, True)), (25, 45, 30))[0]
-    count = rng.choices((rng.randint(1, 8), rng.randint(9, 40), rng.randint(60, 200)), (76, 19, 5))[0]
+    count = rng.choices((rng.randint(2, 10), rng.randint(11, 40), rng.randint(60, 200)), (76, 19, 5))[0]
     if checked:
         count = min(count, 60)
     now = world.NOW if rng.random() < 0.7 else rng.choice(world.NOWS)
@@ -55,10 +55,10 @@ def draw(seed: str, number: int, requests: int = REQUESTS) -> Case:
         policy, text, refused = through_text(rules)
     else:
         policy = replace(world.EMPTY, rules=rules, revision=f"{seed}:{number}")
-    surveyor = Surveyor(rng, now, wild=wild, odd=rng.choice((0.0, 0.02, 0.1)))
+    surveyor = Surveyor(rng, now, wild=wild, odd=rng.choice((0.0, 0.06, 0.2)))
     surveyor.codes = world.CODES[: rng.choice((2, 6, 40))]
     facts = surveyor.facts()
-    asked = Asker(rng, facts, now, odd=rng.choice((0.0, 0.03, 0.1))).requests(requests)
+    asked = Asker(rng, facts, now, odd=rng.choice((0.0, 0.06, 0.2))).requests(requests)
     return Case(seed, number, policy, facts, asked, text, refused, wild)
 
 

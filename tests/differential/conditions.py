@@ -130,7 +130,7 @@ class Drawer:
             maker = self.rng.choice((*makers, self._sets, self._quantified if depth else self._plain, self._is))
             found = maker()
         guards, self._guards = self._guards, outer
-        if guards and (self.guarded or self.rng.random() < 0.3):
+        if guards and (self.guarded or self.rng.random() < 0.12):
             return terms.And(operands=(*dict.fromkeys(guards), found))
         return found
 
@@ -305,7 +305,10 @@ class Drawer:
             if self.rng.random() < 0.15:
                 length = self.path("Duration")
             bound.append(terms.Addend(term=length, negative=self.rng.random() < 0.3))
-        return terms.TimeTest(op=self.rng.choice((*ORDER, CompareOp.LT, CompareOp.GE)), bound=tuple(bound))
+        ops = (
+            tuple(each for each in ORDER if each not in EQUAL) if self.guarded else (*ORDER, CompareOp.LT, CompareOp.GE)
+        )
+        return terms.TimeTest(op=self.rng.choice(ops), bound=tuple(bound))
 
     def calendar_test(self) -> Term:
         """Return a field of the calendar compared with constants."""

@@ -41,7 +41,7 @@ class Author:
     checked: bool = False
     wild: bool = False
     pivot: tuple[str, Term, tuple[Value, ...]] | None = None
-    forbids: float = 0.16
+    forbids: float = 0.3
     pinned: tuple[tuple[EntityRef, ...], tuple[EntityRef, ...]] = ((), ())
 
     def policy(self, count: int) -> tuple[Rule, ...]:
@@ -54,8 +54,10 @@ class Author:
         grants = self.rng.choice((0, 0, 0.1, 0.5, 0.95))
         if count > 12:
             # Among many rules few forbids are enough to deny nearly everything.
-            self.forbids = self.rng.choice((0.0, 0.02, 0.05))
+            self.forbids = self.rng.choice((0.0, 0.05, 0.15))
         found: dict[str, Rule] = {}
+        if self.rng.random() < 0.75:
+            found["broad"] = self._broad()
         for number in range(count):
             rule = self.grant() if self.rng.random() < grants else self.rule(f"r{number}")
             found.setdefault(rule.id, rule)
@@ -76,6 +78,25 @@ class Author:
             return self._forbid(name, actions, drawer)
         return self._permit(name, actions, drawer)
 
+    def _broad(self) -> Rule:
+        """Return a permit that nearly everybody is in the scope of: else most questions would end at the default."""
+        drawer = Drawer(self.rng, COMMON, guarded=self.checked)
+        clauses = []
+        if self.rng.random() < 0.4:
+            condition = terms.Or(operands=(drawer.atom(0), drawer.atom(0), drawer.atom(0)))
+            clauses.append(Clause(kind=ClauseKind.WHEN, condition=condition))
+        rule = Rule(
+            id="broad",
+            effect=Effect.PERMIT,
+            principals=tuple(Scope(type=kind) for kind in world.PRINCIPALS),
+            actions=frozenset(world.ACTIONS),
+            resources=tuple(Scope(type=kind) for kind in world.RESOURCES),
+            via=(Scope(type="Agent"),) if self.rng.random() < 0.2 else None,
+            clauses=tuple(clauses),
+            standing="why",
+        )
+        return self._obliged(rule, drawer, 0.1)
+
     def _ping(self, name: str) -> Rule:
         drawer = Drawer(self.rng, BARE, guarded=self.checked)
         clauses = (Clause(kind=ClauseKind.WHEN, condition=drawer.condition()),)
@@ -91,7 +112,7 @@ class Author:
 
     def _permit(self, name: str, actions: frozenset[str], drawer: Drawer) -> Rule:
         clauses = self._whens(drawer)
-        for _ in range(self.rng.choice((0, 0, 0, 1, 1, 2))):
+        for _ in range(self.rng.choice((0, 0, 1, 1, 2))):
             clauses.append(self._clause(ClauseKind.NEEDS, drawer))
         if self.wild and self.rng.random() < 0.04:
             clauses.append(self._clause(ClauseKind.UNLESS, drawer))
@@ -100,7 +121,7 @@ class Author:
             effect=Effect.PERMIT,
             principals=self._scopes(world.PRINCIPALS, "Group", 0.35),
             actions=actions,
-            resources=self._scopes(world.RESOURCES, "Folder", 0.35),
+            resources=self._scopes(_on(actions), "Folder", 0.35),
             via=self._via() if self.rng.random() < 0.13 else None,
             clauses=tuple(clauses),
             recheck=Duration(self.rng.randint(1, 6) * world.STEP) if self.rng.random() < 0.06 else None,
@@ -129,7 +150,7 @@ class Author:
             effect=Effect.FORBID,
             principals=principals,
             actions=actions,
-            resources=self._scopes(world.RESOURCES, "Folder", 0.4),
+            resources=self._scopes(_on(actions), "Folder", 0.4),
             clauses=tuple(clauses),
             because="it is forbidden",
         )
@@ -196,6 +217,8 @@ class Author:
     def _clause(self, kind: ClauseKind, drawer: Drawer) -> Clause:
         remedy = self.rng.choice(REMEDIES)
         if self.rng.random() < 0.22:
+            if self.checked:
+                remedy = None
             approvals = drawer.approvals()
             _, guards = drawer.finish(approvals)
             if guards:
@@ -212,7 +235,7 @@ class Author:
         if self.wild and self.rng.random() < 0.02:
             return self.rng.choice(((), (Scope(type="Nothing"),), (Scope(within=()),)))
         scopes = []
-        for kind in self.rng.choice((types, types[:1], types[1:])):
+        for kind in self.rng.choice((types, types[:1], types[-1:])):
             within = None
             if self.rng.random() < named:
                 within = tuple(self.rng.sample(world.REFS[parent], self.rng.choice((1, 1, 2))))
@@ -243,6 +266,10 @@ class Author:
                 arguments.append((argument, term))
             duties.append(terms.ObligationTerm(name=name, arguments=tuple(arguments)))
         return replace(rule, obligations=tuple(duties))
+
+
+def _on(actions: frozenset[str]) -> tuple[str, ...]:
+    return world.RESOURCES[:1] if actions == {"ship"} else world.RESOURCES
 
 
 OBLIGATIONS = (

@@ -99,7 +99,8 @@ def _scope(scope: Scope) -> str:
 
 
 def _scopes(scopes: Iterable[Scope], every: str = "anyone") -> str:
-    found = [_scope(scope) for scope in scopes]
+    # An entity right after `T in E,` would be taken for one of its list.
+    found = [_scope(scope) for scope in sorted(scopes, key=lambda scope: " in " in _scope(scope))]
     return ", ".join(every if each == "anyone" else each for each in found) or "nobody"
 
 
