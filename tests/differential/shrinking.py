@@ -1,4 +1,4 @@
-"""From a case in which two ways differ to the least that still does: fewer rules, clauses, terms, entities, attributes."""
+"""From a case in which two ways differ to the least that still does: fewer rules, clauses, terms, entities."""
 
 from __future__ import annotations
 
