@@ -35,6 +35,10 @@ class Asker:
         rng = self.rng
         principals = [self._principal() for _ in range(rng.choice((1, 2, 3)))]
         resources = [rng.choice(world.REFS[rng.choice(world.RESOURCES)]) for _ in range(rng.choice((1, 2, 3)))]
+        for record in (self.facts.approvals or [])[:2]:
+            # Somebody approved something: it is asked for.
+            principals.append(record.principal)
+            resources.append(record.resource)
         sessions = [self.session() for _ in range(3)]
         contexts = {action: [self.context(action) for _ in range(2)] for action in CONTEXTS}
         found = []

@@ -55,10 +55,10 @@ def draw(seed: str, number: int, requests: int = REQUESTS) -> Case:
         policy, text, refused = through_text(rules)
     else:
         policy = replace(world.EMPTY, rules=rules, revision=f"{seed}:{number}")
-    surveyor = Surveyor(rng, now, wild=wild, odd=rng.choice((0.0, 0.06, 0.2)))
+    surveyor = Surveyor(rng, now, wild=wild, odd=rng.choice((0.0, 0.08, 0.25)))
     surveyor.codes = world.CODES[: rng.choice((2, 6, 40))]
     facts = surveyor.facts()
-    asked = Asker(rng, facts, now, odd=rng.choice((0.0, 0.06, 0.2))).requests(requests)
+    asked = Asker(rng, facts, now, odd=rng.choice((0.0, 0.08, 0.25))).requests(requests)
     return Case(seed, number, policy, facts, asked, text, refused, wild)
 
 

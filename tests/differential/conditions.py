@@ -126,8 +126,18 @@ class Drawer:
         if draw < self.timed:
             found = self.time_test() if self.rng.random() < 0.75 else self.calendar_test()
         else:
-            makers = (self._plain, self._equal, self._equal, self._ordered, self._in, self._in, self._text, self._has)
-            maker = self.rng.choice((*makers, self._sets, self._quantified if depth else self._plain, self._is))
+            makers = (
+                self._plain,
+                self._equal,
+                self._equal,
+                self._ordered,
+                self._ordered,
+                self._in,
+                self._in,
+                self._text,
+            )
+            quantified = self._quantified if depth else self._sets
+            maker = self.rng.choice((*makers, self._has, self._sets, quantified, quantified, self._is))
             found = maker()
         guards, self._guards = self._guards, outer
         if guards and (self.guarded or self.rng.random() < 0.12):
@@ -169,9 +179,9 @@ class Drawer:
     def value(self, kind: str, depth: int = 1) -> Term:
         """Return a path, a constant, or what is computed of them."""
         draw = self.rng.random()
-        if depth and draw < 0.2 and kind in ("Int", "Decimal", "Duration"):
+        if depth and draw < 0.3 and kind in ("Int", "Decimal", "Duration"):
             return self._computed(kind, depth - 1)
-        if depth and draw < 0.06:
+        if depth and draw < 0.08:
             return terms.If(
                 test=self.path("Bool"), then=self.value(kind, depth - 1), otherwise=self.value(kind, depth - 1)
             )
@@ -325,10 +335,12 @@ class Drawer:
     def approvals(self) -> terms.Approvals:
         """Return the clause that asks for approvals."""
         bound = None
-        if self.rng.random() < 0.4:
-            bound = self.path(self.rng.choice(("Int", "String", "Bool", "Mode")))
+        if self.rng.random() < 0.5:
+            bound = self.path(self.rng.choice(("Int", "String", "Bool", "Bool", "Mode")))
         groups = tuple(self.rng.sample(world.REFS["Group"], self.rng.choice((1, 1, 2))))
-        scope = self.rng.choice((terms.Scope(type="User"), terms.Scope(type="User", within=groups)))
+        scope = self.rng.choice(
+            (terms.Scope(type="User"), terms.Scope(type="User"), terms.Scope(type="User", within=groups))
+        )
         return terms.Approvals(
             count=self.rng.choice((1, 1, 2)),
             of=bound,

@@ -171,15 +171,17 @@ class Surveyor:
 
     def _approvals(self) -> list[Approval]:
         rng = self.rng
-        values = (None, None, None, 1, True, "x", "INC-1", world.MODES[0])
+        principals = [rng.choice(world.REFS[rng.choice(world.PRINCIPALS)]) for _ in range(2)]
+        resources = [rng.choice(world.REFS[rng.choice(world.RESOURCES)]) for _ in range(2)]
+        values = (None, None, None, None, 1, 0, True, False, "x", world.MODES[0])
         return [
             Approval(
                 rng.choice(world.REFS["User"]),
-                rng.choice(world.REFS[rng.choice(world.PRINCIPALS)][:2]),
+                rng.choice(principals),
                 rng.choice(world.ACTIONS),
-                rng.choice(world.REFS[rng.choice(world.RESOURCES)][:2]),
+                rng.choice(resources),
                 Datetime(self.now + rng.randint(-14, 2) * world.STEP),
                 rng.choice(values),
             )
-            for _ in range(rng.choice((0, 0, 6, 16)))
+            for _ in range(rng.choice((0, 0, 12, 30)))
         ]

@@ -143,7 +143,7 @@ class Author:
         if self.wild and self.rng.random() < 0.04:
             clauses.append(self._clause(ClauseKind.NEEDS, drawer))
         principals = self._scopes(world.PRINCIPALS, "Group", 0.45)
-        if self.rng.random() < 0.1:
+        if self.rng.random() < 0.2:
             principals = self.rng.choice(((Scope(type="Agent"),), (Scope(within=(EntityRef("Agent", "a1"),)),)))
         rule = Rule(
             id=name,
