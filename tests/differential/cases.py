@@ -45,7 +45,7 @@ def draw(seed: str, number: int, requests: int = REQUESTS) -> Case:
     # A text as seed is hashed by SHA-512: the same in each process, whatever the seed of Python's own hashes is.
     rng = random.Random(f"{seed}:{number}")
     checked, wild = rng.choices(((True, False), (False, False), (False, True)), (25, 45, 30))[0]
-    count = rng.choices((rng.randint(2, 10), rng.randint(11, 40), rng.randint(60, 200)), (76, 19, 5))[0]
+    count = rng.choices((rng.randint(2, 10), rng.randint(11, 40), rng.randint(80, 240)), (76, 19, 5))[0]
     if checked:
         count = min(count, 60)
     now = world.NOW if rng.random() < 0.7 else rng.choice(world.NOWS)

@@ -31,7 +31,7 @@ class Tally:
         self.rules += size
         self.refused += case.refused
         self.sizes["from text" if case.text is not None else "wild" if case.wild else "typed terms"] += 1
-        self.sizes["1 to 10 rules" if size <= 10 else "11 to 59 rules" if size < 60 else "60 to 200 rules"] += 1
+        self.sizes["1 to 10 rules" if size <= 10 else "11 to 59 rules" if size < 60 else "60 to 240 rules"] += 1
         for request, seen in zip(case.requests, expected, strict=True):
             self._add(request, seen)
 
