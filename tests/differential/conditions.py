@@ -86,6 +86,14 @@ SHIPPING = _paths("ship")
 BARE = _paths("ping", entities=False)
 
 
+# What approvals are most often of: a number and a truth value, which must not be taken for one another.
+BOUND = (
+    terms.Attribute(base=ROOTS[RootName.CONTEXT], name="size"),
+    terms.Attribute(base=ROOTS[RootName.PRINCIPAL], name="active"),
+    terms.Attribute(base=ROOTS[RootName.RESOURCE], name="secret"),
+)
+
+
 @dataclass(slots=True)
 class Drawer:
     """Draws conditions. `guarded` says that an optional attribute is asked for with `has` first, as checked rules do.
@@ -336,7 +344,9 @@ class Drawer:
         """Return the clause that asks for approvals."""
         bound = None
         if self.rng.random() < 0.5:
-            bound = self.path(self.rng.choice(("Int", "String", "Bool", "Bool", "Mode")))
+            bound = self.path(self.rng.choice(("Int", "String", "Bool", "Mode")))
+            if self.rng.random() < 0.5:
+                bound = self.rng.choice(BOUND)
         groups = tuple(self.rng.sample(world.REFS["Group"], self.rng.choice((1, 1, 2))))
         scope = self.rng.choice(
             (terms.Scope(type="User"), terms.Scope(type="User"), terms.Scope(type="User", within=groups))
