@@ -8,6 +8,7 @@ library makes of a class holds too: `dataclasses.fields`, `replace`, `is_datacla
 
 from __future__ import annotations
 
+from _thread import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -152,19 +153,21 @@ def _alike(one: Any, other: Any) -> bool:
 
 def _repr_of(fields: Iterable[Field]) -> Callable[[Any], str]:
     def represent(self: Any) -> str:
-        if id(self) in _shown:
+        # An object that another thread is showing right now does not hold itself.
+        place = id(self), get_ident()
+        if place in _shown:
             return "..."
-        _shown.add(id(self))
+        _shown.add(place)
         try:
             inner = ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields if each.repr)
         finally:
-            _shown.discard(id(self))
+            _shown.discard(place)
         return f"{type(self).__qualname__}({inner})"
 
     return represent
 
 
-_shown: Final[set[int]] = set()
+_shown: Final[set[tuple[int, int]]] = set()
 
 
 def _refuse_assignment(self: Any, name: str, value: object) -> None:
