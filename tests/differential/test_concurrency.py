@@ -166,9 +166,10 @@ if CHANGES:
         engine = arena.engine()
 
         with arena.asking(engine, 32):
-            for _ in range(20):
+            for _ in range(10):
                 for entity in arena.states[1]:
                     engine.upsert_entity(entity)
+                    arena.let_ask()
                 engine.replace_entities(arena.states[0])
 
         assert arena.wrong == []

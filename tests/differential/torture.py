@@ -90,6 +90,8 @@ class Arena:
     wrong: list[str] = field(default_factory=list)
     asked: int = 0
     worlds: set[tuple[str, str]] = field(default_factory=set)
+    _begin: threading.Event = field(default_factory=threading.Event)
+    _moved: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def engine(self, policy: int = 0, state: int = 0, **options: Any) -> Engine:
@@ -126,6 +128,7 @@ class Arena:
 
     def ask(self, engine: Engine, start: int) -> None:
         """Ask until all is over, in turn by each way."""
+        self._begin.wait(60)
         try:
             for turn in itertools.count(start):
                 index = turn * 7 % len(self.requests)
@@ -140,10 +143,16 @@ class Arena:
                 else:
                     self.check(index, decide(engine, self.requests[index]))
                 self.asked += 1
+                self._moved.set()
                 if self._stop.is_set() or len(self.wrong) > 5:
                     return
         except BaseException as error:
             self.wrong.append(f"{type(error).__name__}: {error}")
+
+    def let_ask(self) -> None:
+        """Wait until somebody has asked since now."""
+        self._moved.clear()
+        self._moved.wait(60)
 
     @contextmanager
     def asking(self, engine: Engine, count: int) -> Iterator[list[threading.Thread]]:
@@ -156,12 +165,14 @@ class Arena:
         try:
             for thread in threads:
                 thread.start()
+            self._begin.set()
             yield threads
         finally:
             self._stop.set()
             for thread in threads:
                 thread.join(60)
             sys.setswitchinterval(before)
+            self._begin.clear()
             self._stop.clear()
         if any(thread.is_alive() for thread in threads):
             self.wrong.append("a thread does not come back")
@@ -178,12 +189,14 @@ def reload(count: int, threads: int = 8) -> Arena:
         done = 0
         while done < count and len(arena.wrong) <= 5:
             engine.replace_policy(arena.policies[done % 3])
+            arena.let_ask()
             at = next(steps)
             if at == 0:
                 engine.replace_entities(arena.states[2])
                 engine.replace_entities(arena.states[0])
             else:
                 engine.upsert_entity(arena.states[1][at - 1])
+            arena.let_ask()
             done += 2
     return arena
 
