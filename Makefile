@@ -8,7 +8,8 @@ MINORS = 11 12 13 14
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-main lint types wheel-test check bench fmt clean
+export N PAIRS SEED CASE
+.PHONY: help demo test test-main lint types wheel-test check differential torture bench fmt clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +38,12 @@ test-3.%: test-main
 	  fi; \
 	done; \
 	echo "no Python 3.$* runs on this machine: not tested with it"
+
+differential: $(INSTALLED)  ## Compare compiled rules with the interpreter: a million triples, or N=… of SEED=….
+	@$(BIN)/python -m tests.differential
+
+torture: $(INSTALLED)  ## Change policy and entities 10 000 times under threads that ask.
+	@$(BIN)/python -m tests.differential torture
 
 lint: $(INSTALLED)  ## Check style and format.
 	$(BIN)/ruff check

@@ -304,7 +304,8 @@ def _outline(lowered: Lowered) -> tuple[object, ...]:
     """Return what a function depends on besides the terms of its rules."""
     demands = tuple((len(demand.tests), len(demand.timed)) for demand in lowered.demands)
     late = any(_varies(obligation) for obligation in lowered.rule.obligations)
-    return lowered.rule.effect, len(lowered.tests), len(lowered.timed), demands, late and lowered.rule.id
+    counts = len(lowered.tests), len(lowered.timed), demands
+    return lowered.rule.effect, lowered.scoped, counts, late and lowered.rule.id
 
 
 class Branch:

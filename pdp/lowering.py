@@ -93,12 +93,17 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A rule as a conjunction. `tests` and `timed` are those of all clauses but `needs`, its scope included."""
+    """A rule as a conjunction. `tests` and `timed` are those of all clauses but `needs`, those of its scope included.
+
+    A membership of its scope that ends bounds its lease, whatever becomes of its condition: `scoped` says that there
+    are such tests.
+    """
 
     rule: terms.Rule
     tests: tuple[terms.Term, ...]
     timed: tuple[terms.Term, ...]
     demands: tuple[Demand, ...]
+    scoped: bool
 
     @property
     def parts(self) -> Iterator[terms.Term]:
@@ -121,7 +126,7 @@ def lower(rule: terms.Rule, scope: tuple[terms.Term, ...] = ()) -> Lowered:
         else:
             tests += plain
             timed += late
-    return Lowered(rule, tuple(tests), tuple(timed), tuple(demands))
+    return Lowered(rule, tuple(tests), tuple(timed), tuple(demands), bool(scope))
 
 
 def conjuncts(term: terms.Term) -> Iterator[terms.Term]:

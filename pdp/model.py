@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as _datetime
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -279,7 +280,11 @@ class Decision:
     @property
     def obligations(self) -> tuple[Obligation, ...]:
         """What the caller must do along with the decision."""
-        return self._leaf.obligations
+        found = self._leaf.obligations
+        if any(each.arguments for each in found):
+            # Many decisions share them: what one caller does to them reaches nobody else.
+            return tuple(Obligation(each.name, copy.deepcopy(each.arguments), each.unknown) for each in found)
+        return found
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:

@@ -110,7 +110,7 @@ class Maker:
         """Return the function that finds the rules that matter, as bits, and until when they do."""
         self._begin()
         found = [self._tested(lowered, at) for at, lowered in enumerate(self._rules)]
-        body = self._block(found, frozenset(), 0, self._settle)
+        body = [*self._certain(), *self._block(found, frozenset(), 0, self._settle)]
         n, m, u = (self._nodes.name(each) for each in "nmu")
         return self._finish("decide", body, self._nodes.give(self._nodes.tuple(m, u, n)), bits=True)
 
@@ -126,6 +126,19 @@ class Maker:
 
             body += self._block(found, frozenset(), 0, give)
         return self._finish("allows", body, self._nodes.give(self._nodes.constant(False)), bits=False)
+
+    def _certain(self) -> list[ast.stmt]:
+        """Return the statements that leave to the interpreter what is in something for a time, or nobody knows in what.
+
+        The end of a membership that a scope looks at is an edge, whatever else is tested first.
+        """
+        if not any(lowered.scoped for lowered in self._rules):
+            return []
+        nodes = self._nodes
+        open_ = [
+            nodes.compare(nodes.attribute(nodes.name(each), "up"), "is", nodes.constant(None)) for each in ("p", "r")
+        ]
+        return [nodes.branch(nodes.some(open_), [nodes.run(self._terms_of.leave())])]
 
     def _begin(self) -> None:
         self._nodes = Nodes(Listing(self._title))

@@ -1,18 +1,28 @@
-"""`make differential`: compares N triples (a million), SEED=… of another seed, CASE=… one case of it alone."""
+"""`make differential` and `make torture`.
+
+The first compares N triples (a million), SEED=… of another seed, CASE=… one case of it alone, and PAIRS pairs of
+requests that are nearly one (as many as triples). The second swaps policy and entities 10 000 times under eight threads.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from tests.differential import comparing, running
+from tests.differential import collisions, comparing, running, torture
 from tests.differential.cases import draw
 from tests.differential.tally import Tally
+
+
+RELOADS = 10_000
+BLOCK = 50_000
 
 
 def main() -> int:
     """Run what the environment asks for; 0 where nothing differs."""
     seed, number = os.environ.get("SEED") or "1", os.environ.get("CASE")
+    if sys.argv[1:] == ["torture"]:
+        return _torture()
     if not comparing.COMPILES:
         print("nothing is compiled here: the interpreter is compared with itself")
     if number:
@@ -20,7 +30,27 @@ def main() -> int:
         found = running.compare(case, tally=tally)
         print(case.text or "", running.told(case, found) if found else "no difference", tally, sep="\n")
         return 1 if found else 0
-    return 0 if running.run_all(seed, int(os.environ.get("N") or 1_000_000)) else 1
+    count = int(os.environ.get("N") or 1_000_000)
+    same = running.run_all(seed, count)
+    return 0 if _pairs(seed, int(os.environ.get("PAIRS") or count)) and same else 1
+
+
+def _pairs(seed: str, count: int) -> bool:
+    """Compare pairs of requests that are nearly one, and say what is wrong."""
+    wrong: list[str] = []
+    for start in range(0, count, BLOCK):
+        wrong += collisions.wrong_pairs(f"{seed} {start}", min(BLOCK, count - start))
+        if wrong:
+            break
+    print(*wrong, f"{count} pairs of requests that are nearly one: {'wrong' if wrong else 'all right'}", sep="\n")
+    return not wrong
+
+
+def _torture() -> int:
+    arena = torture.reload(RELOADS)
+    print(*arena.wrong[:5], sep="\n", end="")
+    print(f"{RELOADS} changes, {arena.asked} answers of {len(arena.worlds)} worlds: {len(arena.wrong)} wrong")
+    return 1 if arena.wrong else 0
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ class Surveyor:
         rng = self.rng
         principals = [rng.choice(world.REFS[rng.choice(world.PRINCIPALS)]) for _ in range(2)]
         resources = [rng.choice(world.REFS[rng.choice(world.RESOURCES)]) for _ in range(2)]
-        values = (None, None, None, None, 1, 0, True, False, "x", world.MODES[0])
+        values = (None, None, 1, 0, True, False, 1, True, "x", world.MODES[0])
         return [
             Approval(
                 rng.choice(world.REFS["User"]),
@@ -183,5 +183,5 @@ class Surveyor:
                 Datetime(self.now + rng.randint(-14, 2) * world.STEP),
                 rng.choice(values),
             )
-            for _ in range(rng.choice((0, 0, 12, 30)))
+            for _ in range(rng.choice((0, 0, 20, 40)))
         ]
