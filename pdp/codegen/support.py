@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from pdp.model import Approval
@@ -63,26 +65,47 @@ NEVER: Final = -(2**63)
 """An instant before all others, for what does not change."""
 
 
+Span = tuple[int, int, bool, int]
+"""A span of time, the answer in it, and when it changes next: `NEVER` for never."""
+
+_SPANS: Final = 64
+
+
 class Calendar:
-    """A test of the calendar that remembers the span of time for which its last answer holds."""
+    """A test of the calendar that remembers the spans of time for which its last answers hold."""
 
-    __slots__ = ("_field", "_known", "_test", "_zone")
+    __slots__ = ("_field", "_known", "_last", "_test", "_zone")
 
-    def __init__(self, zone: str, field: CalendarField, test: Any) -> None:
+    def __init__(self, zone: str, field: CalendarField, test: Callable[[int], bool]) -> None:
         self._zone, self._field, self._test = zone, field, test
-        self._known = (0, 0, False, 0)
+        self._last: Span = (0, 0, False, NEVER)
+        self._known: tuple[list[int], list[Span]] = ([], [])
 
-    def at(self, now: int) -> tuple[int, int, bool, int]:
-        """Return the span of time around `now`, the answer in it, and when it changes next (`NEVER` for never)."""
-        known = self._known
-        if known[0] <= now < known[1]:
-            return known
-        answer = self._test(read(now, self._zone, self._field))
+    def at(self, now: int) -> Span:
+        """Return the span of time around an instant."""
+        last = self._last
+        if last[0] <= now < last[1]:
+            return last
+        starts, spans = self._known
+        place = bisect_right(starts, now) - 1
+        found = spans[place] if place >= 0 else last
+        if not found[0] <= now < found[1]:
+            found = self._find(now, starts, spans)
+        self._last = found
+        return found
+
+    def _find(self, now: int, starts: list[int], spans: list[Span]) -> Span:
         edge = next_edge(now, self._zone, self._field, self._test)
+        answer = self._test(read(now, self._zone, self._field))
         # Where no change is near, one that comes near must not be missed.
-        known = (now, now + 1 if edge is None else edge, answer, NEVER if edge is None else edge)
-        self._known = known
-        return known
+        found = (now, now + 1, answer, NEVER) if edge is None else (now, edge, answer, edge)
+        place = bisect_right(starts, now)
+        # What is known of a later part of the same span is in this one. Both lists are new: others may be reading.
+        after = place + (edge is not None and place < len(spans) and spans[place][1] == edge)
+        if len(spans) >= _SPANS:
+            starts, spans, place, after = [], [], 0, 0
+        self._known = [*starts[:place], now, *starts[after:]], [*spans[:place], found, *spans[after:]]
+        return found
 
     def holds(self, now: int) -> bool:
         """Tell whether the test holds."""

@@ -1,7 +1,8 @@
 """`make differential` and `make torture`.
 
 The first compares N triples (a million), SEED=… of another seed, CASE=… one case of it alone, and PAIRS pairs of
-requests that are nearly one (as many as triples). The second swaps policy and entities 10 000 times under eight threads.
+requests that are nearly one (as many as triples). The second swaps policy and entities 10 000 times under threads that
+ask.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import sys
 from tests.differential import collisions, comparing, running, torture
 from tests.differential.cases import draw
 from tests.differential.tally import Tally
-
 
 RELOADS = 10_000
 BLOCK = 50_000
