@@ -222,18 +222,23 @@ class _Parameters:
 class _Constructor:
     """Stands where the constructor will be, and makes it when it is first asked for."""
 
-    __slots__ = ("fields", "slots")
+    __slots__ = ("fields", "holder", "made", "slots")
+    holder: type
 
     def __init__(self, fields: Sequence[Field], slots: bool) -> None:
         self.fields = fields
         self.slots = slots
+        self.made: Any = None
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.holder = owner
 
     def __get__(self, instance: Any, owner: Any) -> Any:
-        holder = next(each for each in owner.__mro__ if each.__dict__.get("__init__") is self)
-        # Two threads may both come here: they make the same.
-        made = self._make(holder)
-        type.__setattr__(holder, "__init__", made)
-        return made if instance is None else made.__get__(instance, owner)
+        # Who looked this up before another thread put the constructor in its place comes here once more.
+        if self.made is None:
+            self.made = self._make(self.holder)
+            type.__setattr__(self.holder, "__init__", self.made)
+        return self.made if instance is None else self.made.__get__(instance, owner)
 
     def _make(self, holder: type) -> Any:
         # INVARIANT: what is compiled is made of the names of fields, which stand in this package's own text.

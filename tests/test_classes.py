@@ -92,6 +92,15 @@ def test_a_class_does_what_one_of_the_standard_library_does(pair, use):
     assert outcome(lambda: USES[use](ours)) == outcome(lambda: USES[use](theirs))
 
 
+def test_a_constructor_that_was_looked_up_before_another_thread_made_it_is_the_same():
+    cls = define(classes, KINDS["frozen"])
+    looked_up = vars(cls)["__init__"]
+
+    made = cls.__init__
+
+    assert looked_up.__get__(None, cls) is made
+
+
 @classes.dataclass(frozen=True, slots=True)
 class Kept:
     a: int
