@@ -109,14 +109,15 @@ def prologue(way: Way, *, context: bool, lease: bool) -> Prologue:
     return Prologue(ast.parse(text).body, {**_BINDINGS, "WAY": way})
 
 
-def entered(c: Any, s: Any, n: Any, w: Any, way: Way) -> tuple[Any, Any, Any, int]:
-    """Return context, session and time as compiled rules take them: what the prologue of a lone function does."""
+def entered(c: Any, s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, Any, int]:
+    """Return context, session and time as compiled rules take them: what the prologue of a lone function does.
+
+    The time comes in microseconds; None where the clock has not been read.
+    """
     if c is None:
         c = _BINDINGS["NOTHING"]
     elif c.__class__ is not dict:
         careful()
-    if n is not None:
-        n = micros(n)
     if s is None:
         return c, None, n, FOREVER
     if s.__class__ is not Session:
@@ -151,17 +152,27 @@ class Readers:
             known.update((name, EnumMember(kind.name, name)) for name in kind.members)
         elif kind in (Primitive.STRING, Primitive.BOOL, Primitive.INT) or not isinstance(kind, Primitive):
             return lambda value: conform(value, kind, schema)
+        return Remembering(kind, schema, known)
 
-        def read(value: Any) -> Any:
-            if value.__class__ is not str:
-                return conform(value, kind, schema)
-            found = known.get(value)
-            if found is None:
-                found = conform(value, kind, schema)
-                if len(value) <= 64:
-                    if len(known) >= _REMEMBERED:
-                        known.clear()
-                    known[value] = found
-            return found
 
-        return read
+class Remembering:
+    """Reads values that are written as texts. `known` are texts that came before, and what they came to."""
+
+    __slots__ = ("_kind", "_schema", "known")
+
+    def __init__(self, kind: Type, schema: Schema, known: dict[str, Any]) -> None:
+        self._kind, self._schema, self.known = kind, schema, known
+
+    def __call__(self, value: Any) -> Any:
+        """Return a value; raise for one of another type."""
+        known = self.known
+        if value.__class__ is not str:
+            return conform(value, self._kind, self._schema)
+        found = known.get(value)
+        if found is None:
+            found = conform(value, self._kind, self._schema)
+            if len(value) <= 64:
+                if len(known) >= _REMEMBERED:
+                    known.clear()
+                known[value] = found
+        return found
