@@ -1,0 +1,194 @@
+"""The decorator that asks before a function runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pdp.enforcement import wrapping
+from pdp.enforcement.admission import Admission, DecisionPoint, admit
+from pdp.enforcement.arguments import Pick, bind
+from pdp.enforcement.caller import Caller, current
+from pdp.enforcement.denial import Denied, refusal
+from pdp.enforcement.duties import Call, Handler, registry
+from pdp.model import Entity, Reason, Request
+from pdp.values import EntityRef
+
+_F = TypeVar("_F")
+
+OnDeny = Callable[[Denied], BaseException]
+
+
+class Enforcer:
+    """An engine together with those who fulfil the obligations of its decisions.
+
+    `engine` may be a function without arguments that returns it, for where it is loaded later. `handlers` maps the name
+    of an obligation to a function of (obligation, request, decision), or to a `Handler`.
+    """
+
+    __slots__ = ("engine", "handlers")
+
+    def __init__(
+        self,
+        engine: DecisionPoint | Callable[[], DecisionPoint],
+        *,
+        handlers: Mapping[str, Call | Handler] | None = None,
+    ) -> None:
+        """Raises TypeError for a handler that cannot be called."""
+        self.engine = engine
+        self.handlers: Mapping[str, Handler] = registry(handlers)
+
+    def guard(self, action: str, **options: Any) -> Callable[[_F], _F]:
+        """Guard a function by this engine: `pdp.guard` with `engine` given."""
+        return guard(action, engine=self, **options)
+
+
+# Who decides, as a caller may give it: an engine, an enforcer, or a function that returns one of them.
+Given = Enforcer | DecisionPoint | Callable[[], Any]
+
+
+def resolve(
+    given: Any, own: Mapping[str, Handler], role: str = "engine"
+) -> tuple[DecisionPoint, Mapping[str, Handler]]:
+    """Return who decides, and who fulfils what: `own` handlers go before those of an enforcer. Raises Denied."""
+    handlers = own
+    try:
+        # An enforcer may be behind a function, and a function behind that enforcer.
+        for _ in range(3):
+            if isinstance(given, Enforcer):
+                handlers = {**given.handlers, **own}
+                given = given.engine
+            elif given is not None and not hasattr(given, "decide"):
+                given = given()
+    except Exception as error:
+        raise refusal(f"the {role} is not known: {type(error).__name__}") from error
+    if not hasattr(given, "decide"):
+        raise refusal(f"no {role} is known")
+    return given, handlers
+
+
+def guard(
+    action: str,
+    *,
+    resource: Entity | EntityRef | Callable[..., Any],
+    principal: Entity | EntityRef | Callable[..., Any] | None = None,
+    session: Mapping[str, Any] | Callable[..., Any] | None = None,
+    context: Mapping[str, Any] | Callable[..., Any] | None = None,
+    engine: Given | None = None,
+    handlers: Mapping[str, Call | Handler] | None = None,
+    on_deny: OnDeny | None = None,
+) -> Callable[[_F], _F]:
+    """Let a function run only where the action is allowed; else raise Denied, and do not begin it.
+
+    `resource`, `principal`, `session` and `context` are given outright, or by callables that take the arguments of the
+    function that they name. Without `principal`, principal and session are those of `acting`; without `engine`, so is
+    the engine. `handlers` fulfil obligations, before those of an enforcer. `on_deny` turns a denial into the exception
+    that is raised instead.
+
+    Raises TypeError where a callable asks for an argument that the function does not take.
+
+    >>> from pdp.engine import Engine
+    >>> from pdp.enforcement import acting
+    >>> engine = Engine.from_text('''
+    ... type User
+    ... type Service
+    ... action deploy on Service by User
+    ... rule ada_deploys:
+    ...   permit User "ada" to deploy on Service standing because "she runs them"
+    ... ''')
+    >>> @guard("deploy", resource=lambda name: EntityRef("Service", name), engine=engine)
+    ... def deploy(name, version="latest"):
+    ...     return f"{name} {version}"
+    >>> with acting(EntityRef("User", "ada")):
+    ...     deploy("pay")
+    'pay latest'
+    >>> with acting(EntityRef("User", "ben")):
+    ...     deploy("pay")
+    Traceback (most recent call last):
+    pdp.enforcement.denial.Denied: User "ben" may not deploy Service "pay": no rule permits it
+    """
+    if not isinstance(action, str):
+        raise TypeError('the action is a string: write `guard("deploy", resource=…)`')
+
+    def decorate(function: _F) -> _F:
+        inner = wrapping.plain(function)
+        entrance = Entrance(
+            inner,
+            action,
+            {"resource": resource, "principal": principal, "session": session, "context": context},
+            engine,
+            registry(handlers),
+            on_deny,
+        )
+        return wrapping.rewrapped(function, wrapping.wrap(inner, entrance.admit))
+
+    return decorate
+
+
+class Entrance:
+    """What stands before one guarded function."""
+
+    __slots__ = ("_action", "_engine", "_handlers", "_on_deny", "_picks", "_signature")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        action: str,
+        facts: Mapping[str, Any],
+        engine: Any,
+        handlers: Mapping[str, Handler],
+        on_deny: OnDeny | None,
+    ) -> None:
+        self._signature = inspect.signature(function)
+        self._action = action
+        self._picks = {role: Pick(given, role, self._signature) for role, given in facts.items() if given is not None}
+        if "resource" not in self._picks:
+            raise TypeError("a guard has to know the resource")
+        self._engine = engine
+        self._handlers = handlers
+        self._on_deny = on_deny
+
+    async def admit(self, args: tuple[Any, ...], kwargs: dict[str, Any], asynchronous: bool) -> Admission:
+        """Decide one call, before it begins. Raises Denied, or what `on_deny` makes of it."""
+        # A call that does not fit the function is an error of the caller's; it is not begun either.
+        arguments = bind(self._signature, args, kwargs)
+        try:
+            caller = current()
+            engine = caller.engine if self._engine is None else self._engine
+            point, handlers = resolve(engine, self._handlers)
+            request = await self._request(arguments, caller, asynchronous)
+            return await admit(request, point, handlers, asynchronous=asynchronous)
+        except Denied as denied:
+            if self._on_deny is None:
+                raise
+            instead: object = self._on_deny(denied)
+            # INVARIANT: whatever becomes of a denial, it is raised.
+            if not isinstance(instead, BaseException):
+                raise
+            raise instead from denied
+
+    async def _request(self, arguments: Mapping[str, Any], caller: Caller, asynchronous: bool) -> Request:
+        facts = {role: await self._fact(role, arguments, asynchronous) for role in self._picks}
+        if "principal" not in facts:
+            facts["principal"] = caller.principal
+            # A session says how somebody proved who it is. It goes with the principal, and with no other.
+            facts.setdefault("session", caller.session)
+        if facts["principal"] is None:
+            raise refusal("nobody is known to act", reason=Reason.INVALID_REQUEST)
+        context = facts.get("context")
+        if caller.context and (context is None or isinstance(context, Mapping)):
+            context = {**caller.context, **(context or {})}
+        return Request(
+            facts["principal"],
+            self._action,
+            facts["resource"],
+            {} if context is None else context,
+            facts.get("session"),
+        )
+
+    async def _fact(self, role: str, arguments: Mapping[str, Any], asynchronous: bool) -> Any:
+        try:
+            return await self._picks[role].of(arguments, asynchronous=asynchronous)
+        except Exception as error:
+            raise refusal(f"the {role} is not known: {type(error).__name__}") from error
