@@ -48,9 +48,7 @@ class Enforcer:
 Given = Enforcer | DecisionPoint | Callable[[], Any]
 
 
-def resolve(
-    given: Any, own: Mapping[str, Handler], role: str = "engine"
-) -> tuple[DecisionPoint, Mapping[str, Handler]]:
+def resolve(given: Any, own: Mapping[str, Handler]) -> tuple[DecisionPoint, Mapping[str, Handler]]:
     """Return who decides, and who fulfils what: `own` handlers go before those of an enforcer. Raises Denied."""
     handlers = own
     try:
@@ -62,9 +60,9 @@ def resolve(
             elif given is not None and not hasattr(given, "decide"):
                 given = given()
     except Exception as error:
-        raise refusal(f"the {role} is not known: {type(error).__name__}") from error
+        raise refusal(f"the engine is not known: {type(error).__name__}") from error
     if not hasattr(given, "decide"):
-        raise refusal(f"no {role} is known")
+        raise refusal("no engine is known")
     return given, handlers
 
 
@@ -108,6 +106,8 @@ def guard(
     Traceback (most recent call last):
     pdp.enforcement.denial.Denied: User "ben" may not deploy Service "pay": no rule permits it
     """
+    if inspect.iscoroutinefunction(on_deny):
+        raise TypeError("`on_deny` returns an exception, and waits for nothing")
     if not isinstance(action, str):
         raise TypeError('the action is a string: write `guard("deploy", resource=…)`')
 
@@ -121,7 +121,8 @@ def guard(
             registry(handlers),
             on_deny,
         )
-        return wrapping.rewrapped(function, wrapping.wrap(inner, entrance.admit))
+        guarded: _F = wrapping.rewrapped(function, wrapping.wrap(inner, entrance.admit))
+        return guarded
 
     return decorate
 
