@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from pdp.model import Entity
+from pdp.enforcement.denial import anonymous
+from pdp.model import Entity, Request
 from pdp.values import EntityRef
 
 
@@ -18,6 +19,25 @@ class Caller(NamedTuple):
     session: Mapping[str, Any] | None = None
     context: Mapping[str, Any] | None = None
     engine: Any = None
+
+    def request(self, action: str, facts: Mapping[str, Any]) -> Request:
+        """Return what is asked, by the facts that are known of it; what they leave out is the caller's. Raises Denied.
+
+        A fact that is there and None is not filled up: somebody looked for it, and there is none.
+        """
+        found = dict(facts)
+        if "principal" not in found:
+            found["principal"] = self.principal
+            # A session says how somebody proved who it is. It goes with that principal, and with no other.
+            found.setdefault("session", self.session)
+        if found["principal"] is None:
+            raise anonymous()
+        context = found.get("context")
+        if context is None:
+            context = {}
+        if self.context and isinstance(context, Mapping):
+            context = {**self.context, **context}
+        return Request(found["principal"], action, found["resource"], context, found.get("session"))
 
 
 _NOBODY = Caller()

@@ -46,6 +46,15 @@ class Denied(PdpError):
         return _restored, (str(self), self.decision, self.overruled)
 
 
+class Anonymous(Denied):
+    """Nobody is known to act: to prove who one is may help."""
+
+
+def anonymous() -> Anonymous:
+    """Return the denial of what nobody asks for."""
+    return Anonymous(_deny("nobody is known to act", Reason.INVALID_REQUEST, None))
+
+
 def refusal(
     detail: str,
     request: Request | None = None,

@@ -12,7 +12,7 @@ from pdp.enforcement.arguments import Pick, bind
 from pdp.enforcement.caller import Caller, current
 from pdp.enforcement.denial import Denied, refusal
 from pdp.enforcement.duties import Call, Handler, registry
-from pdp.model import Entity, Reason, Request
+from pdp.model import Entity, Request
 from pdp.values import EntityRef
 
 _F = TypeVar("_F")
@@ -31,7 +31,7 @@ class Enforcer:
 
     def __init__(
         self,
-        engine: DecisionPoint | Callable[[], DecisionPoint],
+        engine: Enforcer | DecisionPoint | Callable[[], Any],
         *,
         handlers: Mapping[str, Call | Handler] | None = None,
     ) -> None:
@@ -52,10 +52,10 @@ def resolve(given: Any, own: Mapping[str, Handler]) -> tuple[DecisionPoint, Mapp
     """Return who decides, and who fulfils what: `own` handlers go before those of an enforcer. Raises Denied."""
     handlers = own
     try:
-        # An enforcer may be behind a function, and a function behind that enforcer.
-        for _ in range(3):
+        # An enforcer may stand behind a function, and a function behind that enforcer; but nothing without end.
+        for _ in range(6):
             if isinstance(given, Enforcer):
-                handlers = {**given.handlers, **own}
+                handlers = {**given.handlers, **handlers}
                 given = given.engine
             elif given is not None and not hasattr(given, "decide"):
                 given = given()
@@ -171,22 +171,7 @@ class Entrance:
 
     async def _request(self, arguments: Mapping[str, Any], caller: Caller, asynchronous: bool) -> Request:
         facts = {role: await self._fact(role, arguments, asynchronous) for role in self._picks}
-        if "principal" not in facts:
-            facts["principal"] = caller.principal
-            # A session says how somebody proved who it is. It goes with the principal, and with no other.
-            facts.setdefault("session", caller.session)
-        if facts["principal"] is None:
-            raise refusal("nobody is known to act", reason=Reason.INVALID_REQUEST)
-        context = facts.get("context")
-        if caller.context and (context is None or isinstance(context, Mapping)):
-            context = {**caller.context, **(context or {})}
-        return Request(
-            facts["principal"],
-            self._action,
-            facts["resource"],
-            {} if context is None else context,
-            facts.get("session"),
-        )
+        return caller.request(self._action, facts)
 
     async def _fact(self, role: str, arguments: Mapping[str, Any], asynchronous: bool) -> Any:
         try:
