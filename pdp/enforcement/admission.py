@@ -89,6 +89,8 @@ def _duties(
 ) -> tuple[Duty, ...]:
     """Return who fulfils each obligation of an allow; before the first is fulfilled, each has to have somebody."""
     obligations = decision.obligations
+    if not obligations:
+        return ()
     # What the engine was told that the caller handles is no handler: the obligation would still be forgotten.
     if missing := sorted({each.name for each in obligations if each.name not in handlers}):
         named = ", ".join(f"`{name}`" for name in missing)

@@ -28,11 +28,6 @@ class Pick:
             for parameter in _parameters(given, role):
                 self._take(parameter, role, signature)
 
-    @property
-    def needs_arguments(self) -> bool:
-        """Whether the arguments of the call make a difference."""
-        return bool(self._by_place or self._by_name or self._takes_all)
-
     def _take(self, parameter: inspect.Parameter, role: str, signature: inspect.Signature) -> None:
         if parameter.kind is _KINDS.VAR_KEYWORD:
             self._takes_all = True
@@ -63,13 +58,35 @@ def _takes(signature: inspect.Signature, name: str) -> bool:
     return name in parameters or any(each.kind is _KINDS.VAR_KEYWORD for each in parameters.values())
 
 
-def bind(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a call by name, defaults included. Raises TypeError for a call that does not fit."""
-    bound = signature.bind(*args, **kwargs)
-    bound.apply_defaults()
-    found = dict(bound.arguments)
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is _KINDS.VAR_KEYWORD:
-            # What the function takes beyond its own parameters has a name too.
-            found = {**found[name], **found}
-    return found
+class Binder:
+    """Names the arguments of calls as a function would."""
+
+    __slots__ = ("_defaults", "_names", "_places", "_signature")
+
+    def __init__(self, signature: inspect.Signature) -> None:
+        self._signature = signature
+        parameters = signature.parameters.values()
+        plain = {_KINDS.POSITIONAL_OR_KEYWORD, _KINDS.KEYWORD_ONLY}.issuperset(each.kind for each in parameters)
+        self._names = signature.parameters.keys() if plain else None
+        self._places = [each.name for each in parameters if each.kind is _KINDS.POSITIONAL_OR_KEYWORD]
+        self._defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call by name, defaults included. Raises TypeError for a call that does not fit."""
+        if self._names is not None and len(args) <= len(self._places):
+            placed = dict(zip(self._places, args, strict=False))
+            found = {**self._defaults, **placed, **kwargs}
+            # Each is there, none is there twice, and there is no other.
+            if found.keys() == self._names and placed.keys().isdisjoint(kwargs):
+                return found
+        return self._bind(args, kwargs)
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        found = dict(bound.arguments)
+        for name, parameter in self._signature.parameters.items():
+            if parameter.kind is _KINDS.VAR_KEYWORD:
+                # What the function takes beyond its own parameters has a name too; it stands for none of them.
+                found = {**found[name], **found}
+        return found

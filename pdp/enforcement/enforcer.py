@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pdp.enforcement import wrapping
 from pdp.enforcement.admission import Admission, DecisionPoint, admit
-from pdp.enforcement.arguments import Pick, bind
+from pdp.enforcement.arguments import Binder, Pick
 from pdp.enforcement.caller import Caller, current
 from pdp.enforcement.denial import Denied, refusal
 from pdp.enforcement.duties import Call, Handler, registry
@@ -59,6 +59,8 @@ def resolve(given: Any, own: Mapping[str, Handler]) -> tuple[DecisionPoint, Mapp
                 given = given.engine
             elif given is not None and not hasattr(given, "decide"):
                 given = given()
+            else:
+                break
     except Exception as error:
         raise refusal(f"the engine is not known: {type(error).__name__}") from error
     if not hasattr(given, "decide"):
@@ -130,7 +132,7 @@ def guard(
 class Entrance:
     """What stands before one guarded function."""
 
-    __slots__ = ("_action", "_engine", "_handlers", "_on_deny", "_picks", "_signature")
+    __slots__ = ("_action", "_binder", "_engine", "_handlers", "_on_deny", "_picks")
 
     def __init__(
         self,
@@ -141,9 +143,10 @@ class Entrance:
         handlers: Mapping[str, Handler],
         on_deny: OnDeny | None,
     ) -> None:
-        self._signature = inspect.signature(function)
+        signature = inspect.signature(function)
+        self._binder = Binder(signature)
         self._action = action
-        self._picks = {role: Pick(given, role, self._signature) for role, given in facts.items() if given is not None}
+        self._picks = {role: Pick(given, role, signature) for role, given in facts.items() if given is not None}
         if "resource" not in self._picks:
             raise TypeError("a guard has to know the resource")
         self._engine = engine
@@ -153,7 +156,7 @@ class Entrance:
     async def admit(self, args: tuple[Any, ...], kwargs: dict[str, Any], asynchronous: bool) -> Admission:
         """Decide one call, before it begins. Raises Denied, or what `on_deny` makes of it."""
         # A call that does not fit the function is an error of the caller's; it is not begun either.
-        arguments = bind(self._signature, args, kwargs)
+        arguments = self._binder.bind(args, kwargs)
         try:
             caller = current()
             engine = caller.engine if self._engine is None else self._engine

@@ -97,7 +97,7 @@ def test_a_public_request_goes_through_and_acts_for_nobody() -> None:
     app = PolicyMiddleware(inside, lambda connection: PUBLIC, engine=ENGINE)
 
     async def main() -> None:
-        with pdp.acting(ADA):
+        with pdp.acting(ADA, engine=ENGINE):
             await app(scope_of(), never, ignore)
 
     asyncio.run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from enforcement.scene import ADA, BEN, DOC, Fixed, engine
 
 import pdp
+from pdp.enforcement.arguments import Binder
 
 ENGINE = engine()
 ALLOW = pdp.Decision(outcome=pdp.Outcome.ALLOW, reason=pdp.Reason.PERMITTED)
@@ -391,6 +393,39 @@ def test_an_argument_that_the_call_leaves_out_is_a_denial() -> None:
 
     assert calls == []
     assert isinstance(denied.__cause__, KeyError)
+
+
+FUNCTIONS: list[Callable[..., Any]] = [
+    lambda: None,
+    lambda a: None,
+    lambda a, b=2: None,
+    lambda a, *, b: None,
+    lambda a=1, *, b=2: None,
+    lambda a, /, b=2: None,
+    lambda a, *rest, b=2: None,
+    lambda a, **more: None,
+]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: str(inspect.signature(function)))
+def test_arguments_are_named_as_python_names_them(function: Callable[..., Any]) -> None:
+    signature = inspect.signature(function)
+    compared = 0
+    for count in range(4):
+        for names in ((), ("a",), ("b",), ("c",), ("a", "b"), ("b", "c"), ("a", "b", "c")):
+            args, kwargs = tuple(range(count)), dict.fromkeys(names, "k")
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                with pytest.raises(TypeError, match=re.escape(str(error))):
+                    Binder(signature).bind(args, kwargs)
+                continue
+            bound.apply_defaults()
+            found = Binder(signature).bind(args, kwargs)
+            assert {name: found[name] for name in signature.parameters} == bound.arguments
+            compared += 1
+
+    assert compared
 
 
 def test_a_keyword_that_is_called_like_a_parameter_does_not_stand_for_it() -> None:
