@@ -39,9 +39,28 @@ class Enforcer:
         self.engine = engine
         self.handlers: Mapping[str, Handler] = registry(handlers)
 
-    def guard(self, action: str, **options: Any) -> Callable[[_F], _F]:
+    def guard(
+        self,
+        action: str,
+        *,
+        resource: Entity | EntityRef | Callable[..., Any],
+        principal: Entity | EntityRef | Callable[..., Any] | None = None,
+        session: Mapping[str, Any] | Callable[..., Any] | None = None,
+        context: Mapping[str, Any] | Callable[..., Any] | None = None,
+        handlers: Mapping[str, Call | Handler] | None = None,
+        on_deny: OnDeny | None = None,
+    ) -> Callable[[_F], _F]:
         """Guard a function by this engine: `pdp.guard` with `engine` given."""
-        return guard(action, engine=self, **options)
+        return guard(
+            action,
+            resource=resource,
+            principal=principal,
+            session=session,
+            context=context,
+            engine=self,
+            handlers=handlers,
+            on_deny=on_deny,
+        )
 
 
 # Who decides, as a caller may give it: an engine, an enforcer, or a function that returns one of them.

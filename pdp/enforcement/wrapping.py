@@ -70,6 +70,10 @@ def _wrap_generator(function: Callable[..., Any], admit: Admit) -> Callable[...,
         admission = at_once(admit(args, kwargs, False))
         try:
             result = yield from function(*args, **kwargs)
+        except GeneratorExit:
+            # Closed is one way to end. An error has to go to whoever closes it: nobody sees a note on this exception.
+            at_once(admission.settle())
+            raise
         except BaseException as failure:
             at_once(admission.settle(failure))
             raise
@@ -118,6 +122,9 @@ def _wrap_async_generator(function: Callable[..., Any], admit: Admit) -> Callabl
                     step = inner.athrow(thrown)
                 else:
                     step = inner.asend(sent)
+        except GeneratorExit:
+            await admission.settle()
+            raise
         except BaseException as failure:
             await admission.settle(failure)
             raise

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from enum import Enum
 from typing import Any, Final
 
-from pdp.enforcement import Denied, Enforcer, Handler, acting
+from pdp.enforcement import Anonymous, Denied, Enforcer, Handler, acting
 from pdp.enforcement.admission import Admission, admit
-from pdp.enforcement.denial import Anonymous, anonymous, refusal
+from pdp.enforcement.denial import anonymous, refusal
 from pdp.enforcement.duties import Call
 from pdp.enforcement.enforcer import Given, resolve
 from pdp.integrations.problem import MEDIA_TYPE, problem

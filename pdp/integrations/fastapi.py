@@ -17,10 +17,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from starlette.requests import HTTPConnection
 
-from pdp.enforcement import Denied, Handler
+from pdp.enforcement import Anonymous, Denied, Handler
 from pdp.enforcement.admission import Admission, admit
 from pdp.enforcement.caller import current
-from pdp.enforcement.denial import Anonymous
 from pdp.enforcement.duties import Call, registry
 from pdp.enforcement.enforcer import Given, resolve
 from pdp.integrations.problem import MEDIA_TYPE, TITLES, problem, remedies

@@ -425,6 +425,32 @@ def test_what_waits_for_the_end_of_an_asynchronous_generator_is_done_when_it_end
     asyncio.run(main())
 
 
+def test_an_error_after_a_generator_is_closed_goes_to_who_closes_it() -> None:
+    handlers = {"log": pdp.Handler(failing, after=True), "tell": Log().handler}
+    write = pdp.guard("write", resource=DOC, principal=ADA, engine=ENGINE, handlers=handlers)
+
+    @write
+    def items() -> Iterator[int]:
+        yield 1
+
+    @write
+    async def stream() -> AsyncIterator[int]:
+        yield 1
+
+    async def close() -> None:
+        made = stream()
+        await anext(made)
+        await made.aclose()  # type: ignore[attr-defined]
+
+    made = items()
+    next(made)
+
+    with pytest.raises(OSError, match="no space left"):
+        made.close()  # type: ignore[attr-defined]
+    with pytest.raises(OSError, match="no space left"):
+        asyncio.run(close())
+
+
 def test_an_error_after_the_end_of_a_generator_goes_to_the_caller() -> None:
     handlers = {"log": pdp.Handler(failing, after=True), "tell": Log().handler}
 
