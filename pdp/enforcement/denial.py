@@ -43,7 +43,7 @@ class Denied(PdpError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The request stays behind: it may hold what does not travel, and what should not.
-        return _restored, (str(self), self.decision, self.overruled)
+        return _restored, (type(self), str(self), self.decision, self.overruled)
 
 
 class Anonymous(Denied):
@@ -76,8 +76,8 @@ def _deny(detail: str, reason: Reason, instead_of: Decision | None) -> Decision:
     )
 
 
-def _restored(message: str, decision: Decision, overruled: Decision | None) -> Denied:
-    denied = Denied(decision, overruled=overruled)
+def _restored(kind: type[Denied], message: str, decision: Decision, overruled: Decision | None) -> Denied:
+    denied = kind(decision, overruled=overruled)
     denied.args = (message,)
     return denied
 

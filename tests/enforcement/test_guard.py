@@ -577,6 +577,7 @@ def test_a_denial_goes_to_another_process_without_its_request() -> None:
     copy = pickle.loads(pickle.dumps(denied))
 
     assert (str(copy), copy.decision, copy.request) == (str(denied), denied.decision, None)
+    assert pickle.loads(pickle.dumps(pdp.Denied(ALLOW))).overruled == ALLOW
     assert b"t-1" not in pickle.dumps(denied)
     assert "t-1" not in repr(denied)
 
