@@ -177,7 +177,8 @@ class PolicyMiddleware:
                 await self.app(scope, receive, send)
             return
         request = admission.request
-        shared = {name: request.context[name] for name in self._share if name in request.context}
+        context = request.context or {}
+        shared = {name: context[name] for name in self._share if name in context}
         try:
             with acting(request.principal, session=request.session, context=shared, engine=self._enforcer):
                 await self.app(scope, receive, send)

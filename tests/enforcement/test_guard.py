@@ -57,7 +57,7 @@ def test_a_denied_call_raises_the_decision_and_its_remedies() -> None:
     assert calls == []
     assert denied.reason is denied.decision.reason is pdp.Reason.DEFAULT
     assert denied.remedies[0].texts == ("use your key",)
-    assert denied.request == pdp.Request(ADA, "share", DOC)
+    assert denied.request == pdp.Request(ADA, "share", DOC, {})
     assert str(denied) == 'User "ada" may not share Doc "d1": no rule permits it (it would take: use your key)'
 
 

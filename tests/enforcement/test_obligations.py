@@ -120,7 +120,7 @@ def test_a_handler_is_told_what_was_asked_and_decided() -> None:
 
     obligation, request, decision = seen[0]
     assert obligation == pdp.Obligation("log", {"note": "first"})
-    assert request == pdp.Request(ADA, "write", DOC)
+    assert request == pdp.Request(ADA, "write", DOC, {})
     assert decision.determining_rules == ("ada_writes",)
 
 
