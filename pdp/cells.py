@@ -93,22 +93,31 @@ class Cell:
             self._compile()
 
     def _compile(self) -> None:
+        maker = self._whole_maker()
+        decide = maker.decide()
+        events, rules = tuple(maker.events), [rule for rule, _ in self.placed.open]
+        self.run, self.who = decide.call, lambda bits: [rules[at] for at in places_of(bits, events)]
+        self.look = self._first_look
+        self.functions.append(decide)
+        if self._is_simple():
+            self.allows = self._first_allows
+
+    def _whole_maker(self) -> Maker:
         lowered = [lower(rule, scope) for rule, scope in self.placed.open]
         uses = any(reads(RootName.CONTEXT, each) for one in lowered for each in one.parts)
 
         def enter(*, lease: bool) -> Prologue:
             return prologue(self.way, context=uses, lease=lease)
 
-        maker = self.maker(lowered, self.title, enter=enter)
-        decide = maker.decide()
-        events = tuple(maker.events)
-        self.run, self.who = decide.call, lambda bits: [lowered[at].rule for at in places_of(bits, events)]
-        self.look = self._first_look
-        self.functions.append(decide)
-        if self._is_simple():
-            allows = maker.allows()
-            self.allows = allows.call
-            self.functions.append(allows)
+        return self.maker(lowered, self.title, enter=enter)
+
+    def _first_allows(self, *arguments: Any) -> bool:
+        function = self._whole_maker().allows()
+        self.functions.append(function)
+        self.allows = function.call
+        setting = self.setting
+        self.program.gates[setting.principal][setting.action][setting.resource] = function.call
+        return function.call(*arguments)  # type: ignore[no-any-return]
 
     def _first_look(self, *arguments: Any) -> Looked:
         lowered = [lower(rule, scope) for rule, scope in self.placed.open]
