@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "fmt": "Put policies into the canonical layout; what they mean stays.",
     "decide": "Ask for a decision; the exit status is the answer.",
     "trace": "Show why a decision comes out as it does.",
-    "explain": "Show which rules answer a kind of question, and as which Python.",
+    "explain": "Show the rules of a kind of question, and their Python.",
     "completion": "Print the script that completes `pdp` in a shell.",
 }
 """Every command in the order of the help; `pdp.cli.<name>` holds it as `command`."""

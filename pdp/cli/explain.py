@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pdp.schema import Schema
     from pdp.terms import Policy, Rule
 
-_HELP = """Show which rules answer a kind of question, and with --python as which functions.
+_HELP = """Show the rules of a kind of question, and their Python.
 
 \b
 PATH       the policy folder, or one `.pdp` file
@@ -51,7 +51,7 @@ _MOST: Final = 20
 @click.command(
     cls=Command,
     examples=_EXAMPLES,
-    short_help="Show which rules answer a kind of question, and as which Python.",
+    short_help="Show the rules of a kind of question, and their Python.",
     help=_HELP,
 )
 @click.argument("path", type=click.Path())

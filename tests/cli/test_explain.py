@@ -4,6 +4,7 @@ import gc
 import json
 import linecache
 import traceback
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,11 +97,10 @@ def test_a_traceback_through_a_compiled_rule_shows_the_line_of_the_policy():
     engine = Engine.from_text(POLICY)
     cell = Program(engine.policy).cell("read", "User", "Page")
 
-    class Odd:
-        a = {"level": None}
+    odd = SimpleNamespace(a={"level": None})
 
     with pytest.raises(TypeError) as caught:
-        cell.run(Odd(), Odd(), None, None, None, None)
+        cell.run(odd, odd, None, None, None, None)
 
     assert "when principal.level >= 5  # policy.pdp:7" in "".join(traceback.format_exception(caught.value))
 
