@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final
@@ -15,7 +16,7 @@ from pdp.classes import dataclass
 from pdp.schema import Schema
 from pdp.source import Source
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +111,11 @@ def encoded(text: str) -> bytes:
 def compiler() -> str:
     """Return what tells one state of this package from another: its files, by size and by when they were put there.
 
-    Raise OSError where they are no files of their own, as in an archive.
+    So does the Python that runs it, which brings the tables of Unicode. Raise OSError where they are no files of their
+    own, as in an archive.
     """
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    found = [str(FORMAT)]
+    found = [str(FORMAT), sys.version]
     for folder in ("", "cache", "checker", "conform", "entities", "syntax"):
         with os.scandir(os.path.join(home, folder)) as entries:
             modules = [(entry.path, entry.stat()) for entry in entries if entry.name.endswith(".py")]

@@ -144,8 +144,24 @@ class _LateRule:
         self.data = data
         self.places = places
 
-    def __call__(self) -> Mapping[str, object]:
-        return _read_late(msgpack.unpackb(self.data), self.places)
+    def __call__(self, owner: object) -> Mapping[str, object]:
+        try:
+            return _read_late(msgpack.unpackb(self.data), self.places)
+        except Exception:
+            # INVARIANT: what is kept cannot fail what goes well without it.
+            rules = zip(self.places.rules, _built(self.places).rules, strict=True)
+            found = next(rule for each, rule in rules if each is owner)
+            return {name: getattr(found, name) for name in _LATE}
+
+
+def _built(places: Places) -> terms.Policy:
+    """Return the policy of the texts themselves; raise Corrupt where there is none."""
+    from pdp.build import build
+
+    policy = build(places.sources, "").checked.policy
+    if policy is None:
+        raise Corrupt
+    return policy
 
 
 def _read_late(data: Any, places: Places) -> Mapping[str, object]:
@@ -187,7 +203,8 @@ def _row(rule: terms.Rule, tables: Tables, places: Places) -> list[Any]:
         number(rule.resources),
         None if rule.via is None else number(rule.via),
         rule.role,
-        bool(rule.clauses or rule.obligations),
+        bool(rule.clauses),
+        bool(rule.obligations),
         packed([form.write(getattr(rule, name), places) for name, form in _LATE.items()]),
     ]
 
@@ -205,8 +222,11 @@ def read_rules(data: bytes, places: Places) -> list[terms.Rule]:
     )
     set_clauses, set_obligations = (getattr(terms.Rule, name).__set__ for name in ("clauses", "obligations"))
     found = []
-    for name, effect, principals, covered, resources, via, role, conditional, rest in listed(rows):
+    for name, effect, principals, covered, resources, via, role, clauses, obligations, rest in listed(rows):
         if name.__class__ is not str or (role is not None and role.__class__ is not str) or rest.__class__ is not bytes:
+            raise Corrupt
+        # A list takes True for 1.
+        if not principals.__class__ is covered.__class__ is resources.__class__ is int or via.__class__ is bool:
             raise Corrupt
         rule = make(rule_type)
         set_id(rule, name)
@@ -216,9 +236,10 @@ def read_rules(data: bytes, places: Places) -> list[terms.Rule]:
         set_resources(rule, scope_of[resources])
         set_via(rule, None if via is None else scope_of[via])
         set_role(rule, role)
-        if conditional is False:
-            # Most grants have none, and whoever sorts them by that need not read the rest.
+        # Most have none of the one or of the other, and whoever sorts them by that need not read the rest.
+        if clauses is False:
             set_clauses(rule, ())
+        if obligations is False:
             set_obligations(rule, ())
         set_late(rule, _LateRule(rest, places))
         found.append(rule)
@@ -276,8 +297,11 @@ class _LateTests:
         self.data = data
         self.places = places
 
-    def __call__(self) -> Mapping[str, object]:
-        return {"tests": tuple([test for each in self.data for test in read_tests(each, self.places)])}
+    def __call__(self, owner: object) -> Mapping[str, object]:
+        try:
+            return {"tests": tuple([test for each in self.data for test in read_tests(each, self.places)])}
+        except Exception:
+            return {"tests": _built(self.places).tests}
 
 
 def write_tests(tests: Sequence[terms.Test], places: Places) -> bytes:
@@ -297,6 +321,7 @@ def policy_of(
     """Return a policy whose tests are read when they are asked for."""
     policy = object.__new__(terms.Policy)
     late = _LateTests([each for each in tests if each], places)
-    for name, value in {"schema": schema, "rules": tuple(rules), "revision": revision, "_late": late}.items():
+    places.rules = found = tuple(rules)
+    for name, value in {"schema": schema, "rules": found, "revision": revision, "_late": late}.items():
         object.__setattr__(policy, name, value)
     return policy
