@@ -222,6 +222,34 @@ def test_a_mistake_that_an_edit_makes_elsewhere_is_told(tmp_path: Path, old: str
     assert broken == outcome(folder, "off")
 
 
+OPEN = "rule open:\n  permit User to read on Service\n"
+SHOP = "namespace shop\nimport base: User, Service, read\nrule {0}:\n  permit User to read on Service\n"
+
+
+@pytest.mark.parametrize(("before", "after"), [("own", "open"), ("open", "own")])
+def test_a_rule_is_called_by_what_others_are_called_now(tmp_path: Path, before: str, after: str) -> None:
+    folder, cache = tmp_path / "policies", tmp_path / "cache"
+    write(folder, {"a.pdp": TYPES, "b.pdp": "namespace base\n" + OPEN, "c.pdp": SHOP.format(before)})
+    outcome(folder, cache)
+    (folder / "c.pdp").write_text(SHOP.format(after), encoding="utf-8")
+
+    found = outcome(folder, cache)
+
+    assert found == outcome(folder, "off")
+    assert ("base.open" in str(found)) == (after == "open")
+
+
+def test_a_define_that_has_moved_is_told_where_it_is_now(tmp_path: Path) -> None:
+    folder, cache = tmp_path / "policies", tmp_path / "cache"
+    text = TYPES + "action note on Service by User\n" + OPEN + "define high = principal.level > 3\n"
+    user = "namespace base\nrule uses:\n  permit User to read on Service\n  when high\n"
+    write(folder, {"a.pdp": text, "b.pdp": user})
+    outcome(folder, cache)
+    (folder / "a.pdp").write_text(text.replace("rule open", "rule opened_up"), encoding="utf-8")
+
+    assert outcome(folder, cache) == outcome(folder, "off")
+
+
 def test_a_mistake_that_is_mended_is_not_told_again(tmp_path: Path) -> None:
     folder, cache = small(tmp_path / "policies"), tmp_path / "cache"
     sound = outcome(folder, cache)
@@ -297,6 +325,7 @@ def test_entities_are_read_again_where_they_or_what_they_are_read_by_has_changed
     assert len(read) == 2
     assert found == outcome(folder, "off")
     assert outcome(folder, cache) == found
+    assert len(read) == 2, "and kept anew"
 
 
 def test_entities_that_do_not_fit_the_schema_any_more_are_told(tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def test_data_of_a_wrong_type_lets_nobody_in_wherever_it_stands(kept: Kept) -> N
     for number, payload in enumerate(_with_wrong_types(kept.payload)):
         put(kept, sealed(payload))
         for asked, found, right in zip(ASKED, decisions(kept.folder, kept.cache, compiled=False), fresh, strict=True):
-            assert found == right or found["decision"] == "deny", (number, asked)
+            assert found["decision"] in ("deny", right["decision"]), (number, asked)
         tried += 1
 
     assert tried > 500
@@ -293,6 +293,8 @@ def _with_wrong_types(payload: bytes) -> Iterator[bytes]:
     for number, (data, put) in enumerate(places(msgpack.unpackb(payload))):
         wrong = [each for each in WRONG if type(each) is not type(data)]
         yield msgpack.packb(put(wrong[number % len(wrong)]))
+        if type(data) is int:
+            yield msgpack.packb(put(bool(data)))
 
 
 def test_no_flip_beneath_the_seal_is_an_error(kept: Kept) -> None:

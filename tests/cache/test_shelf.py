@@ -205,6 +205,7 @@ def test_a_disk_that_takes_nothing_costs_nothing_but_time(
     cache.mkdir(0o700)
     _fail(monkeypatch, step, OSError(code, os.strerror(code)))
 
+    Shelf(str(cache)).write("e", b"x")
     assert outcome(folder, cache) == fresh
     assert outcome(folder, cache) == fresh
     monkeypatch.undo()
@@ -311,6 +312,18 @@ def test_the_oldest_go_where_there_are_too_many(cache: Path, monkeypatch: pytest
 
     # At each write the oldest of four had to go; the one just written stays, however old its time is made later.
     assert sorted(path.stem for path in cache.iterdir()) == ["e1", "e3", "e4"]
+
+
+def test_what_was_just_written_stays_even_where_the_clock_has_gone_back(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "MAX_ENTRIES", 1)
+    shelf_ = Shelf(str(cache))
+    keep(shelf_, "old", b"x", -3_600)
+
+    shelf_.write("new", b"y")
+
+    assert [path.stem for path in cache.iterdir()] == ["new"]
 
 
 def test_the_oldest_go_where_they_are_too_large_together(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
