@@ -84,6 +84,11 @@ class Nodes:
         """`base[index]`."""
         return ast.Subscript(base, self.constant(index), _LOAD, lineno=self._line, col_offset=self._column)
 
+    def named(self, name: str, value: ast.expr) -> ast.NamedExpr:
+        """`(name := value)`."""
+        target = ast.Name(name, _STORE, lineno=self._line, col_offset=self._column)
+        return ast.NamedExpr(target, value, lineno=self._line, col_offset=self._column)
+
     def call(self, function: str | ast.expr, *arguments: ast.expr) -> ast.Call:
         """`function(arguments)`."""
         callee = self.name(function) if isinstance(function, str) else function
@@ -156,6 +161,11 @@ class Nodes:
     def branch(self, test: ast.expr, body: list[ast.stmt], otherwise: Sequence[ast.stmt] = ()) -> ast.stmt:
         """`if test: body`."""
         return ast.If(test, body, list(otherwise), lineno=self._line, col_offset=self._column)
+
+    def attempt(self, body: list[ast.stmt], otherwise: list[ast.stmt], errors: ast.expr) -> ast.stmt:
+        """`try: body except errors: otherwise`."""
+        place = {"lineno": self._line, "col_offset": self._column}
+        return ast.Try(body, [ast.ExceptHandler(errors, None, otherwise, **place)], [], [], **place)
 
     def give(self, value: ast.expr) -> ast.stmt:
         """`return value`."""
