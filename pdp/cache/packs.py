@@ -16,7 +16,7 @@ from pdp.classes import dataclass
 from pdp.schema import Schema
 from pdp.source import Source
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from sys import intern
 from typing import Any, Final
 
 import msgpack
@@ -126,13 +127,13 @@ _EFFECT: Final = choice(Effect)
 _LATE: Final = {
     "clauses": several(_CLAUSE),
     "obligations": several(_OBLIGATION),
-    "recheck": optional(DURATION),
     "because": optional(TEXT),
     "standing": optional(TEXT),
     "docs": TEXT,
     "span": SPAN,
 }
-_AT_ONCE: Final = ("id", "effect", "principals", "actions", "resources", "via", "role", "_late")
+_RECHECK: Final = optional(DURATION)
+_AT_ONCE: Final = ("id", "effect", "principals", "actions", "resources", "via", "role", "recheck", "_late")
 
 
 class _LateRule:
@@ -205,6 +206,7 @@ def _row(rule: terms.Rule, tables: Tables, places: Places) -> list[Any]:
         rule.role,
         bool(rule.clauses),
         bool(rule.obligations),
+        _RECHECK.write(rule.recheck, places),
         packed([form.write(getattr(rule, name), places) for name, form in _LATE.items()]),
     ]
 
@@ -217,12 +219,12 @@ def read_rules(data: bytes, places: Places) -> list[terms.Rule]:
     actions_of = [NAMES.read(each, places) for each in listed(actions)]
     effects = {str(effect): effect for effect in Effect}
     make, rule_type = object.__new__, terms.Rule
-    set_id, set_effect, set_principals, set_actions, set_resources, set_via, set_role, set_late = (
+    set_id, set_effect, set_principals, set_actions, set_resources, set_via, set_role, set_recheck, set_late = (
         getattr(terms.Rule, name).__set__ for name in _AT_ONCE
     )
     set_clauses, set_obligations = (getattr(terms.Rule, name).__set__ for name in ("clauses", "obligations"))
     found = []
-    for name, effect, principals, covered, resources, via, role, clauses, obligations, rest in listed(rows):
+    for name, effect, principals, covered, resources, via, role, clauses, obligations, recheck, rest in listed(rows):
         if name.__class__ is not str or (role is not None and role.__class__ is not str) or rest.__class__ is not bytes:
             raise Corrupt
         # A list takes True for 1.
@@ -235,7 +237,9 @@ def read_rules(data: bytes, places: Places) -> list[terms.Rule]:
         set_actions(rule, actions_of[covered])
         set_resources(rule, scope_of[resources])
         set_via(rule, None if via is None else scope_of[via])
-        set_role(rule, role)
+        # Of roles there are few.
+        set_role(rule, None if role is None else intern(role))
+        set_recheck(rule, None if recheck is None else _RECHECK.read(recheck, places))
         # Most have none of the one or of the other, and whoever sorts them by that need not read the rest.
         if clauses is False:
             set_clauses(rule, ())
@@ -257,6 +261,7 @@ RULE: Final = shape(
     resources=SCOPES,
     via=optional(SCOPES),
     role=optional(TEXT),
+    recheck=_RECHECK,
     **_LATE,
 )
 _VALUES: Final = mapping(VALUE)

@@ -90,3 +90,13 @@ def test_only_the_reader_of_what_has_changed_is_loaded(tmp_path: Path) -> None:
 
     assert "pdp.entities.jsonfile" in found
     assert not found & {"pdp.entities.yamlfile", "pdp.entities.csvfile", "yaml"}
+
+
+def test_an_engine_from_the_cache_reads_no_condition_before_it_is_asked(tmp_path: Path) -> None:
+    folder, cache = small(tmp_path / "policies"), tmp_path / "cache"
+    loaded(folder, cache)
+
+    found = loaded(folder, cache, "print(*['late' if each._late else 'read' for each in engine.policy.rules])")
+
+    # What has obligations is looked at by whoever sorts rules by them.
+    assert "late" in found
