@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 import sys
 import time
@@ -372,3 +373,36 @@ def test_a_rule_from_the_cache_is_copied_and_pickled_like_any_other(varied: Kept
     assert replace(rule(), id="other").clauses == first.clauses
     assert pickle.loads(pickle.dumps(rule())) == first
     assert repr(rule()) == repr(first)
+
+
+CLOCK = """type User
+type Page
+action read, edit on Page by User
+rule mornings:
+  permit User to any on Page
+  when now["Europe/Berlin"].hour >= 1
+rule nights:
+  forbid User to edit on Page
+  when now["Europe/Paris"].hour == 3
+  because "it is night"
+"""
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_time_zone_that_is_gone_lets_nobody_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    folder, cache = write(tmp_path / "policies", {"a.pdp": CLOCK.replace(">= 1", ">= 1")}), tmp_path / "cache"
+    noon = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
+    ask = pdp.ref("User", "u"), "edit", pdp.ref("Page", "p")
+    before = pdp.Engine.load(folder, cache=cache).decide(*ask, now=noon)
+
+    def gone(name: str) -> Any:
+        raise ValueError(f"there is no time zone `{name}`")
+
+    monkeypatch.setattr("pdp.zones.zone", gone)
+    after = pdp.Engine.load(folder, cache=cache, compiled=compiled).decide(*ask, now=noon)
+
+    assert bool(before)
+    assert not after
+    assert set(after.erring_rules) == {"mornings", "nights"} or after.reason == pdp.Reason.INTERNAL_ERROR
