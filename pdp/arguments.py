@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import datetime
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from pdp.codegen.expressions import Reader
@@ -105,8 +106,12 @@ def prologue(way: Way, *, context: bool, lease: bool) -> Prologue:
 
     `context` says that the tests look at the context; `lease` that the end of the session is asked for.
     """
-    text = (_CONTEXT if context else _NO_CONTEXT) + (_REST if lease else _LEAST)
-    return Prologue(ast.parse(text).body, {**_BINDINGS, "WAY": way})
+    return Prologue(_parsed(context, lease), {**_BINDINGS, "WAY": way})
+
+
+@lru_cache
+def _parsed(context: bool, lease: bool) -> list[ast.stmt]:
+    return ast.parse((_CONTEXT if context else _NO_CONTEXT) + (_REST if lease else _LEAST)).body
 
 
 def entered(c: Any, s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, Any, int]:

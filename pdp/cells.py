@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pdp import terms
 from pdp.arguments import Leased, Readers, prologue
 from pdp.codegen.constants import Shape
 from pdp.codegen.functions import Function, Maker, Prologue
 from pdp.lowering import Lowered, Setting, lower, reads, varies
-from pdp.model import Effect
+from pdp.model import Effect, Leaf
 from pdp.session import Way
 from pdp.terms import Policy, RootName, Rule
 from pdp.tree import Index, Placed
@@ -65,6 +65,10 @@ class Program:
         return Cell(self, setting, placed, self._ways[setting.action])
 
 
+LEAVES: Final = 4096
+"""So many different decisions are remembered of each cell."""
+
+
 class Cell:
     """The rules of one action, principal type and resource type.
 
@@ -72,14 +76,18 @@ class Cell:
     same arguments, the answer: it is there where no obligation can make an allow worthless. `who` gives the rules that
     are told. `look` answers where `run` raises: it gives what tells the rules that matter, until when they do, and the
     rules that only the interpreter can speak of.
+
+    `leaves` are what is known to come of rules that matter, by what tells them: the decision but for its lease, and the
+    longest that it may hold, in microseconds. No leaf says that there is more to it than which rules matter.
     """
 
-    __slots__ = ("allows", "functions", "look", "placed", "program", "run", "setting", "title", "way", "who")
+    __slots__ = ("allows", "functions", "leaves", "look", "placed", "program", "run", "setting", "title", "way", "who")
 
     def __init__(self, program: Program, setting: Setting, placed: Placed, way: Way) -> None:
         self.program, self.setting, self.placed, self.way = program, setting, placed, way
         self.title = f"{setting.principal} to {setting.action} on {setting.resource}"
         self.functions: list[Function] = []
+        self.leaves: dict[Any, tuple[Leaf | None, int | None]] = {}
         self.run: Callable[..., Any]
         self.who: Callable[[Any], list[Rule]]
         self.look: Callable[..., Looked]
@@ -93,22 +101,31 @@ class Cell:
             self._compile()
 
     def _compile(self) -> None:
+        maker = self._whole_maker()
+        decide = maker.decide()
+        events, rules = tuple(maker.events), [rule for rule, _ in self.placed.open]
+        self.run, self.who = decide.call, lambda bits: [rules[at] for at in places_of(bits, events)]
+        self.look = self._first_look
+        self.functions.append(decide)
+        if self._is_simple():
+            self.allows = self._first_allows
+
+    def _whole_maker(self) -> Maker:
         lowered = [lower(rule, scope) for rule, scope in self.placed.open]
         uses = any(reads(RootName.CONTEXT, each) for one in lowered for each in one.parts)
 
         def enter(*, lease: bool) -> Prologue:
             return prologue(self.way, context=uses, lease=lease)
 
-        maker = self.maker(lowered, self.title, enter=enter)
-        decide = maker.decide()
-        events = tuple(maker.events)
-        self.run, self.who = decide.call, lambda bits: [lowered[at].rule for at in places_of(bits, events)]
-        self.look = self._first_look
-        self.functions.append(decide)
-        if self._is_simple():
-            allows = maker.allows()
-            self.allows = allows.call
-            self.functions.append(allows)
+        return self.maker(lowered, self.title, enter=enter)
+
+    def _first_allows(self, *arguments: Any) -> bool:
+        function = self._whole_maker().allows()
+        self.functions.append(function)
+        self.allows = function.call
+        setting = self.setting
+        self.program.gates[setting.principal][setting.action][setting.resource] = function.call
+        return function.call(*arguments)  # type: ignore[no-any-return]
 
     def _first_look(self, *arguments: Any) -> Looked:
         lowered = [lower(rule, scope) for rule, scope in self.placed.open]
@@ -141,6 +158,12 @@ class Cell:
             enter=enter,
             leased=Leased,
         )
+
+    def learn(self, key: Any, leaf: Leaf | None, recheck: int | None) -> None:
+        """Remember what comes of the rules that a key tells, for all questions that come to the same."""
+        if len(self.leaves) >= LEAVES:
+            self.leaves.clear()
+        self.leaves[key] = leaf, recheck
 
     def _is_simple(self) -> bool:
         """Tell whether every obligation of a permit is handled, and always complete."""

@@ -14,7 +14,7 @@ from pdp.evaluation import FOREVER
 from pdp.lowering import Lowered, lower, varies
 from pdp.model import Effect
 from pdp.terms import RootName, Rule
-from pdp.tree import Fork, fork
+from pdp.tree import Fork, choices, fork
 from pdp.values import EntityRef
 
 if TYPE_CHECKING:
@@ -157,11 +157,13 @@ class Wide:
         self._way = cell.way
         self._rechecks = cell.placed.rechecks
         self._single: dict[int, Part] = {}
+        known: dict[Any, object] = {}
+        self._choices = [choices(rule, cell.setting, known) for rule, _ in cell.placed.open]
         self._roots = self._grow(range(len(cell.placed.open)))
 
     def _grow(self, places: Sequence[int]) -> Parts:
         opened = self._placed.open
-        found = fork([opened[place][0] for place in places], self._cell.setting)
+        found = fork([self._choices[place] for place in places])
         if found is None:
             if len(places) <= WHOLE:
                 return [Part(self._cell, [opened[place] for place in places])] if places else []

@@ -70,3 +70,8 @@ class Fixed:
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
+
+
+def shown(value: object) -> str:
+    """Return a name for a parameter that is the same in every process: an object's own text has its address in it."""
+    return repr(value).partition(" at 0x")[0]

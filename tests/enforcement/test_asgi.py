@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from enforcement.scene import ADA, BEN, DOC, Fixed, Log, engine, failing
+from enforcement.scene import ADA, BEN, DOC, Fixed, Log, engine, failing, shown
 from enforcement.web import ask, messages, scope_of
 
 import pdp
@@ -129,7 +129,7 @@ def test_a_head_request_is_denied_without_a_body() -> None:
 @pytest.mark.parametrize(
     "error",
     [ValueError(), KeyError(), RecursionError(), StopIteration(), StopAsyncIteration(), TimeoutError()],
-    ids=repr,
+    ids=shown,
 )
 def test_an_exception_in_the_mapping_is_a_denial(error: Exception) -> None:
     app, inside = protected(error)
@@ -138,7 +138,7 @@ def test_an_exception_in_the_mapping_is_a_denial(error: Exception) -> None:
     assert inside.scopes == []
 
 
-@pytest.mark.parametrize("junk", [None, True, "public", 200, "allow", object(), (ADA, "read", DOC), {}], ids=repr)
+@pytest.mark.parametrize("junk", [None, True, "public", 200, "allow", object(), (ADA, "read", DOC), {}], ids=shown)
 def test_what_is_no_request_is_a_denial(junk: Any) -> None:
     app, inside = protected(lambda connection: junk)
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated, Any
 
 import pytest
-from enforcement.scene import ADA, BEN, DOC, Fixed, Log, engine, failing
+from enforcement.scene import ADA, BEN, DOC, Fixed, Log, engine, failing, shown
 from enforcement.web import ask, messages, scope_of
 from fastapi import APIRouter, Body, Depends, FastAPI, Header, HTTPException, Query, Request, WebSocket
 from fastapi.security import OAuth2PasswordBearer
@@ -162,7 +162,7 @@ def test_an_answer_that_a_fact_raises_is_given() -> None:
     assert calls == []
 
 
-@pytest.mark.parametrize("junk", [None, True, "Doc", ("Doc", "d1"), {}], ids=repr)
+@pytest.mark.parametrize("junk", [None, True, "Doc", ("Doc", "d1"), {}], ids=shown)
 @pytest.mark.parametrize("role", ["resource", "principal"])
 def test_junk_instead_of_an_entity_enters_nothing(role: str, junk: Any) -> None:
     app, calls = routed(**{role: lambda: junk})

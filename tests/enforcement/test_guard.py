@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from enforcement.scene import ADA, BEN, DOC, Fixed, engine
+from enforcement.scene import ADA, BEN, DOC, Fixed, engine, shown
 
 import pdp
 from pdp.enforcement.arguments import Binder
@@ -266,7 +266,7 @@ def test_an_interruption_in_a_callable_goes_through_and_calls_nothing(
     assert calls == []
 
 
-@pytest.mark.parametrize("junk", [None, 0, 1, True, "Doc", b"Doc", (), ("Doc", "d1"), [], {}, object()], ids=repr)
+@pytest.mark.parametrize("junk", [None, 0, 1, True, "Doc", b"Doc", (), ("Doc", "d1"), [], {}, object()], ids=shown)
 @pytest.mark.parametrize("role", ["resource", "principal"])
 def test_junk_instead_of_an_entity_is_a_denial(role: str, junk: Any) -> None:
     run, calls = guarded(**{role: lambda: junk})
@@ -278,7 +278,7 @@ def test_junk_instead_of_an_entity_is_a_denial(role: str, junk: Any) -> None:
 
 
 @pytest.mark.parametrize("role", ["session", "context"])
-@pytest.mark.parametrize("junk", [0, 1, True, "mfa", [("mfa", True)], object()], ids=repr)
+@pytest.mark.parametrize("junk", [0, 1, True, "mfa", [("mfa", True)], object()], ids=shown)
 def test_junk_instead_of_a_mapping_is_a_denial(role: str, junk: Any) -> None:
     run, calls = guarded(**{role: lambda: junk})
 
@@ -317,7 +317,7 @@ def test_a_callable_that_has_to_be_awaited_before_a_function_that_does_not_wait_
 
 
 @pytest.mark.parametrize(
-    "answer", [True, 1, "allow", object(), None, pdp.Outcome.ALLOW, RuntimeError(), RecursionError()], ids=repr
+    "answer", [True, 1, "allow", object(), None, pdp.Outcome.ALLOW, RuntimeError(), RecursionError()], ids=shown
 )
 def test_what_is_no_decision_allows_nothing(answer: Any) -> None:
     run, calls = guarded(engine=Fixed(answer))
@@ -520,7 +520,7 @@ def test_a_denial_may_be_raised_as_another_exception() -> None:
     assert isinstance(caught.value.__cause__, pdp.Denied)
 
 
-@pytest.mark.parametrize("instead", [None, True, "allowed", PermissionError, 0], ids=repr)
+@pytest.mark.parametrize("instead", [None, True, "allowed", PermissionError, 0], ids=shown)
 def test_what_is_no_exception_does_not_stand_for_a_denial(instead: Any) -> None:
     run, calls = guarded(on_deny=lambda denied: instead)
 
