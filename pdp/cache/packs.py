@@ -17,6 +17,8 @@ from pdp.schema import Schema
 from pdp.source import Source
 
 FORMAT: Final = 3
+FOLDERS: Final = ("", "cache", "checker", "conform", "entities", "syntax")
+"""Where the modules of this package stand that have a say in what is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,7 @@ def compiler() -> str:
     """
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     found = [str(FORMAT), sys.version]
-    for folder in ("", "cache", "checker", "conform", "entities", "syntax"):
+    for folder in FOLDERS:
         with os.scandir(os.path.join(home, folder)) as entries:
             modules = [(entry.path, entry.stat()) for entry in entries if entry.name.endswith(".py")]
         # The time of a file's content can be set by whoever installs it, that of its last change cannot.

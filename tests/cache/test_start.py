@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pdp.cache.packs import FOLDERS
 from tests.cache.folders import ENTITIES, PEOPLE, WORLD, small, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,3 +101,16 @@ def test_an_engine_from_the_cache_reads_no_condition_before_it_is_asked(tmp_path
 
     # What has obligations is looked at by whoever sorts rules by them.
     assert "late" in found
+
+
+def test_every_module_that_makes_what_is_kept_has_a_say_in_whether_it_is_used(tmp_path: Path) -> None:
+    folder, cache = small(tmp_path / "policies"), tmp_path / "cache"
+    more = "import pdp.entities.csvfile, pdp.entities.jsonfile, pdp.entities.yamlfile\n"
+    more += "print(*[each.__file__ for name, each in [*sys.modules.items()] if name.startswith('pdp')])"
+
+    files = {Path(each) for each in loaded(folder, cache, more) if each.endswith(".py")}
+
+    # The engine reads what is kept, and is none of it.
+    others = {"codegen"}
+    assert len(files) > 50
+    assert {file.parent.relative_to(ROOT / "pdp").as_posix() for file in files} - others <= {".", *FOLDERS}
