@@ -120,7 +120,8 @@ def compiler() -> str:
     found = [str(FORMAT), sys.version]
     for folder in FOLDERS:
         with os.scandir(os.path.join(home, folder)) as entries:
-            modules = [(entry.path, entry.stat()) for entry in entries if entry.name.endswith(".py")]
+            # Whatever they end in: a package may be installed without its sources.
+            modules = [(entry.path, entry.stat()) for entry in entries if not entry.is_dir()]
         # The time of a file's content can be set by whoever installs it, that of its last change cannot.
         found += sorted(f"{path} {each.st_size} {each.st_mtime_ns} {each.st_ctime_ns}" for path, each in modules)
     return digest_of(map(encoded, found)).hex()

@@ -157,7 +157,9 @@ def test_an_entry_of_another_folder_is_none_of_this_one(kept: Kept, tmp_path: Pa
 
 
 @pytest.mark.parametrize("other", ["FORMAT", "sys.version", "files", "magic"])
-def test_an_entry_of_another_version_is_made_anew(kept: Kept, monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+def test_an_entry_of_another_version_is_made_anew(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
     before = kept.entry.read_bytes()
     match other:
         case "FORMAT":
@@ -165,8 +167,8 @@ def test_an_entry_of_another_version_is_made_anew(kept: Kept, monkeypatch: pytes
         case "sys.version":
             monkeypatch.setattr(sys, "version", f"{sys.version} (another)")
         case "files":
-            monkeypatch.setattr(packs.os.path, "abspath", lambda path: moved(path))
-            moved = _copied(Path(packs.__file__).parents[1], kept.cache.parent / "pdp")
+            shutil.copytree(Path(packs.__file__).parents[1], tmp_path / "pdp")
+            monkeypatch.setattr(packs, "__file__", str(tmp_path / "pdp" / "cache" / "packs.py"))
         case "magic":
             monkeypatch.setattr(shelf, "MAGIC", b"pdp cache 2\n")
 
@@ -177,9 +179,31 @@ def test_an_entry_of_another_version_is_made_anew(kept: Kept, monkeypatch: pytes
     assert outcome(kept.folder, kept.cache) == kept.fresh
 
 
-def _copied(package: Path, copy: Path) -> Callable[[str], str]:
-    shutil.copytree(package, copy)
-    return lambda path: path.replace(str(package), str(copy))
+@pytest.mark.parametrize("ending", [".py", ".pyc", ".so"])
+@pytest.mark.parametrize("folder", packs.FOLDERS)
+def test_a_compiler_is_told_from_another_by_every_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, ending: str
+) -> None:
+    for each in packs.FOLDERS:
+        (tmp_path / "pdp" / each).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pdp" / each / f"module{ending}").write_text("old")
+    monkeypatch.setattr(packs, "__file__", str(tmp_path / "pdp" / "cache" / "packs.py"))
+    before = packs.compiler()
+    again = packs.compiler()
+
+    (tmp_path / "pdp" / folder / f"module{ending}").write_text("newer")
+
+    assert before == again != packs.compiler()
+
+
+def test_where_the_package_is_no_files_nothing_is_kept(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.entry.unlink()
+    monkeypatch.setattr(packs, "__file__", "/nowhere/pdp.zip/pdp/cache/packs.py")
+
+    found = outcome(kept.folder, kept.cache)
+
+    assert found == kept.fresh
+    assert [*kept.cache.iterdir()] == []
 
 
 # --------------------------------------------------------------------- whole, but nothing that any compiler has written
