@@ -178,11 +178,25 @@ class Entry:
 class Wide:
     """Answers for a cell with many rules: looks up those that name entities, and tells the others apart by values."""
 
+    __slots__ = (
+        "_cell",
+        "_choices",
+        "_forbids",
+        "_placed",
+        "_rechecks",
+        "_roots",
+        "_rows",
+        "_rules",
+        "_single",
+        "_way",
+    )
+
     def __init__(self, cell: Cell) -> None:
         self._cell, self._placed = cell, cell.placed
         self._rules = cell.program.index.rules
         self._way = cell.way
-        self._rechecks = cell.placed.rechecks
+        self._rechecks, self._forbids = cell.placed.rechecks, cell.placed.forbids
+        self._rows = cell.placed.rows
         self._single: dict[int, Part] = {}
         known: dict[Any, object] = {}
         self._choices = [choices(rule, cell.setting, known) for rule, _ in cell.placed.open]
@@ -203,7 +217,7 @@ class Wide:
         """Return the rules that name what a principal is in, by what the resource is in, and those on all resources."""
         if p.up is None:
             careful()
-        rows = [row for table in self._placed.rows for ref in (*p.up, None) if (row := table.get(ref)) is not None]
+        rows = [row for table in self._rows for ref in (*p.up, None) if (row := table.get(ref)) is not None]
         joined: dict[EntityRef | None, list[int]] = {}
         for row in rows:
             for ref, numbers in row.items():
@@ -225,20 +239,23 @@ class Wide:
                 plain.append(number)
         return Entry(tuple(plain), tuple(parts))
 
-    def _found(self, p: Held, r: Held) -> tuple[tuple[int, ...], list[Part]]:
+    def _found(self, p: Held, r: Held) -> tuple[tuple[int, ...], Sequence[Part]]:
         """Return the rules without a condition that are in scope, and what is to be asked of the others."""
         plain: tuple[int, ...] = ()
-        parts: list[Part] = []
-        if self._placed.rows:
+        found: tuple[Part, ...] = ()
+        if self._rows:
             table, always = p.rows.get(self) or self._table(p)
             for ref in r.up:  # type: ignore[union-attr]  # None raises: the interpreter answers
                 entry = table.get(ref)
                 if entry is not None:
                     plain += entry.plain
-                    parts += entry.parts
+                    found += entry.parts
             if always is not None:
                 plain += always.plain
-                parts += always.parts
+                found += always.parts
+        if not self._roots:
+            return plain, found
+        parts = list(found)
         work = list(self._roots)
         while work:
             each = work.pop()
@@ -251,6 +268,8 @@ class Wide:
     def run(self, p: Held, r: Held, c: Any, s: Any, n: Any, w: Any) -> Any:
         """Return what tells the rules that matter, with its lease where it has one."""
         plain, parts = self._found(p, r)
+        if s is None and n is None and c is None and not parts and not self._rechecks:
+            return plain
         c, sa, n, u = entered(c, s, n if n is None else micros(n), w, self._way)
         told: Any = plain
         if parts:
@@ -283,9 +302,11 @@ class Wide:
     def allows(self, p: Held, r: Held, c: Any, s: Any, n: Any, w: Any) -> bool:
         """Tell whether a permit applies and no forbid does."""
         plain, parts = self._found(p, r)
-        c, sa, n, _ = entered(c, s, n if n is None else micros(n), w, self._way)
-        if not parts and not self._placed.forbids:
-            return bool(plain)
+        sa: Any = None
+        if s is not None or n is not None or c is not None or parts:
+            c, sa, n, _ = entered(c, s, n if n is None else micros(n), w, self._way)
+        if not parts and not self._forbids:
+            return plain != ()
         rules = self._rules
         allowed = False
         for number in plain:
@@ -301,7 +322,7 @@ class Wide:
 
     def parts(self) -> list[Part]:
         """Return everything that is compiled, whoever asks. It takes time: most of it is not yet."""
-        rows = chain.from_iterable(table.values() for table in self._placed.rows)
+        rows = chain.from_iterable(table.values() for table in self._rows)
         entry = self._entry(chain.from_iterable(chain.from_iterable(row.values()) for row in rows))
         return [*entry.parts, *every_part(self._roots)]
 
