@@ -26,7 +26,7 @@ from pathlib import Path
 import pytest
 
 from pdp import folder
-from pdp.checker import resolver, world
+from pdp.checker import expansion, world
 from pdp.codes import CODES
 from pdp.conform import reading, references, scalars
 from pdp.entities import loading
@@ -322,8 +322,9 @@ def test_the_limits_are_those_of_the_code():
         limits.MAX_STRING_BYTES,
         limits.MAX_ERRORS,
         limits.MAX_APPROVALS,
-        resolver.MAX_TERMS,
-        resolver.MAX_DEPTH,
+        expansion.MAX_TERMS,
+        expansion.MAX_ADDED,
+        limits.MAX_DEPTH,
         folder.MAX_FILES,
         loading.MAX_FILE,
         MAX_ENTITIES,

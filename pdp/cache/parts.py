@@ -32,7 +32,7 @@ def keep(file: tree.File, part: Part, places: Places) -> KeptFile:
         rules=write_rules(part.rules, places),
         grants=write_rules([each.rule for each in part.grants], places),
         tests=write_tests(part.tests, places),
-        part=packed([ranges, names, NAMES.write(part.used, places), _GRANTED.write(grants, places), found]),
+        part=packed([ranges, names, NAMES.write(part.used, places), _GRANTED.write(grants, places), found, part.added]),
     )
 
 
@@ -57,7 +57,7 @@ class Restored:
 
 def restore(kept: KeptFile, source: Source, places: Places) -> Restored:
     """Return what is kept of a file."""
-    ranges, names, used, grants, found = listed(msgpack.unpackb(kept.part), 5)
+    ranges, names, used, grants, found, added = listed(msgpack.unpackb(kept.part), 6)
     rules = read_rules(kept.grants, places)
     granted = [
         Granted(rule=rule, resource=resource, start=start, end=end)
@@ -72,11 +72,12 @@ def restore(kept: KeptFile, source: Source, places: Places) -> Restored:
         in_grants=in_grants,
         in_tests=in_tests,
         used=NAMES.read(used, places),
+        added=NUMBER.read(added, places),
     )
     return Restored(source=source, part=part, ranges=ranges, names=names)
 
 
 def rule_names(kept: KeptFile) -> set[str]:
     """Return the names of the rules of a file."""
-    names = listed(msgpack.unpackb(kept.part), 5)[1]
+    names = listed(msgpack.unpackb(kept.part), 6)[1]
     return {name for name, _, _ in names}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from pdp.checker.expansion import Allowance
 from pdp.checker.report import Report
 from pdp.errors import suggest
 from pdp.source import Span
@@ -71,12 +72,17 @@ class Names:
 
 @dataclass(slots=True)
 class World:
-    """Every symbol of every namespace, and each file's view of them."""
+    """Every symbol of every namespace, and each file's view of them.
+
+    `broken` are the defines that were reported and cannot be written out.
+    """
 
     symbols: list[Symbol]
     views: Mapping[int, Names]
     contexts: Mapping[str, Sequence[tree.Field]]
     sessions: Mapping[str, Sequence[tree.Field]]
+    allowance: Allowance
+    broken: set[Symbol] = field(default_factory=set)
     _by_file: dict[int, list[Symbol]] | None = None
 
     def names(self, file: tree.File) -> Names:
@@ -119,7 +125,7 @@ def collect(files: Sequence[tree.File], report: Report) -> World:
     for symbol in symbols:
         own[symbol.namespace][symbol.kind][symbol.short] = symbol
     views = {id(file): _view(file, own, report) for file in files}
-    return World(symbols, views, contexts, sessions)
+    return World(symbols, views, contexts, sessions, Allowance.of(sum(len(file.source.text) for file in files)))
 
 
 def _declared(decl: tree.Decl) -> list[tuple[Kind, tree.Ident, Declared]]:

@@ -8,6 +8,7 @@ from typing import Final, assert_never
 
 from pdp import terms
 from pdp.checker import clock
+from pdp.checker.expansion import Count, report_too_large
 from pdp.checker.names import Kind, Names, Symbol, World
 from pdp.checker.report import Report
 from pdp.checker.world import entity_name, read_type, symbol_type
@@ -18,25 +19,29 @@ from pdp.syntax import tree
 from pdp.types import WEEKDAY, EnumType, Type
 from pdp.values import EntityRef, EnumMember
 
-MAX_TERMS: Final = 200_000
-MAX_DEPTH: Final = 64
 _ROOTS: Final = frozenset(terms.RootName)
 _WRONG: Final = "?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argument:
-    """What a call hands to a parameter, with the type that the parameter asks for."""
+    """What a call hands to a parameter, with the type that the parameter asks for, how large it is, and who asks."""
 
     term: terms.Term
     type: Type
     span: Span
     name: str
+    terms: int = 1
+    height: int = 0
+    define: Symbol | None = None
 
 
 @dataclass(slots=True)
 class Resolver:
-    """Resolves the expressions of one rule. What is in error becomes a `Variable` that nothing binds."""
+    """Resolves the expressions of one rule. What is in error becomes a `Variable` that nothing binds.
+
+    Inside a define, `expanding` are the ones around it, and `origin` is where the outermost of them is used.
+    """
 
     world: World
     schema: Schema
@@ -46,8 +51,9 @@ class Resolver:
     variables: dict[str, terms.Variable] = field(default_factory=dict)
     calls: list[Argument] = field(default_factory=list)
     expanding: tuple[Symbol, ...] = ()
-    count: list[int] = field(default_factory=lambda: [0, 0])
+    count: Count = field(default_factory=Count)
     depth: int = 0
+    origin: Span | None = None
 
     def condition(self, expr: tree.Expr) -> terms.Term:
         """Resolve a whole condition; what is left of `now` in it stands where it may not."""
@@ -70,16 +76,24 @@ class Resolver:
 
     def resolve(self, expr: tree.Expr) -> terms.Term:
         """Return what an expression means."""
-        self.count[0] += 1
-        if self.count[0] > MAX_TERMS or self.depth >= MAX_DEPTH:
-            if self.count[0] <= MAX_TERMS or self.count[0] == MAX_TERMS + 1:
-                self._too_large(expr.span)
+        if not self._fits(expr.span):
             return self._wrong(expr.span)
         self.depth += 1
         try:
             return self._resolve(expr)
         finally:
             self.depth -= 1
+
+    def _fits(self, span: Span, terms: int = 1, height: int = 0) -> bool:
+        """Count terms that come to stand here; report it where they are too many."""
+        fits = self.count.add(terms, self.depth + height)
+        if self.expanding:
+            allowance = self.world.allowance
+            allowance.left -= terms
+            fits = fits and allowance.left >= 0
+        if not fits:
+            report_too_large(self.origin or span, self.count, self.world.allowance, self.report)
+        return fits
 
     def _resolve(self, expr: tree.Expr) -> terms.Term:
         match expr:
@@ -183,7 +197,8 @@ class Resolver:
             bound = self.variables[word]
             return terms.Variable(name=word, index=bound.index, span=span)
         if word in self.arguments:
-            return self.arguments[word].term
+            argument = self.arguments[word]
+            return argument.term if self._fits(span, argument.terms, argument.height) else self._wrong(span)
         if word in _ROOTS:
             return terms.Root(name=terms.RootName(word), span=span)
         if word == "now":
@@ -295,8 +310,8 @@ class Resolver:
         word = expr.variable.text
         self._check_variable(expr.variable)
         domain = self.resolve(expr.domain)
-        self.count[1] += 1
-        variable = terms.Variable(name=word, index=self.count[1], span=expr.variable.span)
+        self.count.variables += 1
+        variable = terms.Variable(name=word, index=self.count.variables, span=expr.variable.span)
         outer = dict(self.variables)
         self.variables[word] = variable
         body = self.resolve(expr.body)
@@ -321,7 +336,7 @@ class Resolver:
             self.report.unknown("unknown_define", "define", word, expr.name.span, self.names.words(Kind.DEFINE))
             return self._wrong(expr.span)
         parameters = define.decl.parameters
-        given = self._all(expr.arguments)
+        given = [self._argument(argument) for argument in expr.arguments]
         if parameters is None or len(parameters) != len(given):
             wanted = len(parameters or ())
             self.report.error(
@@ -332,18 +347,29 @@ class Resolver:
             )
             return self._wrong(expr.span)
         there = self.world.names(define.file)
-        quiet = Report()
         bound = {
             parameter.name.text: Argument(
                 term=term,
-                type=read_type(parameter.type, there, quiet),
+                type=read_type(parameter.type, there, Report()),
                 span=written.span,
                 name=parameter.name.text,
+                terms=size,
+                height=height,
+                define=define,
             )
-            for parameter, term, written in zip(parameters, given, expr.arguments, strict=True)
+            for parameter, (term, size, height), written in zip(parameters, given, expr.arguments, strict=True)
         }
         self.calls.extend(bound.values())
         return self._expand(define, bound, expr.span)
+
+    def _argument(self, expr: tree.Expr) -> tuple[terms.Term, int, int]:
+        """Resolve what is handed to a define; return it with the number of its terms and their depth."""
+        count, before = self.count, (self.count.terms, self.count.deepest)
+        count.deepest = self.depth
+        term = self.resolve(expr)
+        size, height = count.terms - before[0], count.deepest - self.depth
+        count.deepest = max(count.deepest, before[1])
+        return term, size, height
 
     def _expand(self, define: Symbol, bound: Mapping[str, Argument], span: Span) -> terms.Term:
         decl = define.decl
@@ -357,14 +383,7 @@ class Resolver:
                 f"write it as `{_shape(decl)}`",
             )
             return self._wrong(span)
-        if define in self.expanding:
-            around = " → ".join(each.short for each in (*self.expanding, define))
-            self.report.error(
-                "recursive_define",
-                f"`{define.short}` is defined by itself",
-                decl.name.span,
-                f"the way around is {around}",
-            )
+        if define in self.world.broken:
             return self._wrong(span)
         inner = Resolver(
             world=self.world,
@@ -376,16 +395,9 @@ class Resolver:
             expanding=(*self.expanding, define),
             count=self.count,
             depth=self.depth,
+            origin=self.origin or span,
         )
         return inner.resolve(decl.body)
-
-    def _too_large(self, span: Span) -> None:
-        self.report.error(
-            "expansion_too_large",
-            f"with its defines written out, this is over {MAX_TERMS} terms long or {MAX_DEPTH} deep",
-            span,
-            "split the rule, or use fewer defines inside defines",
-        )
 
 
 def _shape(decl: tree.DefineDecl) -> str:

@@ -64,13 +64,6 @@ def test_a_forbid_needs_no_has_in_its_when() -> None:
     assert diagnose('rule r:\n  forbid User to read on Page\n  when context.note == "x"\n  because "x"\n') == []
 
 
-def test_defines_that_double_each_other_end_at_a_limit() -> None:
-    doubling = "".join(f"define d{index} = d{index + 1} and d{index + 1}\n" for index in range(40))
-    text = doubling + "define d40 = resource.public\nrule r:\n  permit User to read on Page\n  when d0\n"
-
-    assert "expansion_too_large" in {each.code for each in diagnose(text)}
-
-
 def test_imports_that_do_not_hold_are_told() -> None:
     def told(text: str) -> list[tuple[str, str, str | None]]:
         sources = [Source("a.pdp", "namespace a\ntype User\ntype Page\n"), Source("b.pdp", text)]
