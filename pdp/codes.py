@@ -142,6 +142,7 @@ RULES: Final[dict[str, str]] = {
     "not_positive": "A duration that has to be longer than zero is not.",
     "permit_without_end": "A permit names one person or machine, and neither ends nor says why it stands.",
     "scope_covers_nothing": "A scope adds no request to its rule.",
+    "too_many_combinations": "A rule is about more combinations of types, all different for it, than are looked at.",
     "until_and_standing": "A permit has both an end and a reason to stand.",
 }
 

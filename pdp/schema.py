@@ -99,17 +99,33 @@ class Schema:
     @cached_property
     def members(self) -> Mapping[str, frozenset[str]]:
         """For each entity type, the types whose entities can be in one of it, itself included."""
+        children: dict[str, list[str]] = {}
+        for name, declared in self.entities.items():
+            for parent in declared.parents:
+                children.setdefault(parent, []).append(name)
         found: dict[str, frozenset[str]] = {}
         for name in self.entities:
             inside, work = {name}, [name]
             while work:
-                parent = work.pop()
-                for child, declared in self.entities.items():
-                    if parent in declared.parents and child not in inside:
-                        inside.add(child)
-                        work.append(child)
+                new = [child for child in children.get(work.pop(), ()) if child not in inside]
+                inside.update(new)
+                work += new
             found[name] = frozenset(inside)
         return found
+
+    @cached_property
+    def containers(self) -> frozenset[str]:
+        """The entity types that others can be in."""
+        return frozenset().union(*(declared.parents for declared in self.entities.values()))
+
+    @cached_property
+    def alike(self) -> Mapping[str, str]:
+        """For each action, the first by name that is by and on the same types, with the same context and session."""
+        first: dict[tuple[object, ...], str] = {}
+        return {
+            name: first.setdefault((action.principals, action.resources, action.context, action.session), name)
+            for name, action in sorted(self.actions.items())
+        }
 
     def can_be_in(self, member: str, parent: str) -> bool:
         """Tell whether an entity of the first type can be one of, or in one of, the second."""

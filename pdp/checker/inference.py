@@ -22,9 +22,9 @@ def infer(term: terms.Term, at: Place) -> Type:
         case terms.Root():
             return _root(term, at)
         case terms.Variable():
-            return dict(at.variables).get(term.index, WRONG)
+            return _narrowed(term, dict(at.variables).get(term.index, WRONG), at)
         case terms.Attribute():
-            return attributes.attribute(term, _base(term.base, at), at)
+            return _narrowed(term, attributes.attribute(term, _base(term.base, at), at), at)
         case terms.Has():
             return attributes.has(term, _base(term.base, at), at)
         case terms.Not():
@@ -74,7 +74,8 @@ def _operation(term: _Operation, at: Place) -> Type:
         case terms.In():
             return operations.membership(term, infer(term.left, at), infer(term.right, at), at)
         case terms.Is():
-            return operations.is_type(term, infer(term.operand, at), at)
+            # Whatever else makes sure of the type, the test is no constant: it may stand in a define.
+            return operations.is_type(term, infer(term.operand, at.forgetting(term.operand)), at)
         case terms.IsEmpty():
             return operations.is_empty(term, infer(term.operand, at), at)
         case terms.Contains():
@@ -87,6 +88,12 @@ def _operation(term: _Operation, at: Place) -> Type:
             return operations.time_test(term, [infer(each.term, at) for each in term.bound], at)
         case _:
             assert_never(term)
+
+
+def _narrowed(term: terms.Term, kind: Type, at: Place) -> Type:
+    if not isinstance(kind, EntityTypes) or len(kind.names) < 2:
+        return kind
+    return EntityTypes(presence.narrow(term, kind.names, at.facts))
 
 
 def type_of(value: Value, schema: Schema) -> Type:
@@ -209,8 +216,9 @@ def _operands(
 
 def _if(term: terms.If, at: Place) -> Type:
     _truth(term.test, at, "`if`")
-    then = infer(term.then, at.knowing(presence.when_true(term.test)))
-    otherwise = infer(term.otherwise, at.knowing(presence.when_false(term.test)))
+    decided = static(term.test, at)
+    then = WRONG if decided is False else infer(term.then, at.knowing(presence.when_true(term.test)))
+    otherwise = WRONG if decided is True else infer(term.otherwise, at.knowing(presence.when_false(term.test)))
     joined = join(then, otherwise)
     if joined is None:
         return problem(

@@ -48,6 +48,14 @@ class Place:
         """Return the same place with more attributes known to be there."""
         return self if facts <= self.facts else replace(self, facts=self.facts | facts)
 
+    def forgetting(self, term: terms.Term) -> Place:
+        """Return the same place without what other conditions say of the type of a term."""
+        where = presence.path(term)
+        facts = frozenset(
+            fact for fact in self.facts if fact[0] not in (presence.IS, presence.IS_NOT) or fact[2:] != where
+        )
+        return self if len(facts) == len(self.facts) else replace(self, facts=facts)
+
 
 def problem(at: Place, code: str, message: str, span: Span | None, help: str | None = None) -> Type:
     """Report an error where a term was written; return the type of what is already reported."""

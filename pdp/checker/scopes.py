@@ -10,7 +10,7 @@ from pdp.checker.names import Kind, Names, Symbol
 from pdp.checker.report import Report
 from pdp.checker.world import entity_name
 from pdp.errors import article
-from pdp.schema import Cell, Schema
+from pdp.schema import Schema
 from pdp.syntax import tree
 from pdp.values import EntityRef
 
@@ -113,72 +113,6 @@ def named_alone(schema: Schema, items: Iterable[Item]) -> EntityRef | None:
     """Return the first person or machine that a scope names: an entity of a type that nothing else can be in."""
     for item in items:
         for ref in item.scope.within or ():
-            if not any(ref.type in each.parents for each in schema.entities.values()):
+            if ref.type not in schema.containers:
                 return ref
     return None
-
-
-def covered(
-    schema: Schema,
-    actions: Sequence[tuple[tree.Node, frozenset[str]]],
-    principals: Sequence[Item],
-    resources: Sequence[Item],
-    actors: frozenset[str],
-    report: Report,
-) -> list[Cell]:
-    """Return the cells that a rule covers; report each of its parts that adds none.
-
-    `actors` are the types that may hold as the actor instead of the principal: those rules cover every principal.
-    Where `actor` is not declared it may be of any type; then what such a rule asks of another principal is unknown at
-    decision time, and denies.
-    """
-    cells: set[Cell] = set()
-    useful: set[int] = set()
-    for node, names in actions:
-        for name in names:
-            action = schema.actions.get(name)
-            if action is None:
-                continue
-            for who in principals:
-                asked_by = who.types & action.principals
-                if who.types & actors and (not asked_by or actors != schema.entities.keys()):
-                    asked_by = action.principals
-                for what in resources:
-                    on = what.types & action.resources
-                    if asked_by and on:
-                        useful |= {id(node), id(who), id(what)}
-                        cells |= {Cell(action=name, principal=p, resource=r) for p in asked_by for r in on}
-    if actions and principals and resources:
-        _report_useless(schema, actions, principals, resources, useful, report)
-    return sorted(cells, key=lambda cell: (cell.action, cell.principal, cell.resource))
-
-
-def _report_useless(
-    schema: Schema,
-    actions: Sequence[tuple[tree.Node, frozenset[str]]],
-    principals: Sequence[Item],
-    resources: Sequence[Item],
-    useful: set[int],
-    report: Report,
-) -> None:
-    for node, names in actions:
-        if id(node) not in useful:
-            declared = [schema.actions[name] for name in names if name in schema.actions]
-            on = sorted({name for action in declared for name in action.resources})
-            by = sorted({name for action in declared for name in action.principals})
-            report.error(
-                "action_does_not_apply",
-                f"`{node.span.text}` never goes with these principals and resources",
-                node.span,
-                f"it is on {', '.join(on) or 'nothing'}, by {', '.join(by) or 'nobody'}",
-            )
-    if not useful:
-        return
-    for item in (*principals, *resources):
-        if id(item) not in useful:
-            report.error(
-                "scope_covers_nothing",
-                f"`{item.written.span.text}` adds nothing: no action here goes with it",
-                item.written.span,
-                "remove it, or name an action that does",
-            )

@@ -174,7 +174,8 @@ def _walk(path: Path, kind: str, depth: int) -> Iterator[tuple[str, Path]]:
         # Of a union, what all of its types have, be it absent in some; but now and then what only one has.
         if all(name.rstrip("?") in each or f"{name.rstrip('?')}?" in each for each in kinds) or name == "lives":
             optional = any(f"{name.rstrip('?')}?" in each for each in kinds)
-            yield from _step(path, f"{name.rstrip('?')}{'?' * optional}", of, depth)
+            way = Path(path.text, (*path.guards, f"{path.text} is Cat")) if name == "lives" and len(kinds) > 1 else path
+            yield from _step(way, f"{name.rstrip('?')}{'?' * optional}", of, depth)
 
 
 def _step(path: Path, name: str, kind: str, depth: int) -> Iterator[tuple[str, Path]]:
