@@ -7,7 +7,7 @@ from typing import TypeAlias
 from pdp import terms
 from pdp.checker import presence
 from pdp.checker.place import Place, problem, text
-from pdp.errors import suggest
+from pdp.errors import listed
 from pdp.source import Span
 from pdp.types import WRONG, EntityTypes, Primitive, RecordType, SetType, Type, Wrong, join
 
@@ -95,12 +95,8 @@ def _missing(term: terms.Attribute | terms.Has, owner: str, record: RecordType, 
         "unknown_attribute",
         f"attribute `{term.name}` not found on {owner}",
         _name_span(term),
-        suggest(term.name, record.fields) or _declared(record),
+        at.report.suggest(term.name, record.fields) or f"it has {listed(record.fields, 'no attributes')}",
     )
-
-
-def _declared(record: RecordType) -> str:
-    return f"it has {', '.join(record.fields)}" if record.fields else "it has no attributes"
 
 
 def _unguarded(term: terms.Attribute, owner: str, at: Place) -> Type:

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from pdp import terms, zones
 from pdp.checker.report import Report
-from pdp.errors import suggest
 from pdp.source import Span
 from pdp.syntax import tree
 from pdp.syntax.tree import ArithmeticOp, CompareOp
@@ -69,17 +68,11 @@ def zone_or_field(expr: tree.Attribute, report: Report) -> Any:
             "unknown_zone",
             f"there is no time zone `{expr.name.text}`",
             expr.name.span,
-            suggest(expr.name.text, _zone_names())
+            report.suggest(expr.name.text, zones.names())
             or "zones have the names of the IANA database, such as `Europe/Berlin`",
         )
         return None
     return Zone(zone=expr.name.text, span=expr.span)
-
-
-def _zone_names() -> set[str]:
-    import zoneinfo
-
-    return zoneinfo.available_timezones()
 
 
 def calendar_field(zone: str, expr: tree.Attribute, report: Report) -> Any:
@@ -92,7 +85,7 @@ def calendar_field(zone: str, expr: tree.Attribute, report: Report) -> Any:
             "unknown_calendar_field",
             f"`now` has no `{expr.name.text}`",
             expr.name.span,
-            suggest(expr.name.text, known) or f"it has {', '.join(known)}",
+            report.suggest(expr.name.text, known) or f"it has {', '.join(known)}",
         )
         return None
     return Calendar(zone=zone, field=field, span=expr.span)

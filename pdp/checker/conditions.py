@@ -12,7 +12,7 @@ from pdp.checker.inference import infer, static
 from pdp.checker.place import Place, Verdicts
 from pdp.checker.report import Report
 from pdp.checker.resolver import Argument
-from pdp.errors import Diagnostic, suggest
+from pdp.errors import Diagnostic, listed
 from pdp.model import Effect
 from pdp.schema import Cell, ObligationType, Schema
 from pdp.source import Span
@@ -150,7 +150,7 @@ def check_fields(
                 "unknown_argument",
                 f"obligation `{declared.name}` has no `{name}`",
                 term.span or span,
-                suggest(name, declared.fields.fields) or f"it takes {', '.join(declared.fields.fields) or 'nothing'}",
+                report.suggest(name, declared.fields.fields) or f"it takes {listed(declared.fields.fields, 'nothing')}",
             )
         elif not assignable(kind, wanted.type):
             report.error(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pdp import terms
 from pdp.checker.clock import Calendar, Now, Zone
+from pdp.checker.place import text
 from pdp.checker.report import Report
 from pdp.values import EntityRef
 
@@ -42,7 +43,7 @@ def report_constants(condition: terms.Term, report: Report) -> None:
         if asks and _constant(term) and term.span is not None and not _is_value(term, is_condition):
             report.error(
                 "constant_condition",
-                f"`{' '.join(term.span.text.split())}` is the same for every request",
+                f"`{text(term)}` is the same for every request",
                 term.span,
                 "remove it, or ask for something that can be otherwise",
             )

@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 from pdp.checker.expansion import Allowance
 from pdp.checker.report import Report
-from pdp.errors import suggest
 from pdp.source import Span
 from pdp.syntax import tree
 from pdp.types import PRIMITIVES, WEEKDAY
@@ -232,7 +231,7 @@ def _bring_in(
             "unknown_import",
             f"the namespace `{namespace}` does not declare `{wanted.name.text}`",
             wanted.name.span,
-            suggest(wanted.name.text, known),
+            report.suggest(wanted.name.text, known),
         )
     for kind, symbol in found:
         if word in view.tables[kind]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from pdp import terms
 from pdp.checker.place import Place, problem, text
-from pdp.errors import article, suggest
+from pdp.checker.report import Report
+from pdp.errors import article, listed
 from pdp.syntax.tree import ArithmeticOp, CompareOp
 from pdp.types import ORDERED, WRONG, EntityTypes, EnumType, Primitive, SetType, Type, Wrong, comparable, join
 
@@ -17,12 +18,12 @@ def compare(term: terms.Compare, left: Type, right: Type, at: Place) -> Type:
     if isinstance(left, Wrong) or isinstance(right, Wrong):
         return Primitive.BOOL
     if not comparable(left, right):
-        help_ = _mismatch_help(left, right, term) or "only values of one type are compared"
+        help_ = _mismatch_help(left, right, term, at.report) or "only values of one type are compared"
         problem(at, "type_mismatch", f"`{left}` is compared with `{right}`", term.span, help_)
     elif term.op not in (CompareOp.EQ, CompareOp.NE) and left not in ORDERED:
         names = ", ".join(sorted(f"`{kind}`" for kind in ORDERED))
         problem(at, "not_ordered", f"values of type `{left}` have no order", term.span, f"only {names} have one")
-    elif term.left == term.right:
+    elif term.left == term.right and not isinstance(term.left, terms.Constant):
         problem(
             at,
             "constant_condition",
@@ -33,17 +34,17 @@ def compare(term: terms.Compare, left: Type, right: Type, at: Place) -> Type:
     return Primitive.BOOL
 
 
-def _mismatch_help(left: Type, right: Type, term: terms.Compare | terms.In) -> str | None:
+def _mismatch_help(left: Type, right: Type, term: terms.Compare | terms.In, report: Report) -> str | None:
     for kind, other, written in ((left, right, term.right), (right, left, term.left)):
         constant = written.value if isinstance(written, terms.Constant) else None
         if not isinstance(constant, str) or other is not Primitive.STRING:
             continue
         if isinstance(kind, EnumType):
-            close = suggest(constant, kind.members)
+            close = report.suggest(constant, kind.members)
             return (
                 f"the member of an enum is written without quotes: `{constant}`"
                 if constant in kind.members
-                else f"`{kind}` has the members {', '.join(kind.members)}{'; ' + close if close else ''}"
+                else f"`{kind}` has the members {listed(kind.members, 'none')}{'; ' + close if close else ''}"
             )
         if isinstance(kind, EntityTypes):
             return f'an entity is written with its type: `{sorted(kind.names)[0]} "{constant}"`'
@@ -114,7 +115,7 @@ def membership(term: terms.In, left: Type, right: Type, at: Place) -> Type:
     elif element is None:
         problem(at, "constant_condition", "nothing is in an empty set", term.span, "name at least one value")
     elif not comparable(left, element):
-        help_ = _mismatch_help(left, element, _first_item(term)) or "only values of one type are compared"
+        help_ = _mismatch_help(left, element, _first_item(term), at.report) or "only values of one type are compared"
         problem(at, "type_mismatch", f"`{left}` is looked for in a set of `{element}`", term.span, help_)
     return Primitive.BOOL
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pdp import terms
 from pdp.checker import presence
@@ -64,6 +65,10 @@ def problem(at: Place, code: str, message: str, span: Span | None, help: str | N
     return WRONG
 
 
+_SHOWN: Final = 100
+
+
 def text(term: terms.Term) -> str:
     """Return a term as it was written, on one line."""
-    return "…" if term.span is None else " ".join(term.span.text.split())
+    written = "…" if term.span is None else " ".join(term.span.text[: 2 * _SHOWN].split())
+    return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}…"

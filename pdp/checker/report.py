@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from pdp.errors import Diagnostic, Severity, suggest
 from pdp.source import Span
+from pdp.syntax.limits import MAX_ERRORS
+
+_MAX_COMPARED: Final = 50_000
+"""How many known words misspelt ones are compared with, all in all: whoever misspells that many has another problem."""
 
 
 class Report:
@@ -13,6 +19,7 @@ class Report:
 
     def __init__(self, diagnostics: Iterable[Diagnostic] = ()) -> None:
         self._found: dict[tuple[object, ...], Diagnostic] = {}
+        self._compared = 0
         for diagnostic in diagnostics:
             self.add(diagnostic)
 
@@ -41,7 +48,13 @@ class Report:
         self, code: str, kind: str, name: str, span: Span, known: Iterable[str], otherwise: str | None = None
     ) -> None:
         """Report a name that nothing declares, with the closest one that something does."""
-        self.error(code, f"{kind} `{name}` is not declared", span, suggest(name, known) or otherwise)
+        self.error(code, f"{kind} `{name}` is not declared", span, self.suggest(name, known) or otherwise)
+
+    def suggest(self, word: str, known: Iterable[str]) -> str | None:
+        """Return `did you mean …?` for the closest known word, as long as there is time for it."""
+        words = list(known)
+        self._compared += len(words)
+        return suggest(word, words) if self._compared <= _MAX_COMPARED else None
 
     def found(self) -> list[Diagnostic]:
         """Return everything, in the order in which it was found."""
@@ -53,8 +66,18 @@ class Report:
         return any(diagnostic.severity is Severity.ERROR for diagnostic in self._found.values())
 
     def diagnostics(self) -> list[Diagnostic]:
-        """Return everything, in the order of files and places."""
-        return sorted(self._found.values(), key=_place)
+        """Return everything, in the order of files and places; of each file no more errors than a person reads."""
+        errors: Counter[str] = Counter()
+        shown: list[Diagnostic] = []
+        for each in sorted(self._found.values(), key=_place):
+            path = "" if each.span is None else each.span.source.path
+            errors[path] += each.severity is Severity.ERROR
+            if each.severity is Severity.WARNING or errors[path] <= MAX_ERRORS:
+                shown.append(each)
+            elif errors[path] == MAX_ERRORS + 1:
+                message = f"the file has more than {MAX_ERRORS} errors: no more are shown"
+                shown.append(Diagnostic(code="too_many_errors", message=message, span=each.span))
+        return shown
 
 
 def _place(diagnostic: Diagnostic) -> tuple[str, int, int, str]:

@@ -12,7 +12,7 @@ from pdp.checker.expansion import Count, report_too_large
 from pdp.checker.names import Kind, Names, Symbol, World
 from pdp.checker.report import Report
 from pdp.checker.world import entity_name, read_type, symbol_type
-from pdp.errors import suggest
+from pdp.errors import listed
 from pdp.schema import Schema
 from pdp.source import Span
 from pdp.syntax import tree
@@ -243,7 +243,7 @@ class Resolver:
             for each in symbol.decl.members
         ]
         known = [*self.variables, *self.arguments, *_ROOTS, "now", *self.names.words(Kind.DEFINE), *members]
-        help_ = suggest(word, known)
+        help_ = self.report.suggest(word, known)
         if word in self.names.tables[Kind.TYPE]:
             help_ = f'a type alone is no value: an entity is written `{word} "id"`'
         self.report.error(
@@ -290,7 +290,7 @@ class Resolver:
             "unknown_member",
             f"enum `{enum}` has no member `{expr.name.text}`",
             expr.name.span,
-            suggest(expr.name.text, enum.members) or f"its members are {', '.join(enum.members)}",
+            self.report.suggest(expr.name.text, enum.members) or f"its members are {listed(enum.members, 'none')}",
         )
         return self._wrong(expr.span)
 
@@ -384,6 +384,8 @@ class Resolver:
             )
             return self._wrong(span)
         if define in self.world.broken:
+            # It is told where it is declared; whatever uses it is not told again.
+            self.count.told = True
             return self._wrong(span)
         inner = Resolver(
             world=self.world,

@@ -8,7 +8,6 @@ from typing import Final
 
 from pdp.checker.names import Kind, Names, Symbol, World
 from pdp.checker.report import Report
-from pdp.errors import suggest
 from pdp.schema import Action, EntityType, ObligationType, Role, Schema
 from pdp.syntax import tree
 from pdp.types import PRIMITIVES, WEEKDAY, WRONG, EntityTypes, EnumType, FieldType, Primitive, RecordType, SetType, Type
@@ -272,7 +271,7 @@ class Builder:
             "unknown_group",
             f"action group `{ident.text}` is not declared",
             ident.span,
-            suggest(ident.text, known) or f"declare it with `actions {ident.text} = …`",
+            self.report.suggest(ident.text, known) or f"declare it with `actions {ident.text} = …`",
         )
 
     def _build_roles(self) -> None:

@@ -152,12 +152,14 @@ class Question:
         if order is not None:
             order.shuffle(entities)
         nodes = [conform_entity(entity, policy.schema) for entity in entities]
-        return pdp.Engine(policy, Store.of(nodes), approvals=self.approvals, handles=["log"])
+        # These are properties of the interpreter; compiled rules are held against it elsewhere.
+        return pdp.Engine(policy, Store.of(nodes), approvals=self.approvals, handles=["log"], compiled=False)
 
-    def ask(
-        self, policy: Policy, order: random.Random | None = None, now: datetime.datetime | None = None
-    ) -> pdp.Decision:
-        engine = self.engine(policy, order)
+    def ask(self, policy: Policy, order: random.Random | None = None) -> pdp.Decision:
+        return self.put(self.engine(policy, order))
+
+    def put(self, engine: pdp.Engine, now: datetime.datetime | None = None) -> pdp.Decision:
+        """Ask an engine that holds the facts already."""
         user, doc = pdp.ref("User", "u1"), pdp.ref("Doc", "d1")
         return engine.decide(user, self.action, doc, self.context, self.session, now or self.now)
 
