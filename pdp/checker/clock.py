@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pdp import terms, zones
 from pdp.checker.report import Report
+from pdp.operators import ordered
 from pdp.source import Span
 from pdp.syntax import tree
 from pdp.syntax.tree import ArithmeticOp, CompareOp
@@ -147,13 +148,30 @@ def _calendar_test(op: CompareOp | None, calendar: Any, others: list[Any], span:
     values = [_calendar_value(calendar.field, other, report) for other in others]
     if not values:
         report.error("constant_condition", "nothing is in an empty set", span, "name at least one value")
-    return terms.CalendarTest(
-        zone=calendar.zone,
-        field=calendar.field,
-        op=op,
-        values=tuple(value for value in values if value is not None) or (0,),
-        span=span,
-    )
+    known = tuple(value for value in values if value is not None)
+    if known and len(known) == len(values):
+        _report_settled(calendar.field, op, known, span, report)
+    return terms.CalendarTest(zone=calendar.zone, field=calendar.field, op=op, values=known or (0,), span=span)
+
+
+def _report_settled(
+    field: zones.CalendarField, op: CompareOp | None, values: tuple[int, ...], span: Span, report: Report
+) -> None:
+    low, high = _RANGES[field]
+    if op is None:
+        settled = set(values) >= set(range(low, high + 1))
+    else:
+        # What holds, or does not, at both ends and beside the value does so everywhere.
+        (value,) = values
+        tried = {low, high, *(each for each in (value - 1, value, value + 1) if low <= each <= high)}
+        settled = len({ordered(op, each, value) for each in tried}) == 1
+    if settled:
+        report.error(
+            "constant_condition", f"`{' '.join(span.text.split())}` is the same at every time", span, _SETTLED_HELP
+        )
+
+
+_SETTLED_HELP: Final = "remove it, or ask for something that can be otherwise"
 
 
 def _calendar_value(field: zones.CalendarField, term: Any, report: Report) -> int | None:

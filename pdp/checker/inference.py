@@ -236,6 +236,7 @@ def _quantifier(term: terms.Quantifier, at: Place) -> Type:
     element: Type = WRONG
     if isinstance(domain, SetType):
         element = WRONG if domain.element is None else domain.element
+        operations.quantifier(term, domain, at)
     elif not isinstance(domain, Wrong):
         problem(
             at,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pdp import terms
+from pdp.checker.constants import HELP, settled
 from pdp.checker.place import Place, problem, text
 from pdp.checker.report import Report
 from pdp.errors import article, listed
@@ -31,7 +32,20 @@ def compare(term: terms.Compare, left: Type, right: Type, at: Place) -> Type:
             term.span,
             "compare it with something else",
         )
+    else:
+        _report_settled(term, settled(term, left, right), at)
     return Primitive.BOOL
+
+
+def _report_settled(term: terms.Term, outcome: bool | None, at: Place) -> None:
+    if outcome is not None:
+        word = "always" if outcome else "never"
+        problem(at, "constant_condition", f"`{text(term)}` is {word} true", term.span, HELP)
+
+
+def quantifier(term: terms.Quantifier, domain: Type, at: Place) -> None:
+    """Check that there is something to go through."""
+    _report_settled(term, settled(term, domain), at)
 
 
 def _mismatch_help(left: Type, right: Type, term: terms.Compare | terms.In, report: Report) -> str | None:
@@ -117,6 +131,8 @@ def membership(term: terms.In, left: Type, right: Type, at: Place) -> Type:
     elif not comparable(left, element):
         help_ = _mismatch_help(left, element, _first_item(term), at.report) or "only values of one type are compared"
         problem(at, "type_mismatch", f"`{left}` is looked for in a set of `{element}`", term.span, help_)
+    else:
+        _report_settled(term, settled(term, left), at)
     return Primitive.BOOL
 
 
@@ -166,6 +182,8 @@ def contains(term: terms.Contains, left: Type, right: Type, at: Place) -> Type:
             term.span,
             "only values of one type are compared",
         )
+    else:
+        _report_settled(term, settled(term, left, right), at)
     return Primitive.BOOL
 
 
@@ -175,6 +193,8 @@ def like(term: terms.Like, kind: Type, at: Place) -> Type:
         problem(
             at, "type_mismatch", f"`like` matches a `String`, not `{kind}`", term.operand.span, "compare it with `==`"
         )
+    else:
+        _report_settled(term, settled(term, kind), at)
     return Primitive.BOOL
 
 

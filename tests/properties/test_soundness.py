@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, assume, given, settings
 
-from pdp.folder import load_sources
+from pdp.checker import check
 from pdp.source import Source
+from pdp.syntax import parse
 from pdp.terms import Policy
 from tests.properties.conditions import FULL, SCHEMA, SPARSE, rules
 
@@ -20,16 +21,22 @@ searching = settings(
 )
 
 
+SCHEMA_FILE, _ = parse(Source("schema.pdp", SCHEMA))
+
+
 def checked(rule: str) -> Policy:
     """Return the policy, where the checker lets the rule pass."""
-    loaded = load_sources([Source("p.pdp", SCHEMA + rule)])
-    assume(not loaded.errors)
-    policy, _ = loaded.require()
+    file, wrong = parse(Source("rule.pdp", rule))
+    assert wrong == []
+    policy, _ = check([SCHEMA_FILE, file])
+    assume(policy is not None)
     return policy
 
 
 def test_the_schema_of_these_worlds_checks() -> None:
-    assert [str(each) for each in load_sources([Source("p.pdp", SCHEMA)]).diagnostics] == []
+    file, wrong = parse(Source("schema.pdp", SCHEMA))
+
+    assert [str(each) for each in [*wrong, *check([file])[1]]] == []
 
 
 @searching
