@@ -11,13 +11,13 @@ from pdp.checker import clock
 from pdp.checker.expansion import Count, report_too_large
 from pdp.checker.names import Kind, Names, Symbol, World
 from pdp.checker.report import Report
-from pdp.checker.world import entity_name, read_type, symbol_type
+from pdp.checker.world import entity_name, entity_ref, read_type, symbol_type
 from pdp.errors import listed
 from pdp.schema import Schema
 from pdp.source import Span
 from pdp.syntax import tree
 from pdp.types import WEEKDAY, EnumType, Type
-from pdp.values import EntityRef, EnumMember
+from pdp.values import EnumMember
 
 _ROOTS: Final = frozenset(terms.RootName)
 _WRONG: Final = "?"
@@ -254,10 +254,8 @@ class Resolver:
         )
 
     def _entity(self, expr: tree.EntityLiteral) -> terms.Term:
-        name = entity_name(expr.type, self.names, self.report)
-        if name is None:
-            return self._wrong(expr.span)
-        return terms.Constant(value=EntityRef(name, expr.id), span=expr.span)
+        ref = entity_ref(expr, self.names, self.report)
+        return self._wrong(expr.span) if ref is None else terms.Constant(value=ref, span=expr.span)
 
     # -------------------------------------------------------------------------------------------------- attributes
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pdp import terms
 from pdp.checker.names import Kind, Names, Symbol
 from pdp.checker.report import Report
-from pdp.checker.world import entity_name
+from pdp.checker.world import entity_name, entity_ref
 from pdp.errors import article
 from pdp.schema import Schema
 from pdp.syntax import tree
@@ -44,8 +44,7 @@ class Reader:
 
     def ref(self, written: tree.EntityLiteral) -> EntityRef | None:
         """Read the name of an entity."""
-        name = entity_name(written.type, self.names, self.report)
-        return None if name is None else EntityRef(name, written.id)
+        return entity_ref(written, self.names, self.report)
 
     def _item(self, written: tree.Scope) -> Item | None:
         if isinstance(written, tree.EntityScope):

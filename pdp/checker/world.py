@@ -8,9 +8,11 @@ from typing import Final
 
 from pdp.checker.names import Kind, Names, Symbol, World
 from pdp.checker.report import Report
+from pdp.ids import wrong_id
 from pdp.schema import Action, EntityType, ObligationType, Role, Schema
 from pdp.syntax import tree
 from pdp.types import PRIMITIVES, WEEKDAY, WRONG, EntityTypes, EnumType, FieldType, Primitive, RecordType, SetType, Type
+from pdp.values import EntityRef
 
 SESSION: Final[Mapping[str, FieldType]] = {
     "mfa": FieldType(Primitive.BOOL),
@@ -106,6 +108,14 @@ def entity_name(ident: tree.Ident, names: Names, report: Report) -> str | None:
         )
         return None
     return symbol.name
+
+
+def entity_ref(written: tree.EntityLiteral, names: Names, report: Report) -> EntityRef | None:
+    """Return the entity that is named, or None after an error: no data could ever hold one of that id."""
+    name, wrong = entity_name(written.type, names, report), wrong_id(written.id)
+    if wrong is not None:
+        report.error(wrong.code, wrong.message, written.span, wrong.help)
+    return None if name is None or wrong is not None else EntityRef(name, written.id)
 
 
 def _is_entity(symbol: Symbol) -> bool:
