@@ -142,6 +142,7 @@ RULES: Final[dict[str, str]] = {
     "not_positive": "A duration that has to be longer than zero is not.",
     "permit_without_end": "A permit names one person or machine, and neither ends nor says why it stands.",
     "scope_covers_nothing": "A scope adds no request to its rule.",
+    "too_few_approvers": "More approvals are asked for than there are people who could give one.",
     "too_many_combinations": "A rule is about more combinations of types, all different for it, than are looked at.",
     "until_and_standing": "A permit has both an end and a reason to stand.",
 }
@@ -195,7 +196,9 @@ FOLDER: Final[dict[str, str]] = {
 }
 
 WARNINGS: Final[dict[str, str]] = {
+    "contradiction": "Conditions never hold together, or one of several always does.",
     "has_in_forbid": "A `has` keeps a forbid from applying where an attribute is absent.",
+    "unused_define": "Nothing uses a define.",
     "unused_import": "An imported name is not used.",
 }
 

@@ -30,6 +30,9 @@ class Conditions:
     clauses: Sequence[terms.Clause]
     obligations: Sequence[terms.ObligationTerm]
     calls: Sequence[Argument]
+    known: presence.Facts = presence.NOTHING
+    """What the scope of the rule makes sure of."""
+
     verdicts: Verdicts = field(default_factory=Verdicts)
 
     def check(self, blocks: Sequence[Block], name: tree.Ident) -> None:
@@ -55,7 +58,7 @@ class Conditions:
                     warn_of_has(clause.condition, True, self.report)
 
     def _check_cell(self, cell: Cell) -> None:
-        place = place_of(self.schema, cell, self.report, self.verdicts)
+        place = place_of(self.schema, cell, self.report, self.verdicts).knowing(self.known)
         deciding = self._deciding(place)
         if deciding:
             # By the types alone the rule never applies here: the rest of it may be about another type.

@@ -68,6 +68,10 @@ class Names:
         """Return every word of a kind."""
         return self.tables[kind]
 
+    def doable(self) -> list[str]:
+        """Return every word for an action or a group of actions: a role is neither."""
+        return [word for word, each in self.tables[Kind.ACTION].items() if not isinstance(each.decl, tree.RoleDecl)]
+
 
 @dataclass(slots=True)
 class World:
@@ -248,9 +252,15 @@ def _bring_in(
 
 
 def report_unused(world: World, files: Sequence[tree.File], report: Report) -> None:
-    """Warn of imports that nothing in their file uses."""
+    """Warn of imports that nothing in their file uses, and of defines that nothing uses at all."""
+    used: set[Symbol] = set()
     for file in files:
         view = world.names(file)
         for word, wanted in view.imported.items():
             if word not in view.used:
                 report.warn("unused_import", f"`{word}` is imported and not used", wanted.span, "remove it")
+        defines = view.tables[Kind.DEFINE]
+        used.update(defines[word] for word in defines.keys() & view.used)
+    for symbol in world.of(Kind.DEFINE):
+        if symbol not in used:
+            report.warn("unused_define", f"define `{symbol.short}` is not used", symbol.span, "remove it, or use it")

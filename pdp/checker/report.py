@@ -40,9 +40,17 @@ class Report:
         """Report an error."""
         self.add(Diagnostic(code=code, message=message, span=span, help=help, notes=notes))
 
-    def warn(self, code: str, message: str, span: Span, help: str | None = None) -> None:
+    def warn(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        help: str | None = None,
+        notes: tuple[tuple[str, Span], ...] = (),
+    ) -> None:
         """Report a warning."""
-        self.add(Diagnostic(code=code, message=message, span=span, help=help, severity=Severity.WARNING))
+        severity = Severity.WARNING
+        self.add(Diagnostic(code=code, message=message, span=span, help=help, notes=notes, severity=severity))
 
     def unknown(
         self, code: str, kind: str, name: str, span: Span, known: Iterable[str], otherwise: str | None = None

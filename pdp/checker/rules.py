@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pdp import terms
+from pdp.checker import presence
 from pdp.checker.conditions import Conditions
 from pdp.checker.constants import report_constants
+from pdp.checker.contradictions import report_contradictions
 from pdp.checker.cover import covered
 from pdp.checker.names import Kind, Names, Symbol, World
 from pdp.checker.report import Report
 from pdp.checker.resolver import Resolver
-from pdp.checker.scopes import Item, Reader, named_alone
+from pdp.checker.scopes import Item, Reader, named_alone, people
 from pdp.checker.world import docs
 from pdp.model import Effect
 from pdp.schema import Schema
@@ -93,8 +95,11 @@ class RuleChecker:
             clauses=draft.clauses,
             obligations=draft.obligations,
             calls=self.resolver.calls,
+            # A permit with `via` is out of scope where nobody acts for the principal.
+            known=presence.NOTHING if draft.via is None else frozenset({(terms.RootName.SESSION, "actor")}),
         )
         conditions.check(blocks, decl.name)
+        report_contradictions(draft.clauses, self.report)
         return terms.Rule(
             id=symbol.name,
             effect=decl.effect,
@@ -187,10 +192,19 @@ class RuleChecker:
         return terms.Clause(kind=kind, condition=condition, remedy=remedy, span=clause.span)
 
     def _approvals(self, written: tree.Approvals) -> terms.Approvals:
+        approvers = self.reader.items(written.approvers)
+        able = people(self.schema, approvers) if len(approvers) == len(written.approvers) else None
+        if able is not None and able < written.count:
+            self.report.error(
+                "too_few_approvers",
+                f"of the {written.count} approvals, no more than {able} could ever be given",
+                written.span,
+                "ask for fewer, or name a group",
+            )
         return terms.Approvals(
             count=written.count,
             of=None if written.of is None else self.resolver.constant(written.of),
-            approvers=tuple(item.scope for item in self.reader.items(written.approvers)),
+            approvers=tuple(item.scope for item in approvers),
             window=self._positive(written.window, written),
             span=written.span,
         )

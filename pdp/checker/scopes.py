@@ -81,8 +81,7 @@ class Reader:
             symbol = self.names.find(Kind.ACTION, ident.text)
             actions = None if symbol is None else self._actions_of(symbol, ident)
             if symbol is None:
-                known = self.names.words(Kind.ACTION)
-                self.report.unknown("unknown_action", "action", ident.text, ident.span, known)
+                self.report.unknown("unknown_action", "action", ident.text, ident.span, self.names.doable())
             if actions is not None:
                 found.append((ident, actions))
         return found
@@ -115,3 +114,13 @@ def named_alone(schema: Schema, items: Iterable[Item]) -> EntityRef | None:
             if ref.type not in schema.containers:
                 return ref
     return None
+
+
+def people(schema: Schema, items: Sequence[Item]) -> int | None:
+    """Return how many entities scopes hold at the most, or None where there may be any number."""
+    found: set[EntityRef] = set()
+    for item in items:
+        if item.scope.within is None or any(ref.type in schema.containers for ref in item.scope.within):
+            return None
+        found.update(item.scope.within)
+    return len(found) if items else None

@@ -321,7 +321,8 @@ class Builder:
         for ident in _members(symbol):
             member = names.find(Kind.ACTION, ident.text)
             if member is None:
-                self.report.unknown("unknown_action", "action", ident.text, ident.span, names.words(Kind.ACTION))
+                known = names.words(Kind.ACTION) if isinstance(symbol.decl, tree.RoleDecl) else names.doable()
+                self.report.unknown("unknown_action", "action", ident.text, ident.span, known)
             elif isinstance(member.decl, tree.ActionDecl):
                 found.add(member.name)
             elif self._may_contain(symbol, member, ident, path):
