@@ -86,7 +86,7 @@ def _check(symbol: Symbol, decl: tree.DefineDecl, world: World, schema: Schema, 
     resolver = Resolver(world, schema, report, names, expanding=(symbol,), origin=symbol.span)
     for index, parameter in enumerate(decl.parameters or (), start=1_000_000):
         word = parameter.name.text
-        if word in arguments or word in names.tables[Kind.DEFINE] or resolver.members(word):
+        if word in arguments or word in names.tables[Kind.DEFINE] or names.members(word):
             report.error(
                 "shadowed_name",
                 f"`{word}` already means something here",

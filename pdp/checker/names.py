@@ -13,6 +13,7 @@ from pdp.checker.report import Report
 from pdp.source import Span
 from pdp.syntax import tree
 from pdp.types import PRIMITIVES, WEEKDAY
+from pdp.values import EnumMember
 
 
 class Kind(StrEnum):
@@ -58,6 +59,7 @@ class Names:
     tables: dict[Kind, dict[str, Symbol]] = field(default_factory=lambda: {kind: {} for kind in Kind})
     imported: dict[str, tree.ImportName] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    _members: dict[str, list[tuple[str, str]]] | None = None
 
     def find(self, kind: Kind, word: str) -> Symbol | None:
         """Return what a word stands for, or None."""
@@ -67,6 +69,19 @@ class Names:
     def words(self, kind: Kind) -> Iterable[str]:
         """Return every word of a kind."""
         return self.tables[kind]
+
+    def members(self, word: str) -> list[EnumMember]:
+        """Return the members of that name, of every enum in sight."""
+        if self._members is None:
+            self._members = {}
+            for short, symbol in self.tables[Kind.TYPE].items():
+                if isinstance(symbol.decl, tree.EnumDecl):
+                    for name in dict.fromkeys(member.text for member in symbol.decl.members):
+                        self._members.setdefault(name, []).append((short, symbol.name))
+        found = self._members.get(word, [])
+        self.used.update(short for short, _ in found)
+        weekdays = [EnumMember(WEEKDAY.name, word)] if word in WEEKDAY.members else []
+        return weekdays + [EnumMember(name, word) for _, name in found]
 
     def doable(self) -> list[str]:
         """Return every word for an action or a group of actions: a role is neither."""

@@ -204,7 +204,7 @@ class Resolver:
         if word == "now":
             return clock.Now(span=span)  # type: ignore[return-value]  # never leaves the resolver
         define = self.names.find(Kind.DEFINE, word)
-        members = self.members(word)
+        members = self.names.members(word)
         if define is not None and not members:
             return self._expand(define, {}, span)
         if len(members) == 1 and define is None:
@@ -214,15 +214,6 @@ class Resolver:
         else:
             self._unknown_name(word, span)
         return self._wrong(span)
-
-    def members(self, word: str) -> list[EnumMember]:
-        """Return the members of that name, of every enum in sight."""
-        found = [EnumMember(WEEKDAY.name, word)] if word in WEEKDAY.members else []
-        for short, symbol in self.names.tables[Kind.TYPE].items():
-            if isinstance(symbol.decl, tree.EnumDecl) and any(each.text == word for each in symbol.decl.members):
-                self.names.used.add(short)
-                found.append(EnumMember(symbol.name, word))
-        return found
 
     def _ambiguous(self, word: str, span: Span, define: Symbol | None, members: list[EnumMember]) -> None:
         meanings = [f"`{member}`" for member in members]
@@ -319,7 +310,7 @@ class Resolver:
     def _check_variable(self, ident: tree.Ident) -> None:
         word = ident.text
         taken = word in self.variables or word in self.arguments
-        if taken or word in self.names.tables[Kind.DEFINE] or self.members(word):
+        if taken or word in self.names.tables[Kind.DEFINE] or self.names.members(word):
             self.report.error(
                 "shadowed_name",
                 f"`{word}` already means something here",
