@@ -143,7 +143,7 @@ RULES: Final[dict[str, str]] = {
     "permit_without_end": "A permit names one person or machine, and neither ends nor says why it stands.",
     "scope_covers_nothing": "A scope adds no request to its rule.",
     "too_few_approvers": "More approvals are asked for than there are people who could give one.",
-    "too_many_combinations": "A rule is about more combinations of types, all different for it, than are looked at.",
+    "too_many_combinations": "Rules are about more combinations of types, all different for them, than are looked at.",
     "until_and_standing": "A permit has both an end and a reason to stand.",
 }
 

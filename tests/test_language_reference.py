@@ -26,7 +26,7 @@ from pathlib import Path
 import pytest
 
 from pdp import folder, ids
-from pdp.checker import cover, expansion, world
+from pdp.checker import expansion, world
 from pdp.codes import CODES
 from pdp.conform import reading, scalars
 from pdp.entities import loading
@@ -325,7 +325,7 @@ def test_the_limits_are_those_of_the_code():
         expansion.MAX_TERMS,
         expansion.MAX_ADDED,
         limits.MAX_DEPTH,
-        cover.MAX_COMBINATIONS,
+        expansion.MAX_LOOKS,
         folder.MAX_FILES,
         loading.MAX_FILE,
         MAX_ENTITIES,

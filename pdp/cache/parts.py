@@ -32,7 +32,16 @@ def keep(file: tree.File, part: Part, places: Places) -> KeptFile:
         rules=write_rules(part.rules, places),
         grants=write_rules([each.rule for each in part.grants], places),
         tests=write_tests(part.tests, places),
-        part=packed([ranges, names, NAMES.write(part.used, places), _GRANTED.write(grants, places), found, part.added]),
+        part=packed(
+            [
+                ranges,
+                names,
+                NAMES.write(part.used, places),
+                _GRANTED.write(grants, places),
+                found,
+                [part.added, part.looked],
+            ]
+        ),
     )
 
 
@@ -57,12 +66,13 @@ class Restored:
 
 def restore(kept: KeptFile, source: Source, places: Places) -> Restored:
     """Return what is kept of a file."""
-    ranges, names, used, grants, found, added = listed(msgpack.unpackb(kept.part), 6)
+    ranges, names, used, grants, found, spent = listed(msgpack.unpackb(kept.part), 6)
     rules = read_rules(kept.grants, places)
     granted = [
         Granted(rule=rule, resource=resource, start=start, end=end)
         for rule, (resource, (start, end)) in zip(rules, _GRANTED.read(grants, places), strict=True)
     ]
+    added, looked = listed(spent, 2)
     in_rules, in_grants, in_tests = (DIAGNOSTICS.read(each, places) for each in listed(found, 3))
     part = Part(
         rules=read_rules(kept.rules, places),
@@ -73,6 +83,7 @@ def restore(kept: KeptFile, source: Source, places: Places) -> Restored:
         in_tests=in_tests,
         used=NAMES.read(used, places),
         added=NUMBER.read(added, places),
+        looked=NUMBER.read(looked, places),
     )
     return Restored(source=source, part=part, ranges=ranges, names=names)
 

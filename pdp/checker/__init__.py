@@ -47,6 +47,7 @@ def check_parts(files: Sequence[tree.File], revision: str = "", kept: Mapping[st
     world = collect(files, report)
     schema = Builder(world, report).build()
     world.allowance.left -= sum(part.added for part in kept.values())
+    world.looks.left -= sum(part.looked for part in kept.values())
     check_defines(world, schema, report)
     parts = [kept.get(file.source.path) or check_part(file, world, schema) for file in files]
     _add(report, (part.in_rules for part in parts))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from pdp import terms
 from pdp.checker import presence
-from pdp.checker.cover import MAX_COMBINATIONS, Block, combinations, uses_of
+from pdp.checker.cover import Block, combinations, uses_of
+from pdp.checker.expansion import Allowance
 from pdp.checker.inference import infer, static
 from pdp.checker.place import Place, Verdicts
 from pdp.checker.report import Report
@@ -30,6 +31,7 @@ class Conditions:
     clauses: Sequence[terms.Clause]
     obligations: Sequence[terms.ObligationTerm]
     calls: Sequence[Argument]
+    looks: Allowance
     known: presence.Facts = presence.NOTHING
     """What the scope of the rule makes sure of."""
 
@@ -40,15 +42,12 @@ class Conditions:
         conditions = [clause.condition for clause in self.clauses]
         values = [term for obligation in self.obligations for _, term in obligation.arguments]
         arguments = [argument.term for argument in self.calls]
-        uses = uses_of([*conditions, *values, *arguments])
-        for number, cell in enumerate(combinations(self.schema, blocks, uses)):
-            if number == MAX_COMBINATIONS:
-                self.report.error(
-                    "too_many_combinations",
-                    f"rule `{name.text}` is about over {MAX_COMBINATIONS} combinations of types that all differ for it",
-                    name.span,
-                    "write a rule for each type, or ask for attributes that the types share",
-                )
+        whole = [*conditions, *values, *arguments]
+        size = sum(1 for term in whole for _ in terms.walk(term))
+        for number, cell in enumerate(combinations(self.schema, blocks, uses_of(whole))):
+            self.looks.left -= size if number else 0
+            if self.looks.left < 0:
+                self._report_too_many(name)
                 break
             self._check_cell(cell)
         report_verdicts(self.verdicts, self.report)
@@ -56,6 +55,17 @@ class Conditions:
             for clause in self.clauses:
                 if clause.kind is terms.ClauseKind.WHEN:
                     warn_of_has(clause.condition, True, self.report)
+
+    def _report_too_many(self, name: tree.Ident) -> None:
+        if not self.looks.told:
+            self.looks.told = True
+            self.report.error(
+                "too_many_combinations",
+                f"up to rule `{name.text}`, more than {self.looks.total} terms are about combinations of types "
+                "that all differ",
+                name.span,
+                "write a rule for each type, or ask for attributes that the types share",
+            )
 
     def _check_cell(self, cell: Cell) -> None:
         place = place_of(self.schema, cell, self.report, self.verdicts).knowing(self.known)

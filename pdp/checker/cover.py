@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from pdp import terms
 from pdp.checker.report import Report
@@ -14,9 +14,6 @@ from pdp.schema import Cell, Schema
 from pdp.syntax import tree
 from pdp.types import RecordType
 from pdp.values import EntityRef
-
-MAX_COMBINATIONS: Final = 10_000
-"""The combinations of types that the conditions of one rule are looked at for."""
 
 _Actions: TypeAlias = Sequence[tuple[tree.Node, frozenset[str]]]
 

@@ -1,7 +1,8 @@
-"""How much the defines of a policy may come to once they are written out where they are used.
+"""How much the conditions of a policy may come to once defines are written out, and types are told apart.
 
-A few defines that use each other twice come to more than any memory holds. What a rule comes to is counted while it is
-resolved, and what all of them come to together is bounded by the length of the policy.
+A few defines that use each other twice come to more than any memory holds, and a few types that differ in all ways
+make a rule be looked at a million times. What a rule comes to is counted while it is resolved, and what all of them
+come to together is bounded by the length of the policy.
 """
 
 from __future__ import annotations
@@ -22,19 +23,31 @@ MAX_ADDED: Final = 50_000
 ADDED_PER_CHARACTER: Final = 2
 """The terms that they may add for each character of it."""
 
+MAX_LOOKS: Final = 300_000
+"""The terms that may be looked at once more, for another combination of types, in a policy of any length."""
+
+LOOKS_PER_CHARACTER: Final = 5
+"""The terms that may be looked at once more for each character of it."""
+
 
 @dataclass(slots=True)
 class Allowance:
-    """How many terms defines may add to a policy, how many are left, and whether it was told that they are too many."""
+    """How many terms there may be beyond those written, how many are left, and whether it was told that none are."""
 
     total: int
     left: int
     told: bool = False
 
     @classmethod
-    def of(cls, length: int) -> Self:
-        """Return what a policy of so many characters may be given."""
+    def for_defines(cls, length: int) -> Self:
+        """Return what defines may add to a policy of so many characters."""
         total = MAX_ADDED + ADDED_PER_CHARACTER * length
+        return cls(total, total)
+
+    @classmethod
+    def for_looks(cls, length: int) -> Self:
+        """Return what may be looked at once more in a policy of so many characters."""
+        total = MAX_LOOKS + LOOKS_PER_CHARACTER * length
         return cls(total, total)
 
 

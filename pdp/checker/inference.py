@@ -173,7 +173,7 @@ def static(term: terms.Term, at: Place) -> bool | None:
     """Return the truth of a term that the types of the cell alone decide, or None."""
     match term:
         case terms.Is():
-            kind = infer(term.operand, replace(at, report=Report(), verdicts=Verdicts()))
+            kind = _quietly(term.operand, at)
             if isinstance(kind, EntityTypes):
                 return None if term.type in kind.names and len(kind.names) > 1 else term.type in kind.names
             return None
@@ -188,6 +188,12 @@ def static(term: terms.Term, at: Place) -> bool | None:
             return True if True in truths else False if None not in truths else None
         case _:
             return None
+
+
+def _quietly(term: terms.Term, at: Place) -> Type:
+    if isinstance(term, terms.Root) and term.name in (terms.RootName.PRINCIPAL, terms.RootName.RESOURCE):
+        return at.principal if term.name is terms.RootName.PRINCIPAL else at.resource
+    return infer(term, replace(at, report=Report(), verdicts=Verdicts()))
 
 
 def _and(term: terms.And, at: Place) -> Type:
@@ -208,9 +214,9 @@ def _operands(
     Where the types of a cell alone decide the whole by one operand, the others are not looked at: they may be about
     another type.
     """
-    deciding = [operand for operand in operands if static(operand, at) is decided]
+    deciding = {id(operand) for operand in operands if static(operand, at) is decided}
     for operand, known in zip(operands, presence.others(facts), strict=True):
-        if not deciding or operand in deciding:
+        if not deciding or id(operand) in deciding:
             _truth(operand, at.knowing(known), place)
 
 

@@ -100,6 +100,7 @@ class World:
     contexts: Mapping[str, Sequence[tree.Field]]
     sessions: Mapping[str, Sequence[tree.Field]]
     allowance: Allowance
+    looks: Allowance
     broken: set[Symbol] = field(default_factory=set)
     _by_file: dict[int, list[Symbol]] | None = None
 
@@ -143,7 +144,9 @@ def collect(files: Sequence[tree.File], report: Report) -> World:
     for symbol in symbols:
         own[symbol.namespace][symbol.kind][symbol.short] = symbol
     views = {id(file): _view(file, own, report) for file in files}
-    return World(symbols, views, contexts, sessions, Allowance.of(sum(len(file.source.text) for file in files)))
+    length = sum(len(file.source.text) for file in files)
+    added, looks = Allowance.for_defines(length), Allowance.for_looks(length)
+    return World(symbols, views, contexts, sessions, added, looks)
 
 
 def _declared(decl: tree.Decl) -> list[tuple[Kind, tree.Ident, Declared]]:

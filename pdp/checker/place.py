@@ -51,6 +51,8 @@ class Place:
 
     def forgetting(self, term: terms.Term) -> Place:
         """Return the same place without what other conditions say of the type of a term."""
+        if not self.facts:
+            return self
         where = presence.path(term)
         facts = frozenset(
             fact for fact in self.facts if fact[0] not in (presence.IS, presence.IS_NOT) or fact[2:] != where

@@ -95,6 +95,7 @@ class RuleChecker:
             clauses=draft.clauses,
             obligations=draft.obligations,
             calls=self.resolver.calls,
+            looks=self.world.looks,
             # A permit with `via` is out of scope where nobody acts for the principal.
             known=presence.NOTHING if draft.via is None else frozenset({(terms.RootName.SESSION, "actor")}),
         )
