@@ -24,6 +24,7 @@ def keep(file: tree.File, part: Part, places: Places) -> KeptFile:
     """Return what is kept of a file."""
     grants = [(each.resource, (each.start, each.end)) for each in part.grants]
     found = [DIAGNOSTICS.write(each, places) for each in (part.in_rules, part.in_grants, part.in_tests)]
+    spent = [part.added, part.looked]
     names, ranges = declarations.names_of(file), declarations.ranges_of(file)
     return KeptFile(
         path=file.source.path,
@@ -39,7 +40,7 @@ def keep(file: tree.File, part: Part, places: Places) -> KeptFile:
                 NAMES.write(part.used, places),
                 _GRANTED.write(grants, places),
                 found,
-                [part.added, part.looked],
+                spent,
             ]
         ),
     )

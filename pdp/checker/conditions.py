@@ -50,7 +50,8 @@ class Conditions:
                 self._report_too_many(name)
                 break
             self._check_cell(cell)
-        report_verdicts(self.verdicts, self.report)
+        else:
+            report_verdicts(self.verdicts, self.report)
         if self.effect is Effect.FORBID:
             for clause in self.clauses:
                 if clause.kind is terms.ClauseKind.WHEN:

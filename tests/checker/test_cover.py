@@ -93,7 +93,7 @@ def test_a_rule_about_too_many_combinations_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(expansion, "MAX_LOOKS", 50)
     monkeypatch.setattr(expansion, "LOOKS_PER_CHARACTER", 0)
     every = " | ".join(f"T{index}" for index in range(8))
-    text = types(8, f"best: {every}") + RULE + "principal == resource and resource != principal.best\n"
+    text = types(8, f"best: {every}") + RULE + "principal.best == resource and resource.best != principal\n"
 
     assert [code for code, _ in told(text)] == ["too_many_combinations"]
 
