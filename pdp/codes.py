@@ -198,6 +198,7 @@ FOLDER: Final[dict[str, str]] = {
 WARNINGS: Final[dict[str, str]] = {
     "contradiction": "Conditions never hold together, or one of several always does.",
     "has_in_forbid": "A `has` keeps a forbid from applying where an attribute is absent.",
+    "repeated": "Something stands twice in a list of scopes, or of actions.",
     "unused_define": "Nothing uses a define.",
     "unused_import": "An imported name is not used.",
 }

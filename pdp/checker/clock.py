@@ -186,7 +186,9 @@ def _calendar_value(field: zones.CalendarField, term: Any, report: Report) -> in
             return value
         wanted = f"a number from {low} to {high}"
     if term.span is not None:
-        report.error("calendar_value", f"`{field}` is compared with constants only", term.span, f"write {wanted}")
+        never = field is not zones.CalendarField.WEEKDAY and isinstance(value, int) and not isinstance(value, bool)
+        message = f"`{field}` is never `{value}`" if never else f"`{field}` is compared with constants only"
+        report.error("calendar_value", message, term.span, f"write {wanted}")
     return None
 
 

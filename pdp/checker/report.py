@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Final
 
 from pdp.errors import Diagnostic, Severity, suggest
@@ -51,6 +51,15 @@ class Report:
         """Report a warning."""
         severity = Severity.WARNING
         self.add(Diagnostic(code=code, message=message, span=span, help=help, notes=notes, severity=severity))
+
+    def repeated(self, written: Iterable[tuple[Hashable, Span]]) -> None:
+        """Warn of what stands twice in a list: it adds nothing, and something else may have been meant."""
+        first: dict[Hashable, Span] = {}
+        for what, span in written:
+            before = first.setdefault(what, span)
+            if before is not span:
+                notes = (("the first is here", before),)
+                self.warn("repeated", f"`{span.text}` stands twice in this list", span, "remove one of them", notes)
 
     def unknown(
         self, code: str, kind: str, name: str, span: Span, known: Iterable[str], otherwise: str | None = None

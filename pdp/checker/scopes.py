@@ -40,7 +40,9 @@ class Reader:
 
     def items(self, written: Sequence[tree.Scope]) -> list[Item]:
         """Read a list of scopes; what is in error is left out."""
-        return [item for scope in written if (item := self._item(scope)) is not None]
+        found = [item for scope in written if (item := self._item(scope)) is not None]
+        self.report.repeated([(item.scope, item.written.span) for item in found])
+        return found
 
     def ref(self, written: tree.EntityLiteral) -> EntityRef | None:
         """Read the name of an entity."""
@@ -77,6 +79,7 @@ class Reader:
         if written.every:
             return [(written, self._every_action())]
         found: list[tuple[tree.Node, frozenset[str]]] = []
+        self.report.repeated([(ident.text, ident.span) for ident in written.names])
         for ident in written.names:
             symbol = self.names.find(Kind.ACTION, ident.text)
             actions = None if symbol is None else self._actions_of(symbol, ident)

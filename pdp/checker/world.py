@@ -317,6 +317,7 @@ class Builder:
         if symbol.name in self.expanded:
             return self.expanded[symbol.name]
         found = set(self.joined.get(symbol.name, ()))
+        self.report.repeated([(ident.text, ident.span) for ident in _members(symbol)])
         names = self.world.names(symbol.file)
         for ident in _members(symbol):
             member = names.find(Kind.ACTION, ident.text)

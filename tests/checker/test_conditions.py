@@ -131,3 +131,11 @@ def test_is_tells_what_a_union_holds_in_every_operand_that_counts_on_it(conditio
 )
 def test_is_says_nothing_of_what_does_not_count_on_it(condition: str, mistake: tuple[str, str]) -> None:
     assert mistake in told(permit(f"when {condition}"))
+
+
+def test_a_permit_with_via_knows_that_there_is_an_actor() -> None:
+    acting = "session { actor?: Bot }\n"
+
+    assert told(acting + permit("via Bot", "when session.actor.runs > 3")) == []
+    assert told(acting + permit("when session.actor.runs > 3")) == [("optional_attribute", "actor")]
+    assert told(acting + forbid("unless session.actor.runs > 3")) == [("optional_attribute", "actor")]
