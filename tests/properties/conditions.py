@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import pdp
 from pdp.conform import conform_entity
 from pdp.entities import Store
+from pdp.schema import Schema
 from pdp.terms import Policy
 
 T = TypeVar("T")
@@ -455,6 +456,21 @@ def _attributes(fields: Mapping[str, str], full: bool, turn: int) -> dict[str, A
 HELD = {"Cat": ["c1"], "Dog": ["d1"], "User": ["u1", "u2"], "Robot": ["r1"], "Doc": ["o1"], "Folder": ["top"]}
 
 
+STORES: dict[Facts, Store] = {}
+
+
+def _store(facts: Facts, schema: Schema) -> Store:
+    """Return the entities of a world, which are the same for every policy: all have one schema."""
+    if facts not in STORES:
+        entities = [pdp.Entity("Group", name, {}, []) for name in "ab"]
+        for at, (kind, name) in enumerate((kind, name) for kind, names in HELD.items() for name in names):
+            inside = {"Folder": [], "Doc": [pdp.ref("Folder", "top")]}
+            parents = inside.get(kind, [pdp.ref("Group", "a")])
+            entities.append(pdp.Entity(kind, name, _attributes(ENTITIES[kind], facts.full, facts.turn + at), parents))
+        STORES[facts] = Store.of([conform_entity(entity, schema) for entity in entities])
+    return STORES[facts]
+
+
 @dataclass(frozen=True)
 class Facts:
     """One world that conforms to the schema: with every optional attribute there, or with only some."""
@@ -463,14 +479,8 @@ class Facts:
     turn: int
 
     def engine(self, policy: Policy) -> pdp.Engine:
-        entities = [pdp.Entity("Group", name, {}, []) for name in "ab"]
-        for at, (kind, name) in enumerate((kind, name) for kind, names in HELD.items() for name in names):
-            inside = {"Folder": [], "Doc": [pdp.ref("Folder", "top")]}
-            parents = inside.get(kind, [pdp.ref("Group", "a")])
-            entities.append(pdp.Entity(kind, name, _attributes(ENTITIES[kind], self.full, self.turn + at), parents))
-        nodes = [conform_entity(entity, policy.schema) for entity in entities]
         # The checker is held against the interpreter; to compile each of these worlds would take most of the time.
-        return pdp.Engine(policy, Store.of(nodes), handles=["log"], compiled=False)
+        return pdp.Engine(policy, _store(self, policy.schema), handles=["log"], compiled=False)
 
     def session(self, acted_for: bool) -> dict[str, Any]:
         found = _attributes(SESSION, self.full, self.turn) | {"authenticated_at": "2026-11-23T08:50:00Z"}
