@@ -127,6 +127,25 @@ class Schema:
             for name, action in sorted(self.actions.items())
         }
 
+    @cached_property
+    def roots_with(self) -> Mapping[str, list[str]]:
+        """For each attribute, the roots of which one may have it, in the order in which requests name them."""
+        found: dict[str, dict[str, None]] = {}
+        principals = frozenset().union(*(action.principals for action in self.actions.values()))
+        resources = frozenset().union(*(action.resources for action in self.actions.values()))
+        contexts = {action.context for action in self.actions.values()}
+        sessions = {action.session for action in self.actions.values()}
+        for root, records in (
+            ("principal", [self.entities[name].attributes for name in principals if name in self.entities]),
+            ("resource", [self.entities[name].attributes for name in resources if name in self.entities]),
+            ("context", contexts),
+            ("session", sessions),
+        ):
+            for record in records:
+                for name in record.fields:
+                    found.setdefault(name, {})[root] = None
+        return {name: list(roots) for name, roots in found.items()}
+
     def can_be_in(self, member: str, parent: str) -> bool:
         """Tell whether an entity of the first type can be one of, or in one of, the second."""
         return member in self.members.get(parent, frozenset())

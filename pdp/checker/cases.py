@@ -86,7 +86,7 @@ class CaseChecker:
                 memberships.append(model.Membership(parent, written.until))
         attributes = self._record(given.attributes, declared.attributes, f"entity type `{ref.type}`")
         if ref in nodes:
-            self.report.error("duplicate_entity", f"{ref} is given twice", given.span, "put its attributes together")
+            self.report.error("duplicate_entity", f"`{ref}` is given twice", given.span, "put its attributes together")
         nodes[ref] = model.Node(ref, attributes, tuple(memberships))
 
     def _session(self, written: tree.RecordLiteral, decl: tree.TestDecl) -> Mapping[str, Value]:

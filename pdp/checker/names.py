@@ -83,6 +83,11 @@ class Names:
         weekdays = [EnumMember(WEEKDAY.name, word)] if word in WEEKDAY.members else []
         return weekdays + [EnumMember(name, word) for _, name in found]
 
+    def values(self) -> list[str]:
+        """Return every word for a define, or for a member of an enum in sight."""
+        self.members("")
+        return [*self.tables[Kind.DEFINE], *(self._members or ())]
+
     def doable(self) -> list[str]:
         """Return every word for an action or a group of actions: a role is neither."""
         return [word for word, each in self.tables[Kind.ACTION].items() if not isinstance(each.decl, tree.RoleDecl)]

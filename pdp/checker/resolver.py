@@ -227,22 +227,16 @@ class Resolver:
         )
 
     def _unknown_name(self, word: str, span: Span) -> None:
-        members = [
-            each.text
-            for symbol in self.names.tables[Kind.TYPE].values()
-            if isinstance(symbol.decl, tree.EnumDecl)
-            for each in symbol.decl.members
-        ]
-        known = [*self.variables, *self.arguments, *_ROOTS, "now", *self.names.words(Kind.DEFINE), *members]
-        help_ = self.report.suggest(word, known)
+        message, help_ = f"`{word}` is not declared", None
+        roots = self.schema.roots_with.get(word)
         if word in self.names.tables[Kind.TYPE]:
-            help_ = f'a type alone is no value: an entity is written `{word} "id"`'
-        self.report.error(
-            "unknown_name",
-            f"`{word}` is not declared",
-            span,
-            help_ or "a bare name is a parameter, a define or a member of an enum; a text stands in quotes",
-        )
+            message, help_ = f"`{word}` is a type, not a value", f'an entity is written with its id: `{word} "…"`'
+        elif roots:
+            help_ = f"an attribute stands behind what has it: {' or '.join(f'`{root}.{word}`' for root in roots)}"
+        known = [*self.variables, *self.arguments, *_ROOTS, "now", *self.names.values()]
+        help_ = help_ or self.report.suggest(word, known)
+        otherwise = "a bare name is a parameter, a define or a member of an enum; a text stands in quotes"
+        self.report.error("unknown_name", message, span, help_ or otherwise)
 
     def _entity(self, expr: tree.EntityLiteral) -> terms.Term:
         ref = entity_ref(expr, self.names, self.report)
@@ -322,7 +316,8 @@ class Resolver:
         word = expr.name.text
         define = self.names.find(Kind.DEFINE, word)
         if define is None or not isinstance(define.decl, tree.DefineDecl):
-            self.report.unknown("unknown_define", "define", word, expr.name.span, self.names.words(Kind.DEFINE))
+            known, shape = self.names.words(Kind.DEFINE), f"define {word}({', '.join('…' for _ in expr.arguments)}) = …"
+            self.report.unknown("unknown_define", "define", word, expr.name.span, known, f"declare it: `{shape}`")
             return self._wrong(expr.span)
         parameters = define.decl.parameters
         given = [self._argument(argument) for argument in expr.arguments]

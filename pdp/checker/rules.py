@@ -235,7 +235,7 @@ class RuleChecker:
         if alone is not None and not draft.until and draft.standing is None:
             self.report.error(
                 "permit_without_end",
-                f"the permit names {alone} and has no end",
+                f"the permit names `{alone}` and has no end",
                 decl.principals.span,
                 'add `until 2027-01-31`, or `standing because "…"`; or permit a group',
             )
