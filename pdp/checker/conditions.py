@@ -43,9 +43,11 @@ class Conditions:
         values = [term for obligation in self.obligations for _, term in obligation.arguments]
         arguments = [argument.term for argument in self.calls]
         whole = [*conditions, *values, *arguments]
-        size = sum(1 for term in whole for _ in terms.walk(term))
+        size = 0
         for number, cell in enumerate(combinations(self.schema, blocks, uses_of(whole))):
-            self.looks.left -= size if number else 0
+            if number == 1:
+                size = sum(1 for term in whole for _ in terms.walk(term))
+            self.looks.left -= size
             if self.looks.left < 0:
                 self._report_too_many(name)
                 break

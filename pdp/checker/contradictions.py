@@ -37,6 +37,8 @@ _FLIPPED: Final = {
 _MAX_VALUES: Final = 100
 """How many values of one path are told apart."""
 
+_SIMPLE: Final = (terms.Attribute, terms.Root, terms.Constant, terms.Variable)
+
 _Part: TypeAlias = tuple[terms.Term, bool]
 """A condition, and whether it is true or false."""
 
@@ -51,8 +53,8 @@ def report_contradictions(clauses: Sequence[terms.Clause], report: Report) -> No
         # A junction by itself is looked at as what would make it true, or false: either must be possible.
         _report_clash(parts, joined is whole or joined[0][1], report)
         for term, _ in parts:
-            inner = [term] if isinstance(term, terms.And | terms.Or) else terms.children(term)
-            work += [[(each, not isinstance(each, terms.Or))] for each in inner]
+            inner = (term,) if isinstance(term, terms.And | terms.Or) else terms.children(term)
+            work += [[(each, not isinstance(each, terms.Or))] for each in inner if not isinstance(each, _SIMPLE)]
 
 
 def _flatten(parts: Iterable[_Part]) -> Iterator[_Part]:

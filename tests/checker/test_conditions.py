@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from pdp import terms
 from pdp.folder import load_sources
 from pdp.source import Source
 
@@ -139,3 +142,7 @@ def test_a_permit_with_via_knows_that_there_is_an_actor() -> None:
     assert told(acting + permit("via Bot", "when session.actor.runs > 3")) == []
     assert told(acting + permit("when session.actor.runs > 3")) == [("optional_attribute", "actor")]
     assert told(acting + forbid("unless session.actor.runs > 3")) == [("optional_attribute", "actor")]
+
+
+def test_the_terms_below_every_kind_of_term_are_known() -> None:
+    assert terms._CHILDREN.keys() == set(get_args(terms.Term))
