@@ -10,7 +10,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pdp import conform, trace
-from pdp.cells import Cell, Program, clock, settled
+from pdp.arguments import Leased, entered
+from pdp.cells import Cell, Program, settled
 from pdp.classes import replace
 from pdp.codegen.support import careful
 from pdp.conform import Mismatch
@@ -20,7 +21,7 @@ from pdp.errors import RequestError
 from pdp.evaluation import FOREVER, Question, Scene
 from pdp.facts import Snapshot
 from pdp.folder import Loaded, load, load_sources
-from pdp.interpreter import Judgement, conclude, judge, look_at
+from pdp.interpreter import Finding, Judgement, conclude, judge, look_at
 from pdp.model import Approval, Decision, Entity, Leaf, Obligation, Outcome, Reason, Remedy, Request
 from pdp.ports import AttributeProvider, DecisionSink
 from pdp.schema import Schema
@@ -28,7 +29,7 @@ from pdp.session import Session
 from pdp.source import Source
 from pdp.terms import Policy
 from pdp.values import Datetime, EntityRef, Unknown, Value
-from pdp.world import Given, Known, World, resolved
+from pdp.world import Direct, Given, World, resolved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 def _wall_clock() -> _datetime.datetime:
     return _datetime.datetime.now(_datetime.UTC)
+
+
+_tuple = tuple.__new__
 
 
 class _Refused(Exception):
@@ -85,7 +89,7 @@ class Engine:
         """
         self._providers = tuple(providers)
         self._handles = frozenset(handles)
-        self._sink = sink
+        self._record = None if sink is None else sink.record
         self._clock = clock
         self._compiles = os.environ.get("PDP_COMPILED") != "0" if compiled is None else compiled
         self._changing = threading.Lock()
@@ -95,11 +99,12 @@ class Engine:
             revoked_sessions=frozenset(revoked_sessions),
         )
         # A decision looks here once, and all of it is made of what it finds.
-        self._world = World(self._program(policy), store, given, plain=self._plain)
-
-    @property
-    def _plain(self) -> bool:
-        return self._compiles and self._sink is None and self._clock is _wall_clock
+        at_once = self._compiles and clock is _wall_clock
+        self._direct = Direct(decide=at_once, allows=at_once and sink is None)
+        if not self._direct.allows:
+            # To look for what is not there before each decision would cost as much as the decision.
+            vars(self)["allows"] = self._allows_as_decided
+        self._world = World(self._program(policy), store, given, self._direct)
 
     def _program(self, policy: Policy) -> Program:
         return Program(policy, self._handles)
@@ -142,7 +147,6 @@ class Engine:
         context: Mapping[str, Any] | None = None,
         session: Mapping[str, Any] | None = None,
         now: _datetime.datetime | None = None,
-        *,
         entities: Iterable[Entity] = (),
     ) -> Decision:
         """Answer a request. Never raises: what cannot be asked, or goes wrong on the way, is a deny with its reason.
@@ -151,23 +155,29 @@ class Engine:
         is unknown where it is not of its declared type. A session that asks more than once is read once by `session`.
         """
         try:
-            world = self._world
-            if world.plain and principal.__class__ is resource.__class__ is EntityRef and not entities:
-                held = world.held
+            if principal.__class__ is EntityRef is resource.__class__ and not entities:
+                world = self._world
+                held = world.held_for_decide
                 p, r = held[principal], held[resource]
                 cell = p.doors[action][r.kind]
-                told, until, at = cell.run(p, r, context, session, now, world)
-                known = world.leaves[cell][told]
-                if until == FOREVER and known.recheck is None and known.decision is not None:
-                    return known.decision
-                if known.leaf is not None:
-                    return _leased(known, until, at, world)
+                told = cell.run(p, r, context, session, now, world)
+                if told.__class__ is not Leased:
+                    decision = world.ready[cell][told]
+                else:
+                    told, until, at = told
+                    leased = world.leased[cell].get((told, until))
+                    decision = world.lease(cell, told, until, at) if leased is None else leased
+                record = self._record
+                if record is not None:
+                    try:
+                        record(_tuple(Request, (principal, action, resource, context, session, now, ())), decision)
+                    except Exception as error:
+                        return _unrecorded(world, error)
+                return decision
         except Exception:
             # INVARIANT: what raises decides nothing. All that follows is asked again, and what raises there is a deny.
             pass
-        return self.answer(
-            Request(principal, action, resource, {} if context is None else context, session, now, tuple(entities))
-        )
+        return self.answer(Request(principal, action, resource, context, session, now, tuple(entities)))
 
     def allows(
         self,
@@ -177,14 +187,13 @@ class Engine:
         context: Mapping[str, Any] | None = None,
         session: Mapping[str, Any] | None = None,
         now: _datetime.datetime | None = None,
-        *,
         entities: Iterable[Entity] = (),
     ) -> bool:
         """Tell whether a request is allowed and its every obligation is handled."""
         try:
-            world = self._world
-            if world.plain and principal.__class__ is resource.__class__ is EntityRef and not entities:
-                held = world.held
+            if principal.__class__ is EntityRef is resource.__class__ and not entities:
+                world = self._world
+                held = world.held_for_allows
                 p, r = held[principal], held[resource]
                 # Nothing stands between the answer and the caller, not even a name for it.
                 return p.gates[action][r.kind](p, r, context, session, now, world)  # type: ignore[no-any-return]
@@ -192,6 +201,9 @@ class Engine:
             # INVARIANT: what raises decides nothing: `decide` looks again.
             pass
         return bool(self.decide(principal, action, resource, context, session, now, entities=entities))
+
+    def _allows_as_decided(self, *question: Any, **named: Any) -> bool:
+        return bool(self.decide(*question, **named))
 
     def answer(self, request: Request) -> Decision:
         """Answer a request given as one object, as `decide` does."""
@@ -209,7 +221,7 @@ class Engine:
         Raises RequestError for what is no mapping, or cannot be copied.
         """
         try:
-            return Session(given, self._world.schema)
+            return Session(given)
         except Exception as error:
             raise RequestError(f"this is no session: {type(error).__name__}") from error
 
@@ -266,18 +278,16 @@ class Engine:
         policy, store = load(path).require()
         program = self._program(policy)
         with self._changing:
-            self._world = World(program, store, self._world.given, plain=self._plain)
+            self._world = World(program, store, self._world.given, self._direct)
 
     # -------------------------------------------------------------------------------------------------- on the way
 
     def _recorded(self, request: Request, decision: Decision, world: World) -> Decision:
-        if self._sink is None:
-            return decision
-        try:
-            self._sink.record(request, decision)
-        except Exception as error:
-            # What is not on record did not happen: an allow that nobody could audit is none.
-            return _failed(world, f"the decision could not be recorded: {type(error).__name__}")
+        if self._record is not None:
+            try:
+                self._record(request, decision)
+            except Exception as error:
+                return _unrecorded(world, error)
         return decision
 
     def _answer(self, world: World, request: Request) -> Decision:
@@ -301,17 +311,38 @@ class Engine:
         if cell is None or request.action.__class__ is not str:
             return request, None
         if session is not None and session.__class__ is not Session:
-            session = Session(session, world.schema, kept=False)
+            session = Session(session, kept=False)
         if request.now is None and self._clock is not _wall_clock:
-            request = replace(request, now=self._clock())
+            request = request._replace(now=self._clock())
         try:
-            told, until, at = cell.run(p, r, request.context, session, request.now, world)
-            known = world.leaves.get(cell, {}).get(told)
-            if known is None:
-                known = self._learnt(world, cell, told, request)
+            told, until, at = cell.run(p, r, request.context, session, request.now, world), FOREVER, None
+            if told.__class__ is Leased:
+                told, until, at = told
+            if told not in cell.leaves:
+                scene = Scene(self._question(world, request), self._facts(world, request))
+                self._learn(world, cell, told, told, scene)
         except Exception:
-            return request, None
-        return request, None if known.varies else _leased(known, until, at, world)
+            return request, self._looked(world, cell, p, r, request, session)
+        return request, None if cell.leaves[told][0] is None else world.lease(cell, told, until, at)
+
+    def _looked(
+        self, world: World, cell: Cell, p: Held, r: Held, request: Request, session: Session | None
+    ) -> Decision | None:
+        """Return what a question comes to where some rules raise: the interpreter looks at these only."""
+        question = self._question(world, request)
+        context, fields, now, until = entered(request.context, session, question.now, world, cell.way)
+        told, lasts, raising = cell.look(p, r, context, fields, now, world)
+        # A rule that names several of what an entity is in is found by each of them.
+        raising = list({rule.id: rule for rule in raising}.values())
+        if not all(map(world.program.is_simple, raising)):
+            return None
+        scene = Scene(question, self._facts(world, request))
+        found = [finding for rule in raising if (finding := look_at(rule, scene)) is not None]
+        key = told, *((each.rule.id, tuple(truth for _, truth in each.clauses)) for each in found)
+        if key not in cell.leaves:
+            self._learn(world, cell, told, key, scene, found)
+        edges = [edge for each in found for edge in each.edges if edge > now]
+        return world.lease(cell, key, min(until, lasts, *edges, FOREVER), now)
 
     def _held(self, world: World, ref: EntityRef) -> Held:
         found = world.held.get(ref)
@@ -322,22 +353,23 @@ class Engine:
             found = world.held.get(known) or world.hold(known)
         return found
 
-    def _learnt(self, world: World, cell: Cell, told: Any, request: Request) -> Known:
-        """Return the decision that some rules come to, as the interpreter finds it, for all questions that do."""
+    def _learn(
+        self, world: World, cell: Cell, told: Any, key: Any, scene: Scene, others: Sequence[Finding] = ()
+    ) -> None:
+        """Find what some rules come to, as the interpreter has it, for all questions that do.
+
+        `others` are what became of rules that are not told; `key` tells all of them.
+        """
         rules = cell.who(told)
         if not all(settled(rule) for rule in rules):
-            known = Known(None, None, None)
-        else:
-            scene = Scene(self._question(world, request), self._facts(world, request))
-            found = [finding for rule in rules if (finding := look_at(rule, scene)) is not None]
-            if len(found) != len(rules) or any(finding.errs for finding in found):
-                careful()
-            judgement = conclude(found, scene)
-            rechecks = [each.rule.recheck.micros for each in judgement.determining if each.rule.recheck is not None]
-            leaf = self._leaf(world, judgement)
-            known = Known(Decision.made(leaf, world.store), leaf, min(rechecks, default=None))
-        world.learn(cell, told, known)
-        return known
+            cell.learn(key, None, None)
+            return
+        found = [finding for rule in rules if (finding := look_at(rule, scene)) is not None]
+        if len(found) != len(rules) or any(finding.errs for finding in found):
+            careful()
+        judgement = conclude(sorted([*found, *others], key=lambda each: each.rule.id), scene)
+        rechecks = [each.rule.recheck.micros for each in judgement.determining if each.rule.recheck is not None]
+        cell.learn(key, self._leaf(world, judgement), min(rechecks, default=None))
 
     def _judge(
         self, world: World, request: Request
@@ -362,14 +394,15 @@ class Engine:
             raise _Refused(Reason.INVALID_REQUEST, "the action is not a string")
         name = schema.resolve_action(request.action)
         action = schema.actions.get(name)
-        if not isinstance(request.context, Mapping):
+        brought = {} if request.context is None else request.context
+        if not isinstance(brought, Mapping):
             raise _Refused(Reason.INVALID_REQUEST, "the context is not a mapping")
         if request.session is not None and not isinstance(request.session, Mapping):
             raise _Refused(Reason.INVALID_SESSION, "the session is not a mapping")
         context: dict[str, Value | Unknown] = {}
         session: dict[str, Value | Unknown] | None = None
         if action is not None:
-            context = conform.conform_attributes(request.context, action.context, schema)
+            context = conform.conform_attributes(brought, action.context, schema)
             if request.session is not None:
                 session = conform.conform_attributes(request.session, action.session, schema)
         return Question(
@@ -425,17 +458,14 @@ class Engine:
         )
 
 
-def _leased(known: Known, until: int, at: int | None, world: World) -> Decision:
-    """Return a decision that is ready, with its lease."""
-    assert known.decision is not None and known.leaf is not None
-    if known.recheck is not None:
-        until = min(until, (clock() if at is None else at) + known.recheck)
-    return known.decision if until >= FOREVER else Decision.made(known.leaf, world.store, until)
-
-
 def _deny(world: World, reason: Reason, detail: str) -> Decision:
     leaf = Leaf(outcome=Outcome.DENY, reason=reason, detail=detail, revision=world.policy.revision)
     return Decision.made(leaf, world.store)
+
+
+def _unrecorded(world: World, error: Exception) -> Decision:
+    # What is not on record did not happen: an allow that nobody could audit is none.
+    return _failed(world, f"the decision could not be recorded: {type(error).__name__}")
 
 
 def _failed(world: World, detail: str) -> Decision:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final, TypeAlias
 
 from pdp import terms
 from pdp.classes import dataclass
-from pdp.lowering import Key, Setting, conjuncts, equality, key, type_of, within
+from pdp.lowering import Setting, equality, type_of, within
 from pdp.model import Effect
 from pdp.terms import ClauseKind, RootName, Rule, Scope
 from pdp.types import Primitive
@@ -41,6 +42,8 @@ class Bucket:
     """Whether a permit that is looked up has obligations."""
     forbids: bool = False
     """Whether a rule that is looked up is a forbid."""
+    rechecks: bool = False
+    """Whether a decision of any of the rules holds for some time only."""
 
 
 class Index:
@@ -68,24 +71,27 @@ class Index:
                     bucket.forbids = True
                 elif rule.role is None and rule.obligations:
                     bucket.duties = True
+                if rule.recheck is not None:
+                    bucket.rechecks = True
 
     def cell(self, action: str, principal: str, resource: str) -> Placed:
         """Return the rules of one cell."""
         rows: list[dict[EntityRef | None, Row]] = []
         found: set[int] = set()
-        duties = forbids = False
+        duties = forbids = rechecks = False
         for (actions, of_principal, of_resource), bucket in self._buckets.items():
             if action in actions and of_principal in (None, principal) and of_resource in (None, resource):
                 found.update(bucket.open)
                 if bucket.rows:
                     rows.append(bucket.rows)
                 duties, forbids = duties or bucket.duties, forbids or bucket.forbids
+                rechecks = rechecks or bucket.rechecks
         few = _few(rows)
         if few is not None:
             found |= few
             rows = []
         opened = tuple((self.rules[number], self._scope(number, principal, resource)) for number in sorted(found))
-        return Placed(opened, tuple(rows), duties=duties, forbids=forbids)
+        return Placed(opened, tuple(rows), duties=duties, forbids=forbids, rechecks=rechecks)
 
     def _scope(self, number: int, principal: str, resource: str) -> tuple[terms.Term, ...]:
         """Return the tests of a rule's scope that its types do not answer."""
@@ -104,13 +110,15 @@ class Index:
 class Placed:
     """The rules of a cell: those that are tested, each with the tests of its scope, and tables of those looked up.
 
-    `duties` and `forbids` say whether a permit with obligations, or a forbid, is among the latter.
+    `duties` and `forbids` say whether a permit with obligations, or a forbid, is among the latter; `rechecks` whether
+    a decision of any of them all holds for some time only.
     """
 
     open: tuple[tuple[Rule, tuple[terms.Term, ...]], ...]
     rows: tuple[dict[EntityRef | None, Row], ...]
     duties: bool
     forbids: bool
+    rechecks: bool
 
 
 def _put(
@@ -169,45 +177,48 @@ class Fork:
     rules: Mapping[Value, tuple[int, ...]]
 
 
-def fork(rules: Sequence[Rule], setting: Setting) -> Fork | None:
+Choices = Mapping[tuple[RootName, str], Value]
+"""What a rule asks some attributes to be equal to: if one is not, the rule does not matter."""
+
+
+def fork(found: Sequence[Choices]) -> Fork | None:
     """Return the look-up that tells most of many rules apart, by their places; None where none is worth it."""
-    if len(rules) < _APART:
+    if len(found) < _APART:
         return None
-    counts: Counter[Key] = Counter()
-    found: list[dict[Key, tuple[terms.Attribute, Value]]] = []
-    for rule in rules:
-        tests = {key(attribute): (attribute, value) for attribute, value in _equalities(rule, setting)}
-        found.append(tests)
-        counts.update(tests.keys())
+    counts = Counter(chain.from_iterable(found))
     best, best_many = None, 0
     for path, count in counts.items():
-        values = {tests[path][1] for tests in found if path in tests}
-        if len(values) > 2 and count > best_many:
+        if count > best_many and len({tests[path] for tests in found if path in tests}) > 2:
             best, best_many = path, count
     if best is None:
         return None
     groups: dict[Value, list[int]] = {}
     for place, tests in enumerate(found):
         if best in tests:
-            groups.setdefault(tests[best][1], []).append(place)
-    attribute = next(tests[best][0] for tests in found if best in tests)
-    assert isinstance(attribute.base, terms.Root)
-    return Fork(attribute.base.name, attribute.name, {value: tuple(places) for value, places in groups.items()})
+            groups.setdefault(tests[best], []).append(place)
+    return Fork(*best, {value: tuple(places) for value, places in groups.items()})
 
 
 _OWNERS: Final = (RootName.PRINCIPAL, RootName.RESOURCE)
 _KINDS: Final = {str: Primitive.STRING, int: Primitive.INT}
 
 
-def _equalities(rule: Rule, setting: Setting) -> Iterable[tuple[terms.Attribute, Value]]:
-    """Yield the equalities of attributes with texts and numbers that have to hold for a rule to matter at all."""
-    for clause in rule.clauses:
-        if clause.kind is not ClauseKind.WHEN:
+def choices(rule: Rule, setting: Setting, known: dict[tuple[RootName, str], object]) -> Choices:
+    """Return what a rule asks attributes to be equal to, texts and numbers only. `known` remembers their types."""
+    chosen: dict[tuple[RootName, str], Value] = {}
+    work = [clause.condition for clause in rule.clauses if clause.kind is ClauseKind.WHEN]
+    while work:
+        test = work.pop()
+        if test.__class__ is terms.And:
+            work.extend(test.operands)
             continue
-        for test in conjuncts(clause.condition):
-            found = equality(test)
-            if found is None or not isinstance(base := found[0].base, terms.Root):
-                continue
-            kind = _KINDS.get(found[1].__class__)
-            if base.name in _OWNERS and kind is not None and type_of(found[0], setting, {}) is kind:
-                yield found
+        found = equality(test)
+        if found is None or not isinstance(base := found[0].base, terms.Root) or base.name not in _OWNERS:
+            continue
+        path = base.name, found[0].name
+        if path not in known:
+            known[path] = type_of(found[0], setting, {})
+        kind = _KINDS.get(found[1].__class__)
+        if kind is not None and known[path] is kind:
+            chosen[path] = found[1]
+    return chosen

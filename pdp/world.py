@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pdp import conform
-from pdp.cells import Cell, Program
+from pdp.cells import LEAVES, Cell, Program
 from pdp.classes import dataclass, replace
-from pdp.codegen.support import careful
+from pdp.codegen.support import careful, clock
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import Held, everything_above, lookup, sound
 from pdp.errors import RequestError
-from pdp.model import Approval, Decision, Entity, Leaf, Node
+from pdp.evaluation import FOREVER
+from pdp.model import Approval, Decision, Entity, Node
 from pdp.schema import Schema
 from pdp.values import EntityRef, Unknown, show
 
@@ -21,22 +22,6 @@ Asked = tuple[EntityRef, str, EntityRef]
 
 _STRANGERS: Final = 10_000
 """Of so many entities that no source holds, and of which there is nothing to know, something is remembered."""
-
-_LEAVES: Final = 4096
-"""So many different decisions are kept ready for each cell."""
-
-
-class Known:
-    """A decision that is ready but for its lease. `recheck` is the longest that it may hold, in microseconds.
-
-    `varies` says that there is more to it than which rules matter: the interpreter has to look.
-    """
-
-    __slots__ = ("decision", "leaf", "recheck", "varies")
-
-    def __init__(self, decision: Decision | None, leaf: Leaf | None, recheck: int | None) -> None:
-        self.decision, self.leaf, self.recheck = decision, leaf, recheck
-        self.varies = decision is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,37 +33,57 @@ class Given:
     revoked_sessions: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """Whether `decide` may answer by what is ready, and whether that is all that there is to `allows`."""
+
+    decide: bool
+    allows: bool
+
+
 class World:
-    """One moment. Nothing that it holds changes; what it remembers (`held`, `leaves`) could be found again.
+    """One moment. Nothing that it holds changes; what it remembers (`held`, `ready` …) could be found again.
 
     Readers take no lock: what two of them find at once is the same.
     """
 
     __slots__ = (
+        "_direct",
         "_node",
         "approvals",
+        "find",
         "given",
         "held",
-        "leaves",
-        "plain",
+        "held_for_allows",
+        "held_for_decide",
+        "leased",
         "policy",
         "program",
+        "ready",
         "revoked",
         "revoked_sessions",
         "schema",
         "store",
     )
 
-    def __init__(self, program: Program, store: Store, given: Given, *, plain: bool) -> None:
-        """Put a world together; `plain` says whether a compiled answer is all that there is to a decision."""
-        self.program, self.store, self.given, self.plain = program, store, given, plain
+    def __init__(self, program: Program, store: Store, given: Given, direct: Direct) -> None:
+        """Put a world together; `direct` says what compiled rules may answer at once."""
+        self.program, self.store, self.given, self._direct = program, store, given, direct
         self.policy, self.schema = program.policy, program.schema
         self.approvals = _by_question(given.approvals, self.schema)
         self.revoked = frozenset(resolved(ref, self.schema) for ref in given.revoked)
         self.revoked_sessions = given.revoked_sessions
-        self.held: dict[EntityRef, Held] = {}
-        self.leaves: dict[Cell, dict[Any, Known]] = {}
+        self.ready: dict[Cell, dict[Any, Decision]] = {}
+        self.leased: dict[Cell, dict[tuple[Any, int], Decision]] = {}
         self._node = lookup(store, self.schema)
+        self._keep({})
+
+    def _keep(self, held: dict[EntityRef, Held]) -> None:
+        self.held = held
+        self.find: Callable[[EntityRef], Any] = held.get
+        # Where nothing may be answered at once, nothing is found at once.
+        self.held_for_decide = held if self._direct.decide else {}
+        self.held_for_allows = held if self._direct.allows else {}
 
     # --------------------------------------------------------------------------------------------------- remembering
 
@@ -103,35 +108,52 @@ class World:
             self.held[ref] = found
         return found
 
-    def learn(self, cell: Cell, told: Any, known: Known) -> None:
-        """Keep a decision ready for the next question that comes to the same."""
-        leaves = self.leaves.get(cell)
-        if leaves is None:
-            leaves = self.leaves[cell] = {}
-        elif len(leaves) >= _LEAVES:
-            leaves.clear()
-        leaves[told] = known
+    def lease(self, cell: Cell, key: Any, until: int, at: int | None) -> Decision:
+        """Return the decision that a key tells, with its lease; raise where there is no telling.
+
+        `at` is None where no time was read.
+        """
+        leaf, recheck = cell.leaves[key]
+        if leaf is None:
+            careful()
+        if recheck is not None:
+            return Decision.made(leaf, self.store, min(until, (clock() if at is None else at) + recheck))
+        shelf: dict[Any, Decision]
+        if until >= FOREVER:
+            shelf, place, last = self.ready.setdefault(cell, {}), key, None
+        else:
+            shelf, place, last = self.leased.setdefault(cell, {}), (key, until), until
+        found = shelf.get(place)
+        if found is None:
+            if len(shelf) >= LEAVES:
+                shelf.clear()
+            found = shelf[place] = Decision.made(leaf, self.store, last)
+        return found
 
     # ------------------------------------------------------------------------------------------------------ changing
 
     def with_store(self, store: Store) -> World:
         """Return the world with other entities."""
-        return World(self.program, store, self.given, plain=self.plain)
+        return World(self.program, store, self.given, self._direct)
 
     def with_node(self, node: Node) -> World:
         """Return the world in which an entity stands anew, or instead of what it was."""
         old = self.store.node(node.ref)
         found = self.with_store(self.store.with_node(node))
-        if old is not None and old.parents == node.parents:
-            # Nobody is in anything else than before: what is remembered of all others still holds.
-            found.held = self.held.copy()
-            found.held.pop(node.ref, None)
+        if (old is not None and old.parents == node.parents) or not self._holds_others(node.ref.type):
+            # No other is in anything else than before: what is remembered of all others still holds.
+            held = self.held.copy()
+            held.pop(node.ref, None)
+            found._keep(held)
         return found
+
+    def _holds_others(self, kind: str) -> bool:
+        return any(kind in declared.parents for declared in self.schema.entities.values())
 
     def with_program(self, program: Program) -> World:
         """Return the world with another policy; raise RequestError where it cannot hold an entity that is there."""
         store = self.store if program.schema == self.schema else read_again(self.store, program.schema)
-        return World(program, store, self.given, plain=self.plain)
+        return World(program, store, self.given, self._direct)
 
 
 def read_again(store: Store, schema: Schema) -> Store:

@@ -49,7 +49,7 @@ LAYERS = {
         "revocation",
         "session",
     },
-    6: {"cells", "engine", "leases", "trace", "world"},
+    6: {"arguments", "cells", "engine", "leases", "trace", "wide", "world"},
     7: {"__main__", "cli", "enforcement", "integrations", "testing"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
@@ -66,6 +66,7 @@ MAY_IMPORT_LATE = {
     "pdp.entities.loading": {"pdp.entities.csvfile", "pdp.entities.jsonfile", "pdp.entities.yamlfile"},
     "pdp.folder": {"pdp.build", "pdp.cache", "pdp.cache.loading"},
     "pdp.cache.loading": {"pdp.build", "pdp.cache.writing"},
+    "pdp.cache.policies": {"pdp.build"},
     "pdp.syntax": {"pdp.syntax.parser"},
 }
 

@@ -54,6 +54,10 @@ class Expressions:
         self.constants = constants
         self.ready: frozenset[str] = frozenset()
         self._reader = reader
+        self.spans: dict[str, str] = {}
+        """The local names of the spans of time that are known, by the names of their tests."""
+        self.owners: set[str] = set()
+        """The names of what holds attributes that are read."""
         self._variables: dict[int, Type | None] = {}
         self._calendars: dict[tuple[object, ...], support.Calendar] = {}
 
@@ -102,7 +106,10 @@ class Expressions:
                 left, op, right = self.nodes.name("n"), term.op, self.bound(term)
                 return self.nodes.compare(left, str(op), right)
             case terms.CalendarTest():
-                return self.nodes.method(self.calendar(term), "holds", self.nodes.name("n"))
+                calendar = self.calendar(term)
+                if calendar.id in self.spans:
+                    return self.nodes.item(self.nodes.name(self.spans[calendar.id]), 2)
+                return self.nodes.method(calendar, "holds", self.nodes.name("n"))
             case terms.Approvals():
                 return self._approvals(term)
             case _:
@@ -232,7 +239,9 @@ class Expressions:
         return self.nodes.attribute(self._far(term), "up")
 
     def _far(self, term: terms.Term) -> ast.expr:
-        return self.nodes.method(self.nodes.name("w"), "far", self._plain(term))
+        nodes, world = self.nodes, self.nodes.name("w")
+        near = nodes.method(world, "find", nodes.named("f", self._plain(term)))
+        return nodes.some([near, nodes.method(world, "far", nodes.name("f"))])
 
     def _elements(self, term: terms.Term) -> ast.expr:
         """Return the elements of a set, as something that Python's `in` and `isdisjoint` take."""
@@ -350,7 +359,9 @@ class Expressions:
     def _owner(self, base: terms.Term) -> ast.expr:
         """Return what holds the attributes of what a term is worth, by name."""
         if isinstance(base, terms.Root):
-            return self.nodes.name({"principal": "pa", "resource": "ra", "context": "c", "session": "sa"}[base.name])
+            name = {"principal": "pa", "resource": "ra", "context": "c", "session": "sa"}[base.name]
+            self.owners.add(name)
+            return self.nodes.name(name)
         match self._type_of(base):
             case RecordType():
                 return self.nodes.attribute(self._plain(base), "_fields")
@@ -389,7 +400,19 @@ class Expressions:
             return self.nodes.constant(fixed)
         return self.nodes.binary(found, "+", self.nodes.constant(fixed)) if fixed else found
 
-    def calendar(self, term: terms.CalendarTest) -> ast.expr:
+    def span(self, term: terms.CalendarTest) -> tuple[ast.expr, list[ast.stmt]]:
+        """Return the local name of the span of time around `now` for a test, and what puts it there if need be."""
+        nodes, calendar = self.nodes, self.calendar(term)
+        to = self.spans.get(calendar.id)
+        if to is not None:
+            return nodes.name(to), []
+        to = self.spans[calendar.id] = f"q{len(self.spans)}"
+        here, n = nodes.name(to), nodes.name("n")
+        stale = nodes.denied(nodes.compare(nodes.item(here, 0), "<=", n, "<", nodes.item(here, 1)))
+        found = nodes.assign(to, nodes.method(calendar, "at", n))
+        return here, [nodes.assign(to, nodes.attribute(calendar, "last")), nodes.branch(stale, [found])]
+
+    def calendar(self, term: terms.CalendarTest) -> ast.Name:
         """Return the name of a calendar test."""
 
         def test(value: int) -> bool:
