@@ -284,6 +284,7 @@ def report_unused(world: World, files: Sequence[tree.File], report: Report) -> N
                 report.warn("unused_import", f"`{word}` is imported and not used", wanted.span, "remove it")
         defines = view.tables[Kind.DEFINE]
         used.update(defines[word] for word in defines.keys() & view.used)
-    for symbol in world.of(Kind.DEFINE):
+    # Beside an error, what would use a define may not have been read so far.
+    for symbol in () if report.failed else world.of(Kind.DEFINE):
         if symbol not in used:
             report.warn("unused_define", f"define `{symbol.short}` is not used", symbol.span, "remove it, or use it")
