@@ -82,6 +82,7 @@ _FOLLOW: Final = frozenset(
         "unknown_role",
         "unknown_rule",
         "unknown_type",
+        "unused_define",
         "unused_import",
     }
 )

@@ -142,6 +142,8 @@ RULES: Final[dict[str, str]] = {
     "not_positive": "A duration that has to be longer than zero is not.",
     "permit_without_end": "A permit names one person or machine, and neither ends nor says why it stands.",
     "scope_covers_nothing": "A scope adds no request to its rule.",
+    "too_few_approvers": "More approvals are asked for than there are people who could give one.",
+    "too_many_combinations": "Rules are about more combinations of types, all different for them, than are looked at.",
     "until_and_standing": "A permit has both an end and a reason to stand.",
 }
 
@@ -194,7 +196,10 @@ FOLDER: Final[dict[str, str]] = {
 }
 
 WARNINGS: Final[dict[str, str]] = {
+    "contradiction": "Conditions never hold together, or one of several always does.",
     "has_in_forbid": "A `has` keeps a forbid from applying where an attribute is absent.",
+    "repeated": "Something stands twice in a list of scopes, or of actions.",
+    "unused_define": "Nothing uses a define.",
     "unused_import": "An imported name is not used.",
 }
 

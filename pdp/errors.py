@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from pdp.classes import dataclass
 from pdp.source import Span
@@ -100,8 +100,29 @@ def article(name: object) -> str:
     return f"{'an' if str(name)[:1].upper() in 'AEIO' else 'a'} `{name}`"
 
 
+_LONGEST: Final = 100
+
+
+def listed(names: Iterable[str], none: str) -> str:
+    """Return names as a help line shows them, the first of very many; or what stands for none.
+
+    >>> listed(["b", "a"], "nothing"), listed([], "nothing")
+    ('b, a', 'nothing')
+    >>> listed((f"n{number}" for number in range(100)), "nothing")[-12:]
+    ' and 80 more'
+    """
+    known = list(names)
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return (", ".join(known[:_SHOWN]) + more) or none
+
+
+_SHOWN: Final = 20
+
+
 def suggest(word: str, known: Iterable[str]) -> str | None:
     """Return `did you mean …?` for the closest known word, or None where none is close.
+
+    Words that are too long for a slip of the pen are passed over: to compare them takes the square of their length.
 
     >>> suggest("clearence", ["clearance", "email"])
     'did you mean `clearance`?'
@@ -110,7 +131,9 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
     """
     import difflib
 
-    names = sorted(set(known))
+    if len(word) > _LONGEST:
+        return None
+    names = sorted({name for name in known if len(name) <= _LONGEST})
     # Outside of policies, a name that two namespaces declare is known by its full name only.
     for name in names:
         if name.lower().endswith(f".{word.lower()}"):

@@ -99,17 +99,52 @@ class Schema:
     @cached_property
     def members(self) -> Mapping[str, frozenset[str]]:
         """For each entity type, the types whose entities can be in one of it, itself included."""
+        children: dict[str, list[str]] = {}
+        for name, declared in self.entities.items():
+            for parent in declared.parents:
+                children.setdefault(parent, []).append(name)
         found: dict[str, frozenset[str]] = {}
         for name in self.entities:
             inside, work = {name}, [name]
             while work:
-                parent = work.pop()
-                for child, declared in self.entities.items():
-                    if parent in declared.parents and child not in inside:
-                        inside.add(child)
-                        work.append(child)
+                new = [child for child in children.get(work.pop(), ()) if child not in inside]
+                inside.update(new)
+                work += new
             found[name] = frozenset(inside)
         return found
+
+    @cached_property
+    def containers(self) -> frozenset[str]:
+        """The entity types that others can be in."""
+        return frozenset().union(*(declared.parents for declared in self.entities.values()))
+
+    @cached_property
+    def alike(self) -> Mapping[str, str]:
+        """For each action, the first by name that is by and on the same types, with the same context and session."""
+        first: dict[tuple[object, ...], str] = {}
+        return {
+            name: first.setdefault((action.principals, action.resources, action.context, action.session), name)
+            for name, action in sorted(self.actions.items())
+        }
+
+    @cached_property
+    def roots_with(self) -> Mapping[str, list[str]]:
+        """For each attribute, the roots of which one may have it, in the order in which requests name them."""
+        found: dict[str, dict[str, None]] = {}
+        principals = frozenset().union(*(action.principals for action in self.actions.values()))
+        resources = frozenset().union(*(action.resources for action in self.actions.values()))
+        contexts = {action.context for action in self.actions.values()}
+        sessions = {action.session for action in self.actions.values()}
+        for root, records in (
+            ("principal", [self.entities[name].attributes for name in principals if name in self.entities]),
+            ("resource", [self.entities[name].attributes for name in resources if name in self.entities]),
+            ("context", contexts),
+            ("session", sessions),
+        ):
+            for record in records:
+                for name in record.fields:
+                    found.setdefault(name, {})[root] = None
+        return {name: list(roots) for name, roots in found.items()}
 
     def can_be_in(self, member: str, parent: str) -> bool:
         """Tell whether an entity of the first type can be one of, or in one of, the second."""

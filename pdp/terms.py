@@ -6,13 +6,13 @@ its own (`TimeTest`, `CalendarTest`), since a decision's lease is made of their 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from pdp import model
-from pdp.classes import dataclass, field, fields
+from pdp.classes import dataclass, field
 from pdp.model import Effect
 from pdp.schema import Schema
 from pdp.source import Span
@@ -257,29 +257,42 @@ Term: TypeAlias = (
 )
 
 
-_NAMES: Final[dict[type, tuple[str, ...]]] = {}
+def _none(term: Term) -> tuple[Term, ...]:
+    return ()
 
 
-def children(term: Term) -> Iterator[Term]:
-    """Yield the terms right below a term, in the order in which they are written."""
-    match term:
-        case And(operands=terms) | Or(operands=terms) | SetOf(items=terms):
-            yield from terms
-        case RecordOf():
-            yield from (value for _, value in term.fields)
-        case TimeTest():
-            yield from (addend.term for addend in term.bound)
-        case Quantifier():
-            yield term.domain
-            yield term.body
-        case _:
-            names = _NAMES.get(term.__class__)
-            if names is None:
-                names = _NAMES[term.__class__] = tuple(each.name for each in fields(term) if each.name != "span")
-            for name in names:
-                value = getattr(term, name)
-                if isinstance(value, Node):
-                    yield value  # type: ignore[misc]  # every Node held by a term directly is a Term
+# Very many terms are walked through more than once while a policy is checked, so that this is a table.
+_CHILDREN: Final[Mapping[type[Any], Callable[[Any], Sequence[Term]]]] = {
+    Constant: _none,
+    Root: _none,
+    Variable: _none,
+    Attribute: lambda term: (term.base,),
+    Has: lambda term: (term.base,),
+    Not: lambda term: (term.operand,),
+    And: lambda term: term.operands,
+    Or: lambda term: term.operands,
+    If: lambda term: (term.test, term.then, term.otherwise),
+    Compare: lambda term: (term.left, term.right),
+    Arithmetic: lambda term: (term.left, term.right),
+    Negate: lambda term: (term.operand,),
+    In: lambda term: (term.left, term.right),
+    Is: lambda term: (term.operand,),
+    IsEmpty: lambda term: (term.operand,),
+    Contains: lambda term: (term.left, term.right),
+    Like: lambda term: (term.operand,),
+    Quantifier: lambda term: (term.domain, term.body),
+    SetOf: lambda term: term.items,
+    RecordOf: lambda term: [value for _, value in term.fields],
+    TimeTest: lambda term: [addend.term for addend in term.bound],
+    CalendarTest: _none,
+    Approvals: lambda term: () if term.of is None else (term.of,),
+}
+
+
+def children(term: Term) -> Sequence[Term]:
+    """Return the terms right below a term, in the order in which they are written."""
+    # What stands in for a term while it is checked has none below it.
+    return _CHILDREN.get(type(term), _none)(term)
 
 
 def walk(term: Term) -> Iterator[Term]:

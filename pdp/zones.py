@@ -54,6 +54,17 @@ def zone(name: str) -> _datetime.tzinfo:
         raise ValueError(f"there is no time zone `{name}`") from error
 
 
+def names() -> set[str]:
+    """Return the names of all zones that there are.
+
+    >>> "Europe/Berlin" in names(), "localtime" in names()
+    (True, False)
+    """
+    import zoneinfo
+
+    return {name for name in zoneinfo.available_timezones() if not name.startswith(_NO_ZONES)}
+
+
 def read(micros: int, name: str, field: CalendarField) -> int:
     """Return the value of a calendar field at an instant.
 

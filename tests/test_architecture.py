@@ -21,6 +21,7 @@ LAYERS = {
         "classes",
         "codes",
         "errors",
+        "ids",
         "model",
         "patterns",
         "ports",

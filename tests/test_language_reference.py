@@ -25,10 +25,10 @@ from pathlib import Path
 
 import pytest
 
-from pdp import folder
-from pdp.checker import resolver, world
+from pdp import folder, ids
+from pdp.checker import expansion, world
 from pdp.codes import CODES
-from pdp.conform import reading, references, scalars
+from pdp.conform import reading, scalars
 from pdp.entities import loading
 from pdp.entities.document import MAX_FAULTS
 from pdp.entities.reading import MAX_ENTITIES
@@ -322,8 +322,10 @@ def test_the_limits_are_those_of_the_code():
         limits.MAX_STRING_BYTES,
         limits.MAX_ERRORS,
         limits.MAX_APPROVALS,
-        resolver.MAX_TERMS,
-        resolver.MAX_DEPTH,
+        expansion.MAX_TERMS,
+        expansion.MAX_ADDED,
+        limits.MAX_DEPTH,
+        expansion.MAX_LOOKS,
         folder.MAX_FILES,
         loading.MAX_FILE,
         MAX_ENTITIES,
@@ -332,7 +334,7 @@ def test_the_limits_are_those_of_the_code():
         MAX_COMBINATIONS,
         reading.MAX_DEPTH,
         scalars.MAX_STRING,
-        references.MAX_ID,
+        ids.MAX_ID,
         MAX_FAULTS,
     ]
 

@@ -24,6 +24,7 @@ def keep(file: tree.File, part: Part, places: Places) -> KeptFile:
     """Return what is kept of a file."""
     grants = [(each.resource, (each.start, each.end)) for each in part.grants]
     found = [DIAGNOSTICS.write(each, places) for each in (part.in_rules, part.in_grants, part.in_tests)]
+    spent = [part.added, part.looked]
     names, ranges = declarations.names_of(file), declarations.ranges_of(file)
     return KeptFile(
         path=file.source.path,
@@ -32,7 +33,16 @@ def keep(file: tree.File, part: Part, places: Places) -> KeptFile:
         rules=write_rules(part.rules, places),
         grants=write_rules([each.rule for each in part.grants], places),
         tests=write_tests(part.tests, places),
-        part=packed([ranges, names, NAMES.write(part.used, places), _GRANTED.write(grants, places), found]),
+        part=packed(
+            [
+                ranges,
+                names,
+                NAMES.write(part.used, places),
+                _GRANTED.write(grants, places),
+                found,
+                spent,
+            ]
+        ),
     )
 
 
@@ -57,12 +67,13 @@ class Restored:
 
 def restore(kept: KeptFile, source: Source, places: Places) -> Restored:
     """Return what is kept of a file."""
-    ranges, names, used, grants, found = listed(msgpack.unpackb(kept.part), 5)
+    ranges, names, used, grants, found, spent = listed(msgpack.unpackb(kept.part), 6)
     rules = read_rules(kept.grants, places)
     granted = [
         Granted(rule=rule, resource=resource, start=start, end=end)
         for rule, (resource, (start, end)) in zip(rules, _GRANTED.read(grants, places), strict=True)
     ]
+    added, looked = listed(spent, 2)
     in_rules, in_grants, in_tests = (DIAGNOSTICS.read(each, places) for each in listed(found, 3))
     part = Part(
         rules=read_rules(kept.rules, places),
@@ -72,11 +83,13 @@ def restore(kept: KeptFile, source: Source, places: Places) -> Restored:
         in_grants=in_grants,
         in_tests=in_tests,
         used=NAMES.read(used, places),
+        added=NUMBER.read(added, places),
+        looked=NUMBER.read(looked, places),
     )
     return Restored(source=source, part=part, ranges=ranges, names=names)
 
 
 def rule_names(kept: KeptFile) -> set[str]:
     """Return the names of the rules of a file."""
-    names = listed(msgpack.unpackb(kept.part), 5)[1]
+    names = listed(msgpack.unpackb(kept.part), 6)[1]
     return {name for name, _, _ in names}

@@ -46,6 +46,8 @@ def check_parts(files: Sequence[tree.File], revision: str = "", kept: Mapping[st
     report = Report()
     world = collect(files, report)
     schema = Builder(world, report).build()
+    world.allowance.left -= sum(part.added for part in kept.values())
+    world.looks.left -= sum(part.looked for part in kept.values())
     check_defines(world, schema, report)
     parts = [kept.get(file.source.path) or check_part(file, world, schema) for file in files]
     _add(report, (part.in_rules for part in parts))
@@ -78,7 +80,7 @@ def _mind_imports(files: Sequence[tree.File], parts: Sequence[Part], kept: Mappi
         view = world.names(file)
         if file.source.path in kept:
             view.used |= part.used
-        part.used = frozenset(view.used & view.imported.keys())
+        part.used = frozenset(view.used & (view.imported.keys() | view.tables[Kind.DEFINE].keys()))
 
 
 def _renamed(files: Sequence[tree.File], kept: Mapping[str, Part], world: World) -> bool:

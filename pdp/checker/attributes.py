@@ -7,7 +7,7 @@ from typing import TypeAlias
 from pdp import terms
 from pdp.checker import presence
 from pdp.checker.place import Place, problem, text
-from pdp.errors import suggest
+from pdp.errors import listed
 from pdp.source import Span
 from pdp.types import WRONG, EntityTypes, Primitive, RecordType, SetType, Type, Wrong, join
 
@@ -52,7 +52,7 @@ def attribute(term: terms.Attribute, kind: Type, at: Place) -> Type:
     for owner, record in of:
         declared = record.fields.get(term.name)
         if declared is None:
-            return _missing(term, owner, record, at)
+            return _missing(term, owner, record, kind, at)
         if declared.optional and not at.lenient and not _known(term, at):
             return _unguarded(term, owner, at)
         joined = declared.type if found is None else join(found, declared.type)
@@ -75,7 +75,7 @@ def has(term: terms.Has, kind: Type, at: Place) -> Type:
         return Primitive.BOOL
     declared = [record.fields.get(term.name) for _, record in of]
     if of and not any(declared):
-        _missing(term, *of[0], at)
+        _missing(term, *of[0], kind, at)
     elif all(each is not None and not each.optional for each in declared):
         message = f"every {of[0][0].removeprefix('the ')} has `{term.name}`"
         at.verdicts.note(term.span, True, "constant_condition", message)
@@ -89,18 +89,26 @@ def _known(term: terms.Attribute, at: Place) -> bool:
     return where is not None and where in at.facts
 
 
-def _missing(term: terms.Attribute | terms.Has, owner: str, record: RecordType, at: Place) -> Type:
+def _missing(term: terms.Attribute | terms.Has, owner: str, record: RecordType, kind: Type, at: Place) -> Type:
     return problem(
         at,
         "unknown_attribute",
         f"attribute `{term.name}` not found on {owner}",
         _name_span(term),
-        suggest(term.name, record.fields) or _declared(record),
+        _container(term, kind, at)
+        or at.report.suggest(term.name, record.fields)
+        or f"it has {listed(record.fields, 'no attributes')}",
     )
 
 
-def _declared(record: RecordType) -> str:
-    return f"it has {', '.join(record.fields)}" if record.fields else "it has no attributes"
+def _container(term: terms.Attribute | terms.Has, kind: Type, at: Place) -> str | None:
+    """Return what helps where the name of an attribute is that of a type that the entity can be in."""
+    word = term.name.replace("_", "").removesuffix("s").lower()
+    for name in sorted(kind.names) if isinstance(kind, EntityTypes) else ():
+        for parent in sorted(at.schema.entities[name].parents if name in at.schema.entities else ()):
+            if parent.rsplit(".", 1)[-1].lower() == word:
+                return f'what an entity is in is no attribute: ask `{text(term.base)} in {parent} "…"`'
+    return None
 
 
 def _unguarded(term: terms.Attribute, owner: str, at: Place) -> Type:

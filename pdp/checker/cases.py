@@ -13,7 +13,7 @@ from pdp.checker.place import Place, Verdicts
 from pdp.checker.report import Report
 from pdp.checker.resolver import Resolver
 from pdp.checker.scopes import Reader
-from pdp.errors import article, suggest
+from pdp.errors import article, listed
 from pdp.schema import Action, Schema
 from pdp.source import Span
 from pdp.syntax import tree
@@ -86,7 +86,7 @@ class CaseChecker:
                 memberships.append(model.Membership(parent, written.until))
         attributes = self._record(given.attributes, declared.attributes, f"entity type `{ref.type}`")
         if ref in nodes:
-            self.report.error("duplicate_entity", f"{ref} is given twice", given.span, "put its attributes together")
+            self.report.error("duplicate_entity", f"`{ref}` is given twice", given.span, "put its attributes together")
         nodes[ref] = model.Node(ref, attributes, tuple(memberships))
 
     def _session(self, written: tree.RecordLiteral, decl: tree.TestDecl) -> Mapping[str, Value]:
@@ -199,7 +199,7 @@ class CaseChecker:
                     "unknown_attribute",
                     f"attribute `{name}` not found on {owner}",
                     spans[name],
-                    suggest(name, declared.fields) or f"it has {', '.join(declared.fields) or 'no attributes'}",
+                    self.report.suggest(name, declared.fields) or f"it has {listed(declared.fields, 'no attributes')}",
                 )
                 continue
             kind = infer(term, self._place())

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pdp import terms, zones
 from pdp.checker.report import Report
-from pdp.errors import suggest
+from pdp.operators import ordered
 from pdp.source import Span
 from pdp.syntax import tree
 from pdp.syntax.tree import ArithmeticOp, CompareOp
@@ -69,17 +69,11 @@ def zone_or_field(expr: tree.Attribute, report: Report) -> Any:
             "unknown_zone",
             f"there is no time zone `{expr.name.text}`",
             expr.name.span,
-            suggest(expr.name.text, _zone_names())
+            report.suggest(expr.name.text, zones.names())
             or "zones have the names of the IANA database, such as `Europe/Berlin`",
         )
         return None
     return Zone(zone=expr.name.text, span=expr.span)
-
-
-def _zone_names() -> set[str]:
-    import zoneinfo
-
-    return zoneinfo.available_timezones()
 
 
 def calendar_field(zone: str, expr: tree.Attribute, report: Report) -> Any:
@@ -92,7 +86,7 @@ def calendar_field(zone: str, expr: tree.Attribute, report: Report) -> Any:
             "unknown_calendar_field",
             f"`now` has no `{expr.name.text}`",
             expr.name.span,
-            suggest(expr.name.text, known) or f"it has {', '.join(known)}",
+            report.suggest(expr.name.text, known) or f"it has {', '.join(known)}",
         )
         return None
     return Calendar(zone=zone, field=field, span=expr.span)
@@ -154,13 +148,30 @@ def _calendar_test(op: CompareOp | None, calendar: Any, others: list[Any], span:
     values = [_calendar_value(calendar.field, other, report) for other in others]
     if not values:
         report.error("constant_condition", "nothing is in an empty set", span, "name at least one value")
-    return terms.CalendarTest(
-        zone=calendar.zone,
-        field=calendar.field,
-        op=op,
-        values=tuple(value for value in values if value is not None) or (0,),
-        span=span,
-    )
+    known = tuple(value for value in values if value is not None)
+    if known and len(known) == len(values):
+        _report_settled(calendar.field, op, known, span, report)
+    return terms.CalendarTest(zone=calendar.zone, field=calendar.field, op=op, values=known or (0,), span=span)
+
+
+def _report_settled(
+    field: zones.CalendarField, op: CompareOp | None, values: tuple[int, ...], span: Span, report: Report
+) -> None:
+    low, high = _RANGES[field]
+    if op is None:
+        settled = set(values) >= set(range(low, high + 1))
+    else:
+        # What holds, or does not, at both ends and beside the value does so everywhere.
+        (value,) = values
+        tried = {low, high, *(each for each in (value - 1, value, value + 1) if low <= each <= high)}
+        settled = len({ordered(op, each, value) for each in tried}) == 1
+    if settled:
+        report.error(
+            "constant_condition", f"`{' '.join(span.text.split())}` is the same at every time", span, _SETTLED_HELP
+        )
+
+
+_SETTLED_HELP: Final = "remove it, or ask for something that can be otherwise"
 
 
 def _calendar_value(field: zones.CalendarField, term: Any, report: Report) -> int | None:
@@ -175,7 +186,9 @@ def _calendar_value(field: zones.CalendarField, term: Any, report: Report) -> in
             return value
         wanted = f"a number from {low} to {high}"
     if term.span is not None:
-        report.error("calendar_value", f"`{field}` is compared with constants only", term.span, f"write {wanted}")
+        never = field is not zones.CalendarField.WEEKDAY and isinstance(value, int) and not isinstance(value, bool)
+        message = f"`{field}` is never `{value}`" if never else f"`{field}` is compared with constants only"
+        report.error("calendar_value", message, term.span, f"write {wanted}")
     return None
 
 

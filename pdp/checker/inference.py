@@ -22,9 +22,9 @@ def infer(term: terms.Term, at: Place) -> Type:
         case terms.Root():
             return _root(term, at)
         case terms.Variable():
-            return dict(at.variables).get(term.index, WRONG)
+            return _narrowed(term, dict(at.variables).get(term.index, WRONG), at)
         case terms.Attribute():
-            return attributes.attribute(term, _base(term.base, at), at)
+            return _narrowed(term, attributes.attribute(term, _base(term.base, at), at), at)
         case terms.Has():
             return attributes.has(term, _base(term.base, at), at)
         case terms.Not():
@@ -74,7 +74,8 @@ def _operation(term: _Operation, at: Place) -> Type:
         case terms.In():
             return operations.membership(term, infer(term.left, at), infer(term.right, at), at)
         case terms.Is():
-            return operations.is_type(term, infer(term.operand, at), at)
+            # Whatever else makes sure of the type, the test is no constant: it may stand in a define.
+            return operations.is_type(term, infer(term.operand, at.forgetting(term.operand)), at)
         case terms.IsEmpty():
             return operations.is_empty(term, infer(term.operand, at), at)
         case terms.Contains():
@@ -87,6 +88,12 @@ def _operation(term: _Operation, at: Place) -> Type:
             return operations.time_test(term, [infer(each.term, at) for each in term.bound], at)
         case _:
             assert_never(term)
+
+
+def _narrowed(term: terms.Term, kind: Type, at: Place) -> Type:
+    if not isinstance(kind, EntityTypes) or len(kind.names) < 2:
+        return kind
+    return EntityTypes(presence.narrow(term, kind.names, at.facts))
 
 
 def type_of(value: Value, schema: Schema) -> Type:
@@ -166,7 +173,7 @@ def static(term: terms.Term, at: Place) -> bool | None:
     """Return the truth of a term that the types of the cell alone decide, or None."""
     match term:
         case terms.Is():
-            kind = infer(term.operand, replace(at, report=Report(), verdicts=Verdicts()))
+            kind = _quietly(term.operand, at)
             if isinstance(kind, EntityTypes):
                 return None if term.type in kind.names and len(kind.names) > 1 else term.type in kind.names
             return None
@@ -181,6 +188,12 @@ def static(term: terms.Term, at: Place) -> bool | None:
             return True if True in truths else False if None not in truths else None
         case _:
             return None
+
+
+def _quietly(term: terms.Term, at: Place) -> Type:
+    if isinstance(term, terms.Root) and term.name in (terms.RootName.PRINCIPAL, terms.RootName.RESOURCE):
+        return at.principal if term.name is terms.RootName.PRINCIPAL else at.resource
+    return infer(term, replace(at, report=Report(), verdicts=Verdicts()))
 
 
 def _and(term: terms.And, at: Place) -> Type:
@@ -201,16 +214,17 @@ def _operands(
     Where the types of a cell alone decide the whole by one operand, the others are not looked at: they may be about
     another type.
     """
-    deciding = [operand for operand in operands if static(operand, at) is decided]
+    deciding = {id(operand) for operand in operands if static(operand, at) is decided}
     for operand, known in zip(operands, presence.others(facts), strict=True):
-        if not deciding or operand in deciding:
+        if not deciding or id(operand) in deciding:
             _truth(operand, at.knowing(known), place)
 
 
 def _if(term: terms.If, at: Place) -> Type:
     _truth(term.test, at, "`if`")
-    then = infer(term.then, at.knowing(presence.when_true(term.test)))
-    otherwise = infer(term.otherwise, at.knowing(presence.when_false(term.test)))
+    decided = static(term.test, at)
+    then = WRONG if decided is False else infer(term.then, at.knowing(presence.when_true(term.test)))
+    otherwise = WRONG if decided is True else infer(term.otherwise, at.knowing(presence.when_false(term.test)))
     joined = join(then, otherwise)
     if joined is None:
         return problem(
@@ -228,6 +242,7 @@ def _quantifier(term: terms.Quantifier, at: Place) -> Type:
     element: Type = WRONG
     if isinstance(domain, SetType):
         element = WRONG if domain.element is None else domain.element
+        operations.quantifier(term, domain, at)
     elif not isinstance(domain, Wrong):
         problem(
             at,

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from pdp.checker.expansion import Allowance
 from pdp.checker.report import Report
-from pdp.errors import suggest
 from pdp.source import Span
 from pdp.syntax import tree
 from pdp.types import PRIMITIVES, WEEKDAY
+from pdp.values import EnumMember
 
 
 class Kind(StrEnum):
@@ -58,6 +59,7 @@ class Names:
     tables: dict[Kind, dict[str, Symbol]] = field(default_factory=lambda: {kind: {} for kind in Kind})
     imported: dict[str, tree.ImportName] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    _members: dict[str, list[tuple[str, str]]] | None = None
 
     def find(self, kind: Kind, word: str) -> Symbol | None:
         """Return what a word stands for, or None."""
@@ -68,15 +70,43 @@ class Names:
         """Return every word of a kind."""
         return self.tables[kind]
 
+    def members(self, word: str) -> list[EnumMember]:
+        """Return the members of that name, of every enum in sight."""
+        if self._members is None:
+            self._members = {}
+            for short, symbol in self.tables[Kind.TYPE].items():
+                if isinstance(symbol.decl, tree.EnumDecl):
+                    for name in dict.fromkeys(member.text for member in symbol.decl.members):
+                        self._members.setdefault(name, []).append((short, symbol.name))
+        found = self._members.get(word, [])
+        self.used.update(short for short, _ in found)
+        weekdays = [EnumMember(WEEKDAY.name, word)] if word in WEEKDAY.members else []
+        return weekdays + [EnumMember(name, word) for _, name in found]
+
+    def values(self) -> list[str]:
+        """Return every word for a define, or for a member of an enum in sight."""
+        self.members("")
+        return [*self.tables[Kind.DEFINE], *(self._members or ())]
+
+    def doable(self) -> list[str]:
+        """Return every word for an action or a group of actions: a role is neither."""
+        return [word for word, each in self.tables[Kind.ACTION].items() if not isinstance(each.decl, tree.RoleDecl)]
+
 
 @dataclass(slots=True)
 class World:
-    """Every symbol of every namespace, and each file's view of them."""
+    """Every symbol of every namespace, and each file's view of them.
+
+    `broken` are the defines that were reported and cannot be written out.
+    """
 
     symbols: list[Symbol]
     views: Mapping[int, Names]
     contexts: Mapping[str, Sequence[tree.Field]]
     sessions: Mapping[str, Sequence[tree.Field]]
+    allowance: Allowance
+    looks: Allowance
+    broken: set[Symbol] = field(default_factory=set)
     _by_file: dict[int, list[Symbol]] | None = None
 
     def names(self, file: tree.File) -> Names:
@@ -119,7 +149,9 @@ def collect(files: Sequence[tree.File], report: Report) -> World:
     for symbol in symbols:
         own[symbol.namespace][symbol.kind][symbol.short] = symbol
     views = {id(file): _view(file, own, report) for file in files}
-    return World(symbols, views, contexts, sessions)
+    length = sum(len(file.source.text) for file in files)
+    added, looks = Allowance.for_defines(length), Allowance.for_looks(length)
+    return World(symbols, views, contexts, sessions, added, looks)
 
 
 def _declared(decl: tree.Decl) -> list[tuple[Kind, tree.Ident, Declared]]:
@@ -226,7 +258,7 @@ def _bring_in(
             "unknown_import",
             f"the namespace `{namespace}` does not declare `{wanted.name.text}`",
             wanted.name.span,
-            suggest(wanted.name.text, known),
+            report.suggest(wanted.name.text, known),
         )
     for kind, symbol in found:
         if word in view.tables[kind]:
@@ -243,9 +275,16 @@ def _bring_in(
 
 
 def report_unused(world: World, files: Sequence[tree.File], report: Report) -> None:
-    """Warn of imports that nothing in their file uses."""
+    """Warn of imports that nothing in their file uses, and of defines that nothing uses at all."""
+    used: set[Symbol] = set()
     for file in files:
         view = world.names(file)
         for word, wanted in view.imported.items():
             if word not in view.used:
                 report.warn("unused_import", f"`{word}` is imported and not used", wanted.span, "remove it")
+        defines = view.tables[Kind.DEFINE]
+        used.update(defines[word] for word in defines.keys() & view.used)
+    # Beside an error, what would use a define may not have been read so far.
+    for symbol in () if report.failed else world.of(Kind.DEFINE):
+        if symbol not in used:
+            report.warn("unused_define", f"define `{symbol.short}` is not used", symbol.span, "remove it, or use it")

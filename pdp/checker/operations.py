@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pdp import terms
+from pdp.checker.constants import HELP, settled
 from pdp.checker.place import Place, problem, text
-from pdp.errors import article, suggest
+from pdp.checker.report import Report
+from pdp.errors import article, listed
 from pdp.syntax.tree import ArithmeticOp, CompareOp
 from pdp.types import ORDERED, WRONG, EntityTypes, EnumType, Primitive, SetType, Type, Wrong, comparable, join
 
@@ -17,12 +19,12 @@ def compare(term: terms.Compare, left: Type, right: Type, at: Place) -> Type:
     if isinstance(left, Wrong) or isinstance(right, Wrong):
         return Primitive.BOOL
     if not comparable(left, right):
-        help_ = _mismatch_help(left, right, term) or "only values of one type are compared"
+        help_ = _mismatch_help(left, right, term, at.report) or "only values of one type are compared"
         problem(at, "type_mismatch", f"`{left}` is compared with `{right}`", term.span, help_)
     elif term.op not in (CompareOp.EQ, CompareOp.NE) and left not in ORDERED:
         names = ", ".join(sorted(f"`{kind}`" for kind in ORDERED))
         problem(at, "not_ordered", f"values of type `{left}` have no order", term.span, f"only {names} have one")
-    elif term.left == term.right:
+    elif term.left == term.right and not isinstance(term.left, terms.Constant):
         problem(
             at,
             "constant_condition",
@@ -30,20 +32,33 @@ def compare(term: terms.Compare, left: Type, right: Type, at: Place) -> Type:
             term.span,
             "compare it with something else",
         )
+    else:
+        _report_settled(term, settled(term, left, right), at)
     return Primitive.BOOL
 
 
-def _mismatch_help(left: Type, right: Type, term: terms.Compare | terms.In) -> str | None:
+def _report_settled(term: terms.Term, outcome: bool | None, at: Place) -> None:
+    if outcome is not None:
+        word = "always" if outcome else "never"
+        problem(at, "constant_condition", f"`{text(term)}` is {word} true", term.span, HELP)
+
+
+def quantifier(term: terms.Quantifier, domain: Type, at: Place) -> None:
+    """Check that there is something to go through."""
+    _report_settled(term, settled(term, domain), at)
+
+
+def _mismatch_help(left: Type, right: Type, term: terms.Compare | terms.In, report: Report) -> str | None:
     for kind, other, written in ((left, right, term.right), (right, left, term.left)):
         constant = written.value if isinstance(written, terms.Constant) else None
         if not isinstance(constant, str) or other is not Primitive.STRING:
             continue
         if isinstance(kind, EnumType):
-            close = suggest(constant, kind.members)
+            close = report.suggest(constant, kind.members)
             return (
                 f"the member of an enum is written without quotes: `{constant}`"
                 if constant in kind.members
-                else f"`{kind}` has the members {', '.join(kind.members)}{'; ' + close if close else ''}"
+                else f"`{kind}` has the members {listed(kind.members, 'none')}{'; ' + close if close else ''}"
             )
         if isinstance(kind, EntityTypes):
             return f'an entity is written with its type: `{sorted(kind.names)[0]} "{constant}"`'
@@ -114,8 +129,10 @@ def membership(term: terms.In, left: Type, right: Type, at: Place) -> Type:
     elif element is None:
         problem(at, "constant_condition", "nothing is in an empty set", term.span, "name at least one value")
     elif not comparable(left, element):
-        help_ = _mismatch_help(left, element, _first_item(term)) or "only values of one type are compared"
+        help_ = _mismatch_help(left, element, _first_item(term), at.report) or "only values of one type are compared"
         problem(at, "type_mismatch", f"`{left}` is looked for in a set of `{element}`", term.span, help_)
+    else:
+        _report_settled(term, settled(term, left), at)
     return Primitive.BOOL
 
 
@@ -165,6 +182,8 @@ def contains(term: terms.Contains, left: Type, right: Type, at: Place) -> Type:
             term.span,
             "only values of one type are compared",
         )
+    else:
+        _report_settled(term, settled(term, left, right), at)
     return Primitive.BOOL
 
 
@@ -174,6 +193,8 @@ def like(term: terms.Like, kind: Type, at: Place) -> Type:
         problem(
             at, "type_mismatch", f"`like` matches a `String`, not `{kind}`", term.operand.span, "compare it with `==`"
         )
+    else:
+        _report_settled(term, settled(term, kind), at)
     return Primitive.BOOL
 
 

@@ -39,7 +39,8 @@ class Granted:
 class Part:
     """One file's share of a policy, and what was found in its rules, its grants and its tests.
 
-    `used` are the imported words that something in the file uses.
+    `used` are the words for defines, and those imported, that something in the file uses. `added` are the terms that
+    defines came to, and `looked` those that were looked at for further combinations of types.
     """
 
     rules: Sequence[terms.Rule] = ()
@@ -49,12 +50,14 @@ class Part:
     in_grants: Sequence[Diagnostic] = ()
     in_tests: Sequence[Diagnostic] = ()
     used: frozenset[str] = field(default_factory=frozenset)
+    added: int = 0
+    looked: int = 0
 
 
 def check_part(file: tree.File, world: World, schema: Schema) -> Part:
     """Check the rules, grants and tests of a file."""
     in_rules, in_grants, in_tests = Report(), Report(), Report()
-    names = world.names(file)
+    names, added, looks = world.names(file), world.allowance.left, world.looks.left
     grants = GrantChecker(world, schema, in_grants, names)
     cases = CaseChecker(world, schema, in_tests, names)
     part = Part(
@@ -66,6 +69,7 @@ def check_part(file: tree.File, world: World, schema: Schema) -> Part:
         grants=list(_grants(file, grants)),
         tests=[cases.check(decl) for decl in file.declarations if isinstance(decl, tree.TestDecl)],
     )
+    part.added, part.looked = added - world.allowance.left, looks - world.looks.left
     part.in_rules, part.in_grants, part.in_tests = in_rules.found(), in_grants.found(), in_tests.found()
     return part
 

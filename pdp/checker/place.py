@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pdp import terms
 from pdp.checker import presence
@@ -48,6 +49,16 @@ class Place:
         """Return the same place with more attributes known to be there."""
         return self if facts <= self.facts else replace(self, facts=self.facts | facts)
 
+    def forgetting(self, term: terms.Term) -> Place:
+        """Return the same place without what other conditions say of the type of a term."""
+        if not self.facts:
+            return self
+        where = presence.path(term)
+        facts = frozenset(
+            fact for fact in self.facts if fact[0] not in (presence.IS, presence.IS_NOT) or fact[2:] != where
+        )
+        return self if len(facts) == len(self.facts) else replace(self, facts=facts)
+
 
 def problem(at: Place, code: str, message: str, span: Span | None, help: str | None = None) -> Type:
     """Report an error where a term was written; return the type of what is already reported."""
@@ -56,6 +67,10 @@ def problem(at: Place, code: str, message: str, span: Span | None, help: str | N
     return WRONG
 
 
+_SHOWN: Final = 100
+
+
 def text(term: terms.Term) -> str:
     """Return a term as it was written, on one line."""
-    return "…" if term.span is None else " ".join(term.span.text.split())
+    written = "…" if term.span is None else " ".join(term.span.text[: 2 * _SHOWN].split())
+    return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}…"

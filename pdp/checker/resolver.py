@@ -8,35 +8,40 @@ from typing import Final, assert_never
 
 from pdp import terms
 from pdp.checker import clock
+from pdp.checker.expansion import Count, report_too_large
 from pdp.checker.names import Kind, Names, Symbol, World
 from pdp.checker.report import Report
-from pdp.checker.world import entity_name, read_type, symbol_type
-from pdp.errors import suggest
+from pdp.checker.world import entity_name, entity_ref, read_type, symbol_type
+from pdp.errors import listed
 from pdp.schema import Schema
 from pdp.source import Span
 from pdp.syntax import tree
 from pdp.types import WEEKDAY, EnumType, Type
-from pdp.values import EntityRef, EnumMember
+from pdp.values import EnumMember
 
-MAX_TERMS: Final = 200_000
-MAX_DEPTH: Final = 64
 _ROOTS: Final = frozenset(terms.RootName)
 _WRONG: Final = "?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argument:
-    """What a call hands to a parameter, with the type that the parameter asks for."""
+    """What a call hands to a parameter, with the type that the parameter asks for, how large it is, and who asks."""
 
     term: terms.Term
     type: Type
     span: Span
     name: str
+    terms: int = 1
+    height: int = 0
+    define: Symbol | None = None
 
 
 @dataclass(slots=True)
 class Resolver:
-    """Resolves the expressions of one rule. What is in error becomes a `Variable` that nothing binds."""
+    """Resolves the expressions of one rule. What is in error becomes a `Variable` that nothing binds.
+
+    Inside a define, `expanding` are the ones around it, and `origin` is where the outermost of them is used.
+    """
 
     world: World
     schema: Schema
@@ -46,8 +51,9 @@ class Resolver:
     variables: dict[str, terms.Variable] = field(default_factory=dict)
     calls: list[Argument] = field(default_factory=list)
     expanding: tuple[Symbol, ...] = ()
-    count: list[int] = field(default_factory=lambda: [0, 0])
+    count: Count = field(default_factory=Count)
     depth: int = 0
+    origin: Span | None = None
 
     def condition(self, expr: tree.Expr) -> terms.Term:
         """Resolve a whole condition; what is left of `now` in it stands where it may not."""
@@ -70,16 +76,24 @@ class Resolver:
 
     def resolve(self, expr: tree.Expr) -> terms.Term:
         """Return what an expression means."""
-        self.count[0] += 1
-        if self.count[0] > MAX_TERMS or self.depth >= MAX_DEPTH:
-            if self.count[0] <= MAX_TERMS or self.count[0] == MAX_TERMS + 1:
-                self._too_large(expr.span)
+        if not self._fits(expr.span):
             return self._wrong(expr.span)
         self.depth += 1
         try:
             return self._resolve(expr)
         finally:
             self.depth -= 1
+
+    def _fits(self, span: Span, terms: int = 1, height: int = 0) -> bool:
+        """Count terms that come to stand here; report it where they are too many."""
+        fits = self.count.add(terms, self.depth + height)
+        if self.expanding:
+            allowance = self.world.allowance
+            allowance.left -= terms
+            fits = fits and allowance.left >= 0
+        if not fits:
+            report_too_large(self.origin or span, self.count, self.world.allowance, self.report)
+        return fits
 
     def _resolve(self, expr: tree.Expr) -> terms.Term:
         match expr:
@@ -183,13 +197,14 @@ class Resolver:
             bound = self.variables[word]
             return terms.Variable(name=word, index=bound.index, span=span)
         if word in self.arguments:
-            return self.arguments[word].term
+            argument = self.arguments[word]
+            return argument.term if self._fits(span, argument.terms, argument.height) else self._wrong(span)
         if word in _ROOTS:
             return terms.Root(name=terms.RootName(word), span=span)
         if word == "now":
             return clock.Now(span=span)  # type: ignore[return-value]  # never leaves the resolver
         define = self.names.find(Kind.DEFINE, word)
-        members = self.members(word)
+        members = self.names.members(word)
         if define is not None and not members:
             return self._expand(define, {}, span)
         if len(members) == 1 and define is None:
@@ -199,15 +214,6 @@ class Resolver:
         else:
             self._unknown_name(word, span)
         return self._wrong(span)
-
-    def members(self, word: str) -> list[EnumMember]:
-        """Return the members of that name, of every enum in sight."""
-        found = [EnumMember(WEEKDAY.name, word)] if word in WEEKDAY.members else []
-        for short, symbol in self.names.tables[Kind.TYPE].items():
-            if isinstance(symbol.decl, tree.EnumDecl) and any(each.text == word for each in symbol.decl.members):
-                self.names.used.add(short)
-                found.append(EnumMember(symbol.name, word))
-        return found
 
     def _ambiguous(self, word: str, span: Span, define: Symbol | None, members: list[EnumMember]) -> None:
         meanings = [f"`{member}`" for member in members]
@@ -221,28 +227,20 @@ class Resolver:
         )
 
     def _unknown_name(self, word: str, span: Span) -> None:
-        members = [
-            each.text
-            for symbol in self.names.tables[Kind.TYPE].values()
-            if isinstance(symbol.decl, tree.EnumDecl)
-            for each in symbol.decl.members
-        ]
-        known = [*self.variables, *self.arguments, *_ROOTS, "now", *self.names.words(Kind.DEFINE), *members]
-        help_ = suggest(word, known)
+        message, help_ = f"`{word}` is not declared", None
+        roots = self.schema.roots_with.get(word)
         if word in self.names.tables[Kind.TYPE]:
-            help_ = f'a type alone is no value: an entity is written `{word} "id"`'
-        self.report.error(
-            "unknown_name",
-            f"`{word}` is not declared",
-            span,
-            help_ or "a bare name is a parameter, a define or a member of an enum; a text stands in quotes",
-        )
+            message, help_ = f"`{word}` is a type, not a value", f'an entity is written with its id: `{word} "…"`'
+        elif roots:
+            help_ = f"an attribute stands behind what has it: {' or '.join(f'`{root}.{word}`' for root in roots)}"
+        known = [*self.variables, *self.arguments, *_ROOTS, "now", *self.names.values()]
+        help_ = help_ or self.report.suggest(word, known)
+        otherwise = "a bare name is a parameter, a define or a member of an enum; a text stands in quotes"
+        self.report.error("unknown_name", message, span, help_ or otherwise)
 
     def _entity(self, expr: tree.EntityLiteral) -> terms.Term:
-        name = entity_name(expr.type, self.names, self.report)
-        if name is None:
-            return self._wrong(expr.span)
-        return terms.Constant(value=EntityRef(name, expr.id), span=expr.span)
+        ref = entity_ref(expr, self.names, self.report)
+        return self._wrong(expr.span) if ref is None else terms.Constant(value=ref, span=expr.span)
 
     # -------------------------------------------------------------------------------------------------- attributes
 
@@ -275,7 +273,7 @@ class Resolver:
             "unknown_member",
             f"enum `{enum}` has no member `{expr.name.text}`",
             expr.name.span,
-            suggest(expr.name.text, enum.members) or f"its members are {', '.join(enum.members)}",
+            self.report.suggest(expr.name.text, enum.members) or f"its members are {listed(enum.members, 'none')}",
         )
         return self._wrong(expr.span)
 
@@ -295,8 +293,8 @@ class Resolver:
         word = expr.variable.text
         self._check_variable(expr.variable)
         domain = self.resolve(expr.domain)
-        self.count[1] += 1
-        variable = terms.Variable(name=word, index=self.count[1], span=expr.variable.span)
+        self.count.variables += 1
+        variable = terms.Variable(name=word, index=self.count.variables, span=expr.variable.span)
         outer = dict(self.variables)
         self.variables[word] = variable
         body = self.resolve(expr.body)
@@ -306,7 +304,7 @@ class Resolver:
     def _check_variable(self, ident: tree.Ident) -> None:
         word = ident.text
         taken = word in self.variables or word in self.arguments
-        if taken or word in self.names.tables[Kind.DEFINE] or self.members(word):
+        if taken or word in self.names.tables[Kind.DEFINE] or self.names.members(word):
             self.report.error(
                 "shadowed_name",
                 f"`{word}` already means something here",
@@ -318,10 +316,11 @@ class Resolver:
         word = expr.name.text
         define = self.names.find(Kind.DEFINE, word)
         if define is None or not isinstance(define.decl, tree.DefineDecl):
-            self.report.unknown("unknown_define", "define", word, expr.name.span, self.names.words(Kind.DEFINE))
+            known, shape = self.names.words(Kind.DEFINE), f"define {word}({', '.join('…' for _ in expr.arguments)}) = …"
+            self.report.unknown("unknown_define", "define", word, expr.name.span, known, f"declare it: `{shape}`")
             return self._wrong(expr.span)
         parameters = define.decl.parameters
-        given = self._all(expr.arguments)
+        given = [self._argument(argument) for argument in expr.arguments]
         if parameters is None or len(parameters) != len(given):
             wanted = len(parameters or ())
             self.report.error(
@@ -332,18 +331,29 @@ class Resolver:
             )
             return self._wrong(expr.span)
         there = self.world.names(define.file)
-        quiet = Report()
         bound = {
             parameter.name.text: Argument(
                 term=term,
-                type=read_type(parameter.type, there, quiet),
+                type=read_type(parameter.type, there, Report()),
                 span=written.span,
                 name=parameter.name.text,
+                terms=size,
+                height=height,
+                define=define,
             )
-            for parameter, term, written in zip(parameters, given, expr.arguments, strict=True)
+            for parameter, (term, size, height), written in zip(parameters, given, expr.arguments, strict=True)
         }
         self.calls.extend(bound.values())
         return self._expand(define, bound, expr.span)
+
+    def _argument(self, expr: tree.Expr) -> tuple[terms.Term, int, int]:
+        """Resolve what is handed to a define; return it with the number of its terms and their depth."""
+        count, before = self.count, (self.count.terms, self.count.deepest)
+        count.deepest = self.depth
+        term = self.resolve(expr)
+        size, height = count.terms - before[0], count.deepest - self.depth
+        count.deepest = max(count.deepest, before[1])
+        return term, size, height
 
     def _expand(self, define: Symbol, bound: Mapping[str, Argument], span: Span) -> terms.Term:
         decl = define.decl
@@ -357,14 +367,9 @@ class Resolver:
                 f"write it as `{_shape(decl)}`",
             )
             return self._wrong(span)
-        if define in self.expanding:
-            around = " → ".join(each.short for each in (*self.expanding, define))
-            self.report.error(
-                "recursive_define",
-                f"`{define.short}` is defined by itself",
-                decl.name.span,
-                f"the way around is {around}",
-            )
+        if define in self.world.broken:
+            # It is told where it is declared; whatever uses it is not told again.
+            self.count.told = True
             return self._wrong(span)
         inner = Resolver(
             world=self.world,
@@ -376,16 +381,9 @@ class Resolver:
             expanding=(*self.expanding, define),
             count=self.count,
             depth=self.depth,
+            origin=self.origin or span,
         )
         return inner.resolve(decl.body)
-
-    def _too_large(self, span: Span) -> None:
-        self.report.error(
-            "expansion_too_large",
-            f"with its defines written out, this is over {MAX_TERMS} terms long or {MAX_DEPTH} deep",
-            span,
-            "split the rule, or use fewer defines inside defines",
-        )
 
 
 def _shape(decl: tree.DefineDecl) -> str:

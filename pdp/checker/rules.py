@@ -1,26 +1,26 @@
-"""Rules and grants: their scopes, their clauses, and the types of their conditions in every cell that they cover."""
+"""Rules: their scopes and their clauses."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from pdp import terms
 from pdp.checker import presence
+from pdp.checker.conditions import Conditions
 from pdp.checker.constants import report_constants
-from pdp.checker.inference import infer
+from pdp.checker.contradictions import report_contradictions
+from pdp.checker.cover import covered
 from pdp.checker.names import Kind, Names, Symbol, World
-from pdp.checker.place import Place, Verdicts
 from pdp.checker.report import Report
 from pdp.checker.resolver import Resolver
-from pdp.checker.scopes import Item, Reader, covered, named_alone
+from pdp.checker.scopes import Item, Reader, named_alone, people
 from pdp.checker.world import docs
-from pdp.errors import suggest
 from pdp.model import Effect
-from pdp.schema import Cell, ObligationType, Schema
+from pdp.schema import Schema
 from pdp.syntax import tree
-from pdp.types import EntityTypes, Primitive, Wrong, assignable
+from pdp.types import EntityTypes
 from pdp.values import Datetime, Duration
 
 _ONCE: Final = (tree.Until, tree.Standing, tree.Via, tree.Recheck, tree.Because)
@@ -73,7 +73,6 @@ class RuleChecker:
     names: Names
     resolver: Resolver = field(init=False)
     reader: Reader = field(init=False)
-    verdicts: Verdicts = field(default_factory=Verdicts)
 
     def __post_init__(self) -> None:
         self.resolver = Resolver(self.world, self.schema, self.report, self.names)
@@ -86,10 +85,22 @@ class RuleChecker:
         self._check_kinds(decl)
         draft = self._read_clauses(decl)
         actors = self._actors(actions) if decl.effect is Effect.FORBID else frozenset()
-        cells = covered(self.schema, actions, principals, resources, actors, self.report)
+        blocks = covered(self.schema, actions, principals, resources, actors, self.report)
         self._check_end(decl, draft, principals)
         self._check_via(draft, actions)
-        self._check_types(decl, draft, cells)
+        conditions = Conditions(
+            schema=self.schema,
+            report=self.report,
+            effect=decl.effect,
+            clauses=draft.clauses,
+            obligations=draft.obligations,
+            calls=self.resolver.calls,
+            looks=self.world.looks,
+            # A permit with `via` is out of scope where nobody acts for the principal.
+            known=presence.NOTHING if draft.via is None else frozenset({(terms.RootName.SESSION, "actor")}),
+        )
+        conditions.check(blocks, decl.name)
+        report_contradictions(draft.clauses, self.report)
         return terms.Rule(
             id=symbol.name,
             effect=decl.effect,
@@ -182,10 +193,19 @@ class RuleChecker:
         return terms.Clause(kind=kind, condition=condition, remedy=remedy, span=clause.span)
 
     def _approvals(self, written: tree.Approvals) -> terms.Approvals:
+        approvers = self.reader.items(written.approvers)
+        able = people(self.schema, approvers) if len(approvers) == len(written.approvers) else None
+        if able is not None and able < written.count:
+            self.report.error(
+                "too_few_approvers",
+                f"of the {written.count} approvals, no more than {able} could ever be given",
+                written.span,
+                "ask for fewer, or name a group",
+            )
         return terms.Approvals(
             count=written.count,
             of=None if written.of is None else self.resolver.constant(written.of),
-            approvers=tuple(item.scope for item in self.reader.items(written.approvers)),
+            approvers=tuple(item.scope for item in approvers),
             window=self._positive(written.window, written),
             span=written.span,
         )
@@ -215,7 +235,7 @@ class RuleChecker:
         if alone is not None and not draft.until and draft.standing is None:
             self.report.error(
                 "permit_without_end",
-                f"the permit names {alone} and has no end",
+                f"the permit names `{alone}` and has no end",
                 decl.principals.span,
                 'add `until 2027-01-31`, or `standing because "…"`; or permit a group',
             )
@@ -239,153 +259,6 @@ class RuleChecker:
                     item.written.span,
                     f"the session's `actor` is of type {' | '.join(sorted(actors)) or 'nothing'}",
                 )
-
-    # ------------------------------------------------------------------------------------------------------- types
-
-    def _check_types(self, decl: tree.RuleDecl, draft: Draft, cells: Sequence[Cell]) -> None:
-        conditions = [clause.condition for clause in draft.clauses]
-        values = [term for obligation in draft.obligations for _, term in obligation.arguments]
-        arguments = [argument.term for argument in self.resolver.calls]
-        roots = {
-            each.name
-            for term in (*conditions, *values, *arguments)
-            for each in terms.walk(term)
-            if isinstance(each, terms.Root)
-        }
-        seen: set[tuple[object, ...]] = set()
-        for cell in cells:
-            action = self.schema.actions[cell.action]
-            key = (
-                cell.principal if terms.RootName.PRINCIPAL in roots else None,
-                cell.resource if terms.RootName.RESOURCE in roots else None,
-                action.context if terms.RootName.CONTEXT in roots else None,
-                action.session if terms.RootName.SESSION in roots else None,
-            )
-            if key not in seen:
-                seen.add(key)
-                self._check_cell(decl, draft, cell)
-        report_verdicts(self.verdicts, self.report)
-
-    def _check_cell(self, decl: tree.RuleDecl, draft: Draft, cell: Cell) -> None:
-        place = place_of(self.schema, cell, self.report, self.verdicts)
-        facts = [_facts(clause) for clause in draft.clauses]
-        for clause, known in zip(draft.clauses, presence.others(facts), strict=True):
-            lenient = decl.effect is Effect.FORBID and clause.kind is terms.ClauseKind.WHEN
-            here = _lenient(place, lenient).knowing(known)
-            kind = infer(clause.condition, here)
-            if kind is not Primitive.BOOL and not isinstance(kind, Wrong) and clause.condition.span is not None:
-                self.report.error(
-                    "not_a_condition",
-                    f"`{clause.kind}` takes a condition, not a value of type `{kind}`",
-                    clause.condition.span,
-                    "compare it with something",
-                )
-            if lenient:
-                warn_of_has(clause.condition, True, self.report)
-        # An obligation is computed for a rule that applies: then each of its clauses holds.
-        here = _lenient(place, decl.effect is Effect.FORBID).knowing(presence.union(facts))
-        for obligation in draft.obligations:
-            self._check_obligation(obligation, here)
-        for argument in self.resolver.calls:
-            kind = infer(argument.term, _lenient(here, True))
-            if not assignable(kind, argument.type):
-                self.report.error(
-                    "argument_type",
-                    f"`{argument.name}` takes a value of type `{argument.type}`, not of type `{kind}`",
-                    argument.span,
-                    "hand in a value of that type, or change the define",
-                )
-
-    def _check_obligation(self, obligation: terms.ObligationTerm, place: Place) -> None:
-        declared = self.schema.obligations[obligation.name]
-        if obligation.span is not None:
-            check_fields(declared, dict(obligation.arguments), place, obligation, self.report)
-
-
-def _facts(clause: terms.Clause) -> presence.Facts:
-    if clause.kind is terms.ClauseKind.UNLESS:
-        return presence.when_false(clause.condition)
-    return presence.when_true(clause.condition)
-
-
-def _lenient(place: Place, lenient: bool) -> Place:
-    return replace(place, lenient=lenient)
-
-
-def check_fields(
-    declared: ObligationType, given: dict[str, terms.Term], place: Place, node: terms.Node, report: Report
-) -> None:
-    """Check the arguments of an obligation against its declaration."""
-    span = node.span
-    if span is None:
-        return
-    for name, term in given.items():
-        wanted = declared.fields.fields.get(name)
-        kind = infer(term, place)
-        if wanted is None:
-            report.error(
-                "unknown_argument",
-                f"obligation `{declared.name}` has no `{name}`",
-                term.span or span,
-                suggest(name, declared.fields.fields) or f"it takes {', '.join(declared.fields.fields) or 'nothing'}",
-            )
-        elif not assignable(kind, wanted.type):
-            report.error(
-                "argument_type",
-                f"`{name}` takes a value of type `{wanted.type}`, not of type `{kind}`",
-                term.span or span,
-                "hand in a value of that type",
-            )
-    missing = [name for name, kind in declared.fields.fields.items() if not kind.optional and name not in given]
-    if missing:
-        report.error(
-            "missing_argument",
-            f"obligation `{declared.name}` needs `{missing[0]}`",
-            span,
-            f"add `{missing[0]}: …`",
-        )
-
-
-def place_of(schema: Schema, cell: Cell, report: Report, verdicts: Verdicts) -> Place:
-    """Return what is known of the roots in a cell."""
-    action = schema.actions[cell.action]
-    return Place(
-        schema=schema,
-        report=report,
-        verdicts=verdicts,
-        principal=EntityTypes(frozenset({cell.principal})),
-        resource=EntityTypes(frozenset({cell.resource})),
-        context=action.context,
-        session=action.session,
-        cell=cell,
-    )
-
-
-def report_verdicts(verdicts: Verdicts, report: Report) -> None:
-    """Report the tests that came out the same way in every cell."""
-    for span, truths in verdicts.seen.items():
-        if len(truths) == 1:
-            code, message = verdicts.texts[span]
-            report.error(code, message, span, "remove it, or ask for something that can be otherwise")
-
-
-def warn_of_has(term: terms.Term, positive: bool, report: Report) -> None:
-    """Warn of a `has` that keeps a forbid from applying where an attribute is absent."""
-    match term:
-        case terms.Has() if positive and term.span is not None:
-            report.warn(
-                "has_in_forbid",
-                f"where `{term.name}` is absent, this forbid does not apply",
-                term.span,
-                "leave the `has` out: in a forbid what is absent denies; where it may be absent, say `unless not …`",
-            )
-        case terms.Not():
-            warn_of_has(term.operand, not positive, report)
-        case terms.And() | terms.Or():
-            for operand in term.operands:
-                warn_of_has(operand, positive, report)
-        case _:
-            pass
 
 
 def time_clause(kind: terms.ClauseKind, at: Datetime, node: tree.Node) -> terms.Clause:

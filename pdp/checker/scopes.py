@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pdp import terms
 from pdp.checker.names import Kind, Names, Symbol
 from pdp.checker.report import Report
-from pdp.checker.world import entity_name
+from pdp.checker.world import entity_name, entity_ref
 from pdp.errors import article
-from pdp.schema import Cell, Schema
+from pdp.schema import Schema
 from pdp.syntax import tree
 from pdp.values import EntityRef
 
@@ -40,12 +40,13 @@ class Reader:
 
     def items(self, written: Sequence[tree.Scope]) -> list[Item]:
         """Read a list of scopes; what is in error is left out."""
-        return [item for scope in written if (item := self._item(scope)) is not None]
+        found = [item for scope in written if (item := self._item(scope)) is not None]
+        self.report.repeated([(item.scope, item.written.span) for item in found])
+        return found
 
     def ref(self, written: tree.EntityLiteral) -> EntityRef | None:
         """Read the name of an entity."""
-        name = entity_name(written.type, self.names, self.report)
-        return None if name is None else EntityRef(name, written.id)
+        return entity_ref(written, self.names, self.report)
 
     def _item(self, written: tree.Scope) -> Item | None:
         if isinstance(written, tree.EntityScope):
@@ -78,12 +79,12 @@ class Reader:
         if written.every:
             return [(written, self._every_action())]
         found: list[tuple[tree.Node, frozenset[str]]] = []
+        self.report.repeated([(ident.text, ident.span) for ident in written.names])
         for ident in written.names:
             symbol = self.names.find(Kind.ACTION, ident.text)
             actions = None if symbol is None else self._actions_of(symbol, ident)
             if symbol is None:
-                known = self.names.words(Kind.ACTION)
-                self.report.unknown("unknown_action", "action", ident.text, ident.span, known)
+                self.report.unknown("unknown_action", "action", ident.text, ident.span, self.names.doable())
             if actions is not None:
                 found.append((ident, actions))
         return found
@@ -113,72 +114,16 @@ def named_alone(schema: Schema, items: Iterable[Item]) -> EntityRef | None:
     """Return the first person or machine that a scope names: an entity of a type that nothing else can be in."""
     for item in items:
         for ref in item.scope.within or ():
-            if not any(ref.type in each.parents for each in schema.entities.values()):
+            if ref.type not in schema.containers:
                 return ref
     return None
 
 
-def covered(
-    schema: Schema,
-    actions: Sequence[tuple[tree.Node, frozenset[str]]],
-    principals: Sequence[Item],
-    resources: Sequence[Item],
-    actors: frozenset[str],
-    report: Report,
-) -> list[Cell]:
-    """Return the cells that a rule covers; report each of its parts that adds none.
-
-    `actors` are the types that may hold as the actor instead of the principal: those rules cover every principal.
-    Where `actor` is not declared it may be of any type; then what such a rule asks of another principal is unknown at
-    decision time, and denies.
-    """
-    cells: set[Cell] = set()
-    useful: set[int] = set()
-    for node, names in actions:
-        for name in names:
-            action = schema.actions.get(name)
-            if action is None:
-                continue
-            for who in principals:
-                asked_by = who.types & action.principals
-                if who.types & actors and (not asked_by or actors != schema.entities.keys()):
-                    asked_by = action.principals
-                for what in resources:
-                    on = what.types & action.resources
-                    if asked_by and on:
-                        useful |= {id(node), id(who), id(what)}
-                        cells |= {Cell(action=name, principal=p, resource=r) for p in asked_by for r in on}
-    if actions and principals and resources:
-        _report_useless(schema, actions, principals, resources, useful, report)
-    return sorted(cells, key=lambda cell: (cell.action, cell.principal, cell.resource))
-
-
-def _report_useless(
-    schema: Schema,
-    actions: Sequence[tuple[tree.Node, frozenset[str]]],
-    principals: Sequence[Item],
-    resources: Sequence[Item],
-    useful: set[int],
-    report: Report,
-) -> None:
-    for node, names in actions:
-        if id(node) not in useful:
-            declared = [schema.actions[name] for name in names if name in schema.actions]
-            on = sorted({name for action in declared for name in action.resources})
-            by = sorted({name for action in declared for name in action.principals})
-            report.error(
-                "action_does_not_apply",
-                f"`{node.span.text}` never goes with these principals and resources",
-                node.span,
-                f"it is on {', '.join(on) or 'nothing'}, by {', '.join(by) or 'nobody'}",
-            )
-    if not useful:
-        return
-    for item in (*principals, *resources):
-        if id(item) not in useful:
-            report.error(
-                "scope_covers_nothing",
-                f"`{item.written.span.text}` adds nothing: no action here goes with it",
-                item.written.span,
-                "remove it, or name an action that does",
-            )
+def people(schema: Schema, items: Sequence[Item]) -> int | None:
+    """Return how many entities scopes hold at the most, or None where there may be any number."""
+    found: set[EntityRef] = set()
+    for item in items:
+        if item.scope.within is None or any(ref.type in schema.containers for ref in item.scope.within):
+            return None
+        found.update(item.scope.within)
+    return len(found) if items else None

@@ -8,10 +8,11 @@ from typing import Final
 
 from pdp.checker.names import Kind, Names, Symbol, World
 from pdp.checker.report import Report
-from pdp.errors import suggest
+from pdp.ids import wrong_id
 from pdp.schema import Action, EntityType, ObligationType, Role, Schema
 from pdp.syntax import tree
 from pdp.types import PRIMITIVES, WEEKDAY, WRONG, EntityTypes, EnumType, FieldType, Primitive, RecordType, SetType, Type
+from pdp.values import EntityRef
 
 SESSION: Final[Mapping[str, FieldType]] = {
     "mfa": FieldType(Primitive.BOOL),
@@ -107,6 +108,14 @@ def entity_name(ident: tree.Ident, names: Names, report: Report) -> str | None:
         )
         return None
     return symbol.name
+
+
+def entity_ref(written: tree.EntityLiteral, names: Names, report: Report) -> EntityRef | None:
+    """Return the entity that is named, or None after an error: no data could ever hold one of that id."""
+    name, wrong = entity_name(written.type, names, report), wrong_id(written.id)
+    if wrong is not None:
+        report.error(wrong.code, wrong.message, written.span, wrong.help)
+    return None if name is None or wrong is not None else EntityRef(name, written.id)
 
 
 def _is_entity(symbol: Symbol) -> bool:
@@ -272,7 +281,7 @@ class Builder:
             "unknown_group",
             f"action group `{ident.text}` is not declared",
             ident.span,
-            suggest(ident.text, known) or f"declare it with `actions {ident.text} = …`",
+            self.report.suggest(ident.text, known) or f"declare it with `actions {ident.text} = …`",
         )
 
     def _build_roles(self) -> None:
@@ -308,11 +317,13 @@ class Builder:
         if symbol.name in self.expanded:
             return self.expanded[symbol.name]
         found = set(self.joined.get(symbol.name, ()))
+        self.report.repeated([(ident.text, ident.span) for ident in _members(symbol)])
         names = self.world.names(symbol.file)
         for ident in _members(symbol):
             member = names.find(Kind.ACTION, ident.text)
             if member is None:
-                self.report.unknown("unknown_action", "action", ident.text, ident.span, names.words(Kind.ACTION))
+                known = names.words(Kind.ACTION) if isinstance(symbol.decl, tree.RoleDecl) else names.doable()
+                self.report.unknown("unknown_action", "action", ident.text, ident.span, known)
             elif isinstance(member.decl, tree.ActionDecl):
                 found.add(member.name)
             elif self._may_contain(symbol, member, ident, path):

@@ -8,12 +8,11 @@ from typing import Any, Final
 
 from pdp import patterns
 from pdp.conform.mismatch import Mismatch, clip, found, listed, mismatch, misplaced, near
+from pdp.ids import ANY_ID, wrong_id
 from pdp.model import Entity
 from pdp.schema import EntityType, Schema
 from pdp.types import EntityTypes
 from pdp.values import INT_MAX, EntityRef, quote
-
-MAX_ID: Final = 4096
 
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*+"
 _TYPE: Final = rf"{_NAME}(?:\.{_NAME})*+"
@@ -21,7 +20,6 @@ REFERENCE: Final = patterns.compile(rf'({_TYPE})[ \t]*+"([^"\\\n]*+(?:\\.[^"\\\n
 _SHELL: Final = patterns.compile(rf"({_TYPE}):(.*)", re.DOTALL)
 _ESCAPE: Final = patterns.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|(.))", re.DOTALL)
 _ESCAPED: Final = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
-_NOT_IN_ID: Final = patterns.compile("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 def read_ref(text: str, schema: Schema | None = None) -> EntityRef:
@@ -102,32 +100,16 @@ def resolve_type(name: Any, schema: Schema) -> str:
     return known
 
 
-_ANY_ID: Final = f"an id is any text of 1 to {MAX_ID} characters"
-
-
 def check_id(id_: Any) -> str:
     """Return an id as it is: no folding, no normalisation; raise Mismatch for one that misleads readers."""
     if not isinstance(id_, str):
-        help_ = f'write `"{id_}"`' if type(id_) is int and abs(id_) <= INT_MAX else _ANY_ID
+        help_ = f'write `"{id_}"`' if type(id_) is int and abs(id_) <= INT_MAX else ANY_ID
         raise misplaced("an id in quotes", id_, help_)
     text = str.__str__(id_)
-    if not 1 <= len(text) <= MAX_ID:
-        message = f"an id has at most {MAX_ID} characters, this one has {len(text)}" if text else "the id is empty"
-        raise Mismatch("invalid_id", message, _ANY_ID)
-    if not (text.isascii() and text.isprintable()) and (odd := _NOT_IN_ID.search(text)):
-        raise _odd_character(odd[0])
+    wrong = wrong_id(text)
+    if wrong is not None:
+        raise Mismatch(*wrong)
     return text
-
-
-def _odd_character(char: str) -> Mismatch:
-    name = f"U+{ord(char):04X}"
-    if char == "\0":
-        return Mismatch("nul_character", "an id cannot hold the character NUL (U+0000)", "remove the character")
-    if "\ud800" <= char <= "\udfff":
-        message = f"{name} is half of a surrogate pair, not a character"
-        return Mismatch("half_character", message, "write the character itself, or both halves")
-    message = f"an id cannot hold {name}, which makes text appear in another order than it has"
-    return Mismatch("bidi_in_id", message, "remove the character")
 
 
 def unescape(text: str) -> str:

@@ -11,9 +11,10 @@ from pdp import patterns
 from pdp.classes import dataclass, field
 from pdp.conform.mismatch import Mismatch, clip, listed, meant, misplaced, named, near
 from pdp.conform.reading import conform, mismatches, missing, undeclared
-from pdp.conform.references import MAX_ID, REFERENCE, check_id, check_parent, reference, resolve_type
+from pdp.conform.references import REFERENCE, check_id, check_parent, reference, resolve_type
 from pdp.conform.scalars import datetime
 from pdp.entities.document import MAX_FAULTS, REPORTED, Fault, Path, Place, Report
+from pdp.ids import ANY_ID
 from pdp.model import Membership, Node
 from pdp.schema import EntityType, Schema
 from pdp.values import Datetime, EntityRef, Unknown, Value
@@ -202,7 +203,7 @@ def _lacking(key: str, item: dict[str, Any], at: Path, help: str, report: Report
 
 def _id(item: dict[str, Any], at: Path, report: Report) -> str | None:
     if "id" not in item:
-        _lacking("id", item, at, f"an id is any text of 1 to {MAX_ID} characters", report)
+        _lacking("id", item, at, ANY_ID, report)
         return None
     try:
         return check_id(item["id"])

@@ -64,32 +64,38 @@ def test_a_forbid_needs_no_has_in_its_when() -> None:
     assert diagnose('rule r:\n  forbid User to read on Page\n  when context.note == "x"\n  because "x"\n') == []
 
 
-def test_defines_that_double_each_other_end_at_a_limit() -> None:
-    doubling = "".join(f"define d{index} = d{index + 1} and d{index + 1}\n" for index in range(40))
-    text = doubling + "define d40 = resource.public\nrule r:\n  permit User to read on Page\n  when d0\n"
-
-    assert "expansion_too_large" in {each.code for each in diagnose(text)}
-
-
-def test_imports_that_do_not_hold_are_told() -> None:
-    def told(text: str) -> list[tuple[str, str, str | None]]:
-        sources = [Source("a.pdp", "namespace a\ntype User\ntype Page\n"), Source("b.pdp", text)]
-        return [(each.code, each.message, each.help) for each in load_sources(sources).diagnostics]
-
-    assert told("namespace b\nimport aa: User\n") == [
-        ("unknown_namespace", "namespace `aa` is not declared", "did you mean `a`?"),
-    ]
-    assert told("namespace b\nimport a: Usr\n") == [
-        ("unknown_import", "the namespace `a` does not declare `Usr`", "did you mean `User`?")
-    ]
-    assert told("namespace b\nimport a: User\n") == [("unused_import", "`User` is imported and not used", "remove it")]
-    assert told("namespace b\nimport b: User\n") == [
+@pytest.mark.parametrize(
+    ("text", "code", "message", "underlined", "help_"),
+    [
+        ("import aa: User\n", "unknown_namespace", "namespace `aa` is not declared", "aa", "did you mean `a`?"),
         (
+            "import a: Usr\n",
+            "unknown_import",
+            "the namespace `a` does not declare `Usr`",
+            "Usr",
+            "did you mean `User`?",
+        ),
+        ("import a: User\n", "unused_import", "`User` is imported and not used", "User", "remove it"),
+        (
+            "import b: User\n",
             "self_import",
             "the file is in the namespace `b` itself",
+            "b",
             "remove the import: all files of a namespace share its names",
-        )
-    ]
-    assert ("import_clash", "`User` is declared here already", "bring it in under another name: `User as …`") in told(
-        "namespace b\nimport a: User\ntype User\n"
-    )
+        ),
+        (
+            "import a: User\ntype User\n",
+            "import_clash",
+            "`User` is declared here already",
+            "User",
+            "bring it in under another name: `User as …`",
+        ),
+    ],
+)
+def test_imports_that_do_not_hold_are_told(text: str, code: str, message: str, underlined: str, help_: str) -> None:
+    sources = [Source("a.pdp", "namespace a\ntype User\ntype Page\n"), Source("b.pdp", f"namespace b\n{text}")]
+
+    (told,) = load_sources(sources).diagnostics
+
+    assert told.span is not None
+    assert (told.code, told.message, told.span.text, told.help) == (code, message, underlined, help_)

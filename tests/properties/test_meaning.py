@@ -159,17 +159,17 @@ def test_rules_out_of_scope_can_be_left_out(
 def test_a_decision_is_the_same_at_every_instant_of_its_lease(
     rules: tuple[Rule, ...], given_grants: tuple[str, ...], question: Question
 ) -> None:
-    policy = compile_text(rules, grants=given_grants)
+    engine = question.engine(compile_text(rules, grants=given_grants))
     tick = datetime.timedelta(microseconds=1)
 
-    decision = question.ask(policy)
+    decision = question.put(engine)
 
     end = decision.valid_until or NOW + datetime.timedelta(days=2)
     assert end > NOW
     edges = [NOW + count * STEP for count in range(60)]
     instants = [at for edge in edges for at in (edge, edge + tick) if at < end] + [end - tick]
     for instant in instants:
-        assert told(question.ask(policy, now=instant)) == told(decision), instant
+        assert told(question.put(engine, instant)) == told(decision), instant
 
 
 @settings(many, max_examples=400)
@@ -253,14 +253,12 @@ def test_a_decision_made_while_a_source_fails_is_the_same_at_every_instant_of_it
     lost = pdp.ref(*name)
     held = replace(question, entities=tuple(entity for entity in question.entities if entity.ref != lost))
     store = held.engine(policy)._world.store
-    engine = pdp.Engine(policy, store, providers=[Broken({lost})], approvals=question.approvals, handles=["log"])
+    engine = pdp.Engine(
+        policy, store, providers=[Broken({lost})], approvals=question.approvals, handles=["log"], compiled=False
+    )
 
-    def ask(now: datetime.datetime) -> pdp.Decision:
-        user, doc = pdp.ref("User", "u1"), pdp.ref("Doc", "d1")
-        return engine.decide(user, question.action, doc, question.context, question.session, now)
-
-    decision = ask(NOW)
+    decision = question.put(engine, NOW)
 
     end = decision.valid_until or NOW + datetime.timedelta(days=2)
     for instant in [at for at in (NOW + count * STEP for count in range(60)) if at < end]:
-        assert told(ask(instant)) == told(decision), instant
+        assert told(question.put(engine, instant)) == told(decision), instant

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, assume, given, settings
 
-from pdp.folder import load_sources
+from pdp.checker import check
 from pdp.source import Source
+from pdp.syntax import parse
 from pdp.terms import Policy
 from tests.properties.conditions import FULL, SCHEMA, SPARSE, rules
 
@@ -20,20 +21,27 @@ searching = settings(
 )
 
 
+SCHEMA_FILE, _ = parse(Source("schema.pdp", SCHEMA))
+
+
 def checked(rule: str) -> Policy:
     """Return the policy, where the checker lets the rule pass."""
-    loaded = load_sources([Source("p.pdp", SCHEMA + rule)])
-    assume(not loaded.errors)
-    policy, _ = loaded.require()
+    file, wrong = parse(Source("rule.pdp", rule))
+    assert wrong == []
+    policy, _ = check([SCHEMA_FILE, file])
+    assume(policy is not None)
     return policy
 
 
 def test_the_schema_of_these_worlds_checks() -> None:
-    assert [str(each) for each in load_sources([Source("p.pdp", SCHEMA)]).diagnostics] == []
+    file, wrong = parse(Source("schema.pdp", SCHEMA))
+
+    # Each of its defines waits for a rule that uses it.
+    assert {each.code for each in [*wrong, *check([file])[1]]} == {"unused_define"}
 
 
 @searching
-@given(rules("permit"))
+@given(rules("permit", "when", "needs"))
 def test_a_permit_that_checks_errs_on_no_facts_that_conform(rule: str) -> None:
     policy = checked(rule)
 
@@ -44,17 +52,18 @@ def test_a_permit_that_checks_errs_on_no_facts_that_conform(rule: str) -> None:
 
 
 @searching
-@given(rules("forbid"))
+@given(rules("forbid", "when", "unless"))
 def test_a_forbid_that_checks_errs_on_no_facts_that_conform_and_have_all_attributes(rule: str) -> None:
     policy = checked(rule)
 
-    decisions = [d for facts in FULL for acted_for in (False, True) for d in facts.ask(policy, acted_for)]
+    # An actor is an attribute of the session like any other.
+    decisions = [decision for facts in FULL for decision in facts.ask(policy, acted_for=True)]
 
     assert {name for decision in decisions for name in decision.erring_rules} == set()
 
 
 @searching
-@given(rules("forbid").filter(lambda rule: "  when " not in rule))
+@given(rules("forbid", "unless"))
 def test_what_lifts_a_forbid_errs_on_no_facts_that_conform(rule: str) -> None:
     policy = checked(rule)
 

@@ -13,10 +13,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 import pdp
+from pdp.checker import check
 from pdp.conform import conform_entity
 from pdp.entities import Store
 from pdp.folder import load_sources
 from pdp.source import Source
+from pdp.syntax import parse
 from pdp.terms import Policy
 from pdp.values import Datetime
 
@@ -34,6 +36,8 @@ obligation log { size: Int, secret: Bool }
 role reader on Doc: read
 role editor on Doc: reader, write
 """
+
+SCHEMA_FILE, _ = parse(Source("a.pdp", SCHEMA))
 
 NOW = datetime.datetime(2026, 11, 23, 9, 0, tzinfo=datetime.UTC)
 
@@ -152,12 +156,14 @@ class Question:
         if order is not None:
             order.shuffle(entities)
         nodes = [conform_entity(entity, policy.schema) for entity in entities]
-        return pdp.Engine(policy, Store.of(nodes), approvals=self.approvals, handles=["log"])
+        # These are properties of the interpreter; compiled rules are held against it elsewhere.
+        return pdp.Engine(policy, Store.of(nodes), approvals=self.approvals, handles=["log"], compiled=False)
 
-    def ask(
-        self, policy: Policy, order: random.Random | None = None, now: datetime.datetime | None = None
-    ) -> pdp.Decision:
-        engine = self.engine(policy, order)
+    def ask(self, policy: Policy, order: random.Random | None = None) -> pdp.Decision:
+        return self.put(self.engine(policy, order))
+
+    def put(self, engine: pdp.Engine, now: datetime.datetime | None = None) -> pdp.Decision:
+        """Ask an engine that holds the facts already."""
         user, doc = pdp.ref("User", "u1"), pdp.ref("Doc", "d1")
         return engine.decide(user, self.action, doc, self.context, self.session, now or self.now)
 
@@ -168,13 +174,15 @@ class Question:
 def compile_text(rules: tuple[Rule, ...], order: random.Random | None = None, grants: tuple[str, ...] = ()) -> Policy:
     """Write rules down, check them, and return the policy; with an order, shuffled over two files."""
     pieces = [rule.write(order) for rule in rules] + [grant + "\n" for grant in grants]
-    sources = [Source("a.pdp", SCHEMA)]
-    if order is not None:
-        order.shuffle(pieces)
-        half = order.randrange(len(pieces) + 1)
-        sources = [Source("b.pdp", "".join(pieces[:half])), Source("a.pdp", SCHEMA + "".join(pieces[half:]))]
-    else:
-        sources = [Source("a.pdp", SCHEMA + "".join(pieces))]
+    if order is None:
+        # The schema is the same each time: it is parsed once.
+        file, wrong = parse(Source("b.pdp", "".join(pieces)))
+        policy, told = check([SCHEMA_FILE, file])
+        assert policy is not None and wrong == [], [*wrong, *told]
+        return policy
+    order.shuffle(pieces)
+    half = order.randrange(len(pieces) + 1)
+    sources = [Source("b.pdp", "".join(pieces[:half])), Source("a.pdp", SCHEMA + "".join(pieces[half:]))]
     policy, _ = load_sources(sources).require()
     return policy
 
