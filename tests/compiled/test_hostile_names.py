@@ -1,0 +1,261 @@
+"""What a policy, entities and requests call things never becomes code: names and texts are constants, or data."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import Any
+
+import pytest
+
+from pdp.errors import PolicyError
+from pdp.model import Entity
+from pdp.values import EntityRef
+from tests.compiled.beside import Beside
+from tests.compiled.naming import PLACES, TEXTS, Watch, ask_all, entities, policy, renamed, watched
+
+WORDS = [
+    *sorted({*keyword.kwlist, *keyword.softkwlist} - {"_"}),
+    *("__builtins__", "__import__", "__class__", "__debug__", "__dict__", "__globals__", "__init__", "__name__"),
+    *("eval", "exec", "open", "compile", "globals", "getattr", "type", "len", "str", "int", "dict", "print", "self"),
+    *("p", "r", "c", "s", "n", "w", "k", "m", "u", "e", "x", "pa", "ra", "sa", "c0", "c1", "d0", "v0", "v1"),
+    *("careful", "clock", "micros", "opened", "NOTHING", "FOREVER", "DICT", "ACTION", "decide", "allows", "canary"),
+    *("check_0", "check_1", "constant_0", "read_0", "class_0", "operator_0", "calendar_0", "_elements", "_fields", "up"),
+]
+"""What a name of the policy could be taken for, were it ever a name in code."""
+
+TRAPS = {
+    "quotes": '"); canary(); ("',
+    "single quotes": "'+canary()+'",
+    "three quotes": '"""\ncanary()\n"""',
+    "a line of code": "\ncanary()\n#",
+    "an import": '__import__("canary").x()',
+    "braces": "{canary()} {0.__class__} {{",
+    "percent": "%(canary)s %s %n",
+    "a backslash at the end": "canary()\\",
+    "a backslash and a line": "\\\ncanary()",
+    "line separator": "\u2028canary()\u2029\x85canary()",
+    "nul": "a\x00canary()",
+    "direction": "\u202ecanary()\u2066",
+    "digits": "0123456789",
+    "composed": "caf\u00e9 canary",
+    "decomposed": "cafe\u0301 canary",
+    "homoglyph": "\u0441anary()",
+    "half a character": "canary\ud800()",
+    "a dunder": "__builtins__",
+    "a star": "*canary*(\\*)",
+    "carriage return": "\rcanary()\r\n",
+    "nothing": "",
+    "what marks a clock": "\0now",
+    "what marks presence": "\0has perhaps",
+    "long": "canary()" * 5_000,
+}
+KINDS = """
+    Module FunctionDef arguments arg Assign If Return Expr Name Constant Attribute Subscript Call Compare BoolOp UnaryOp
+    BinOp IfExp Tuple GeneratorExp comprehension And Or Not USub Add Sub Mult BitOr Eq NotEq Lt LtE Gt GtE In NotIn Is
+    IsNot Load Store
+""".split()
+"""The nodes that compiled rules are made of. What can import, define or delete is not among them."""
+
+
+def usual(*, many: int = 0) -> tuple[Watch, list[Any]]:
+    with watched() as watch:
+        found = ask_all(Beside(policy(many=many), entities(), handles=["a_duty"]))
+    return watch, found
+
+
+@pytest.fixture(scope="module")
+def usual_names() -> set[str]:
+    return usual()[0].names()
+
+
+def outline(found: list[Any]) -> list[Any]:
+    """What answers have in common whatever things are called."""
+    return [(len(rules), len(duties), len(remedies)) for rules, duties, remedies in found]
+
+
+# ------------------------------------------------------------------------------------------------------ that it is seen
+
+
+def test_the_usual_names_are_answered_by_code_made_of_harmless_nodes():
+    watch, found = usual()
+
+    assert len(watch.trees) >= 3
+    assert watch.kinds() <= set(KINDS)
+    assert all(world["__builtins__"] == {} for world in watch.worlds)
+    assert len(watch.worlds) == len(watch.trees)
+    assert {name for name in watch.names() if name.startswith("__")} <= {"__class__"}
+    assert {len(rules) for rules, _, _ in found} == {0, 1, 2, 3}
+    assert any(duties for _, duties, _ in found)
+    assert any(remedies for _, _, remedies in found)
+
+
+def test_names_of_the_policy_are_constants_of_the_code_and_no_names():
+    watch, _ = usual()
+
+    named = {*PLACES.values(), *TEXTS.values()}
+    assert {"an_attribute", "from_the_context", "a_member", "a text"} <= watch.constants()
+    assert not watch.names() & named
+
+
+def test_nearly_all_questions_of_this_world_are_answered_by_compiled_rules():
+    beside = Beside(policy(), entities(), handles=["a_duty"])
+
+    ask_all(beside)
+
+    # The obligation with a computed argument is the interpreter's.
+    assert {request.action for request in beside.slow} == {"an_action"}
+    assert beside.fast > len(beside.slow)
+
+
+def test_a_canary_is_heard():
+    with watched() as watch:
+        exec('canary()\ntry:\n    import canary\nexcept ImportError:\n    pass', {})
+
+    assert watch.tripped == ["called", "import canary"]
+    assert len(watch.texts) == 0
+
+
+# -------------------------------------------------------------------------------------------------------------- names
+
+
+def test_a_word_of_python_or_of_the_code_is_a_name_like_any_other(usual_names: set[str]):
+    right = outline(usual()[1])
+    taken = 0
+    for word in WORDS:
+        for place in PLACES:
+            try:
+                known = policy(**{place: word})
+            except PolicyError:
+                continue
+            taken += 1
+            duty = {"duty": word}.get(place, "a_duty")
+            with watched() as watch:
+                found = ask_all(
+                    Beside(known, entities(**{place: word}), handles=[duty if place == "duty" else "a_duty"]),
+                    **{place: word},
+                )
+            assert outline(found) == right, (place, word)
+            assert watch.names() == usual_names, (place, word)
+            assert watch.tripped == []
+    # What the language itself means by a word is refused; the rest is not.
+    assert taken > 0.9 * len(WORDS) * len(PLACES)
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+@pytest.mark.parametrize("place", sorted(PLACES.keys() - {"define", "parameter", "variable"}))
+def test_a_name_that_no_text_could_state_is_a_constant_as_well(place: str, trap: str, usual_names: set[str]):
+    # A policy may come from elsewhere than the parser: from the cache, or of another language.
+    name, text = PLACES[place], TRAPS[trap]
+    known = renamed(policy(), name, text)
+    world = [renamed(each, name, text) for each in entities()]
+    if place in ("group", "user", "page") and (len(text) > 4096 or not text):
+        pytest.skip("no entity is called so")
+
+    with watched() as watch:
+        found = ask_all(Beside(known, world, handles=[text, "a_duty"]), **{place: text})
+
+    assert outline(found) == outline(usual()[1])
+    assert watch.names() <= usual_names
+    assert not any("canary" in each for each in watch.texts)
+    assert watch.tripped == []
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+@pytest.mark.parametrize("place", sorted(PLACES.keys() - {"define", "parameter", "variable"}))
+def test_no_name_keeps_a_question_from_compiled_rules(place: str, trap: str):
+    name, text = PLACES[place], TRAPS[trap]
+    if place in ("group", "user", "page") and (len(text) > 4096 or not text):
+        pytest.skip("no entity is called so")
+    at = {**PLACES, **TEXTS, place: text}
+    world = [renamed(each, name, text) for each in entities()]
+    beside = Beside(renamed(policy(), name, text), world, handles=[text, "a_duty"])
+    context = {at["of_context"]: at["context_text"], at["of_action"]: at["text"]}
+
+    for who in ("someone else", "outside"):
+        user, page = EntityRef(at["user"], who), EntityRef(at["page"], at["resource_id"])
+        # Twice, since what cannot be compiled at once would be answered by the interpreter in the end.
+        beside.ask(user, "plainly", page, context, fast=True)
+
+
+# -------------------------------------------------------------------------------------------------------------- texts
+
+
+@pytest.mark.parametrize("trap", sorted(TRAPS.keys() - {"half a character"}))
+@pytest.mark.parametrize("place", TEXTS)
+def test_a_text_is_never_more_than_itself(place: str, trap: str, usual_names: set[str]):
+    text = TRAPS[trap]
+    if place.endswith("_id") and (len(text) > 4096 or not text):
+        pytest.skip("no entity is called so")
+
+    with watched() as watch:
+        found = ask_all(
+            Beside(policy(many=30, **{place: text}), entities(**{place: text}), handles=["a_duty"]), **{place: text}
+        )
+
+    assert any("many3" in rules for rules, _, _ in found)
+    assert any("plain" in rules for rules, _, _ in found)
+    assert watch.names() <= usual_names | usual(many=30)[0].names()
+    assert not any("canary" in each for each in watch.texts)
+    assert watch.tripped == []
+
+
+def test_a_text_of_a_megabyte_is_looked_up_as_any_other():
+    long = "x'\"\\{}%" * 150_000
+    name = "a_text_that_stands_for_another"
+    known = renamed(policy(text=name), name, long)
+    world = [renamed(each, name, long) for each in entities(text=name)]
+
+    with watched() as watch:
+        found = ask_all(Beside(known, world, handles=["a_duty"]), text=long)
+
+    assert any("plain" in rules for rules, _, _ in found)
+    assert any("shut" in rules for rules, _, _ in found)
+    assert watch.tripped == []
+
+
+def test_ids_that_only_look_alike_are_different_entities():
+    beside = Beside(policy(principal_id="caf\u00e9"), entities(principal_id="caf\u00e9"), handles=["a_duty"])
+    page = EntityRef("APage", "home")
+    context = {"from_the_context": "of the context", "perhaps": "of the context"}
+
+    assert beside.rules(EntityRef("AUser", "caf\u00e9"), "an_action", page, context)
+    for other in ("cafe\u0301", "CAF\u00c9", "caf\u00e9 ", "caf\u00e9\u200b"):
+        assert beside.ask(EntityRef("AUser", other), "an_action", page, context).reason == "unknown_entity"
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_what_nobody_declared_is_not_looked_at_however_it_is_called(trap: str, usual_names: set[str]):
+    text = TRAPS[trap]
+    beside = Beside(policy(), entities(), handles=["a_duty"])
+    user, page = EntityRef("AUser", "someone else"), EntityRef("APage", "home")
+    context = {"from_the_context": "of the context", "perhaps": text, text: text, 3: text, None: text}
+
+    with watched() as watch:
+        beside.ask(user, "an_action", page, context)
+        beside.ask(user, "an_action", page, {"from_the_context": "of the context"}, {text: text, "issuer": text})
+        beside.ask(EntityRef(text, "x"), "an_action", page)
+        beside.ask(user, text, page)
+        beside.ask(EntityRef("AUser", text), "an_action", page)
+        beside.ask(user, "an_action", page, {}, {"actor": EntityRef(text, text)})
+        beside.ask(Entity("AUser", "someone else", {text: text}), "an_action", page)
+
+    assert watch.names() <= usual_names
+    assert not any("canary" in each for each in watch.texts)
+    assert watch.tripped == []
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_the_attributes_of_an_obligation_are_the_texts_themselves(trap: str):
+    text = TRAPS[trap]
+    beside = Beside(policy(), entities(), handles=["a_duty"])
+    user, page = EntityRef("AUser", "someone else"), EntityRef("APage", "home")
+    context = {"from_the_context": "of the context", "perhaps": "of the context"}
+    known = renamed(policy(), "a_duty", text)
+
+    (found,) = beside.ask(user, "an_action", page, context).obligations
+    (other,) = Beside(known, entities(), handles=[]).ask(user, "an_action", page, context).obligations
+
+    assert found.arguments == {"an_argument": "an argument", "computed": "of the context"}
+    assert other.name == text
+    assert not re.search("canary", repr(found))
