@@ -425,7 +425,8 @@ class Maker:
 
 
 def _compiled(tree: ast.Module, name: str) -> CodeType:
-    return compile(tree, name, "exec", dont_inherit=True)
+    # Python takes no name of a file with this character in it, and a type may be called by any text.
+    return compile(tree, name.replace("\0", "\\0"), "exec", dont_inherit=True)
 
 
 def _most_shared(rules: Sequence[_Rule], found: Sequence[terms.Term]) -> int | None:

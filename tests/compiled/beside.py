@@ -50,9 +50,7 @@ def interpreted() -> Iterator[list[Any]]:
 class Beside:
     """Two engines over one world. What `ask` returns, both have answered, in every way of asking."""
 
-    def __init__(
-        self, policy: pdp.terms.Policy | str, entities: Iterable[Entity] | Store = (), **options: Any
-    ) -> None:
+    def __init__(self, policy: pdp.terms.Policy | str, entities: Iterable[Entity] | Store = (), **options: Any) -> None:
         known = checked(policy) if isinstance(policy, str) else policy
         store = entities if isinstance(entities, Store) else store_of(entities, known.schema)
         self.engine = Engine(known, store, compiled=True, **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -102,7 +103,9 @@ def policy(*, many: int = 0, **named: str) -> pdp.terms.Policy:
     texts = {place: quote(named.get(place, text)) for place, text in TEXTS.items()}
     pattern = quote(named.get("pattern", TEXTS["pattern"]))[:-1].replace("*", "\\*") + '*"'
     known = {**names, **texts, "pattern_like": pattern}
-    rows = [MANY.format(**known, number=number, title=quote(f"{named.get('text', '')}{number}")) for number in range(many)]
+    rows = [
+        MANY.format(**known, number=number, title=quote(f"{named.get('text', '')}{number}")) for number in range(many)
+    ]
     return checked(TEMPLATE.format(**known) + "".join(rows))
 
 
@@ -115,7 +118,7 @@ def renamed(found: Any, name: str, to: str) -> Any:
                 return to if value == name else value
             case EntityRef():
                 return EntityRef(again(value.type), again(value.id))
-            case tuple() | frozenset():
+            case tuple() | frozenset() | list():
                 return value.__class__([again(each) for each in value])
             case dict():
                 return {again(key): again(each) for key, each in value.items()}
@@ -188,14 +191,14 @@ class Watch:
     tripped: list[str] = field(default_factory=list)
 
     def names(self) -> set[str]:
-        """Return every name in the code: of variables, attributes, functions and arguments."""
+        """Return every name in the code, without its number: of variables, attributes, functions and arguments."""
         found: set[str] = set()
         for tree in self.trees:
             for node in ast.walk(tree):
                 for part in ("id", "attr", "name", "arg"):
                     name = getattr(node, part, None)
                     if isinstance(name, str):
-                        found.add(name)
+                        found.add(_NUMBER.sub("", name))
         return found
 
     def kinds(self) -> set[str]:
@@ -204,9 +207,10 @@ class Watch:
 
     def constants(self) -> set[Any]:
         """Return the constants in the code."""
-        return {
-            node.value for tree in self.trees for node in ast.walk(tree) if isinstance(node, ast.Constant)
-        }
+        return {node.value for tree in self.trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+
+
+_NUMBER = re.compile(r"(?<=[a-z])_?[0-9]+\Z", re.ASCII)
 
 
 class _Finder:
