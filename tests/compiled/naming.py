@@ -166,10 +166,9 @@ def ask_all(beside: Beside, **named: str) -> list[Any]:
         (at["action"], both, {at["of_session"]: at["session_text"]}),
         ("plainly", plain, None),
         ("plainly", {**plain, at["of_context"]: "3"}, None),
-        ("plainly", {**plain, at["of_action"]: at["text"] + " "}, None),
     ]
     found = []
-    for who in (at["principal_id"], "someone else", "outside"):
+    for who in (at["principal_id"], "outside"):
         for what in (at["resource_id"], "shut away", "numbered"):
             for action, context, session in questions:
                 user, page = EntityRef(at["user"], who), EntityRef(at["page"], what)
