@@ -10,9 +10,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pdp import conform, trace
-from pdp.cells import Cell, Program, clock, settled
+from pdp.arguments import Leased
+from pdp.cells import Cell, Program, settled
 from pdp.classes import replace
-from pdp.codegen.support import careful
+from pdp.codegen.support import careful, clock
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import Held
@@ -28,7 +29,7 @@ from pdp.session import Session
 from pdp.source import Source
 from pdp.terms import Policy
 from pdp.values import Datetime, EntityRef, Unknown, Value
-from pdp.world import Given, Known, World, resolved
+from pdp.world import Direct, Given, Known, World, resolved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 def _wall_clock() -> _datetime.datetime:
     return _datetime.datetime.now(_datetime.UTC)
+
+
+_tuple = tuple.__new__
 
 
 class _Refused(Exception):
@@ -95,11 +99,9 @@ class Engine:
             revoked_sessions=frozenset(revoked_sessions),
         )
         # A decision looks here once, and all of it is made of what it finds.
-        self._world = World(self._program(policy), store, given, plain=self._plain)
-
-    @property
-    def _plain(self) -> bool:
-        return self._compiles and self._sink is None and self._clock is _wall_clock
+        at_once = self._compiles and clock is _wall_clock
+        self._direct = Direct(decide=at_once, allows=at_once and sink is None)
+        self._world = World(self._program(policy), store, given, self._direct)
 
     def _program(self, policy: Policy) -> Program:
         return Program(policy, self._handles)
@@ -142,7 +144,6 @@ class Engine:
         context: Mapping[str, Any] | None = None,
         session: Mapping[str, Any] | None = None,
         now: _datetime.datetime | None = None,
-        *,
         entities: Iterable[Entity] = (),
     ) -> Decision:
         """Answer a request. Never raises: what cannot be asked, or goes wrong on the way, is a deny with its reason.
@@ -151,23 +152,25 @@ class Engine:
         is unknown where it is not of its declared type. A session that asks more than once is read once by `session`.
         """
         try:
-            world = self._world
-            if world.plain and principal.__class__ is resource.__class__ is EntityRef and not entities:
-                held = world.held
+            if principal.__class__ is EntityRef is resource.__class__ and not entities:
+                world = self._world
+                held = world.held_for_decide
                 p, r = held[principal], held[resource]
                 cell = p.doors[action][r.kind]
-                told, until, at = cell.run(p, r, context, session, now, world)
-                known = world.leaves[cell][told]
-                if until == FOREVER and known.recheck is None and known.decision is not None:
-                    return known.decision
-                if known.leaf is not None:
-                    return _leased(known, until, at, world)
+                told = cell.run(p, r, context, session, now, world)
+                if told.__class__ is not Leased:
+                    decision = world.ready[cell][told]
+                else:
+                    told, until, at = told
+                    decision = _leased(world.leaves[cell][told], until, at, world)
+                if self._sink is None:
+                    return decision
+                request = _tuple(Request, (principal, action, resource, context, session, now, ()))
+                return self._recorded(request, decision, world)
         except Exception:
             # INVARIANT: what raises decides nothing. All that follows is asked again, and what raises there is a deny.
             pass
-        return self.answer(
-            Request(principal, action, resource, {} if context is None else context, session, now, tuple(entities))
-        )
+        return self.answer(Request(principal, action, resource, context, session, now, tuple(entities)))
 
     def allows(
         self,
@@ -177,14 +180,13 @@ class Engine:
         context: Mapping[str, Any] | None = None,
         session: Mapping[str, Any] | None = None,
         now: _datetime.datetime | None = None,
-        *,
         entities: Iterable[Entity] = (),
     ) -> bool:
         """Tell whether a request is allowed and its every obligation is handled."""
         try:
-            world = self._world
-            if world.plain and principal.__class__ is resource.__class__ is EntityRef and not entities:
-                held = world.held
+            if principal.__class__ is EntityRef is resource.__class__ and not entities:
+                world = self._world
+                held = world.held_for_allows
                 p, r = held[principal], held[resource]
                 # Nothing stands between the answer and the caller, not even a name for it.
                 return p.gates[action][r.kind](p, r, context, session, now, world)  # type: ignore[no-any-return]
@@ -209,7 +211,7 @@ class Engine:
         Raises RequestError for what is no mapping, or cannot be copied.
         """
         try:
-            return Session(given, self._world.schema)
+            return Session(given)
         except Exception as error:
             raise RequestError(f"this is no session: {type(error).__name__}") from error
 
@@ -266,7 +268,7 @@ class Engine:
         policy, store = load(path).require()
         program = self._program(policy)
         with self._changing:
-            self._world = World(program, store, self._world.given, plain=self._plain)
+            self._world = World(program, store, self._world.given, self._direct)
 
     # -------------------------------------------------------------------------------------------------- on the way
 
@@ -301,11 +303,13 @@ class Engine:
         if cell is None or request.action.__class__ is not str:
             return request, None
         if session is not None and session.__class__ is not Session:
-            session = Session(session, world.schema, kept=False)
+            session = Session(session, kept=False)
         if request.now is None and self._clock is not _wall_clock:
-            request = replace(request, now=self._clock())
+            request = request._replace(now=self._clock())
         try:
-            told, until, at = cell.run(p, r, request.context, session, request.now, world)
+            told, until, at = cell.run(p, r, request.context, session, request.now, world), FOREVER, None
+            if told.__class__ is Leased:
+                told, until, at = told
             known = world.leaves.get(cell, {}).get(told)
             if known is None:
                 known = self._learnt(world, cell, told, request)
@@ -362,14 +366,15 @@ class Engine:
             raise _Refused(Reason.INVALID_REQUEST, "the action is not a string")
         name = schema.resolve_action(request.action)
         action = schema.actions.get(name)
-        if not isinstance(request.context, Mapping):
+        brought = {} if request.context is None else request.context
+        if not isinstance(brought, Mapping):
             raise _Refused(Reason.INVALID_REQUEST, "the context is not a mapping")
         if request.session is not None and not isinstance(request.session, Mapping):
             raise _Refused(Reason.INVALID_SESSION, "the session is not a mapping")
         context: dict[str, Value | Unknown] = {}
         session: dict[str, Value | Unknown] | None = None
         if action is not None:
-            context = conform.conform_attributes(request.context, action.context, schema)
+            context = conform.conform_attributes(brought, action.context, schema)
             if request.session is not None:
                 session = conform.conform_attributes(request.session, action.session, schema)
         return Question(

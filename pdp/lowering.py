@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from pdp import terms
-from pdp.classes import dataclass
+from pdp.classes import dataclass, replace
 from pdp.schema import Schema
 from pdp.symbols import CompareOp
 from pdp.terms import ClauseKind, RootName
@@ -119,7 +119,8 @@ def lower(rule: terms.Rule, scope: tuple[terms.Term, ...] = ()) -> Lowered:
     """Return a rule as a conjunction; `scope` are the tests of its scope that are not answered before it is asked."""
     tests, timed, demands = list(scope), [], []
     for clause in rule.clauses:
-        whole = terms.Not(operand=clause.condition) if clause.kind is ClauseKind.UNLESS else clause.condition
+        condition = folded(clause.condition)
+        whole = terms.Not(operand=condition) if clause.kind is ClauseKind.UNLESS else condition
         plain, late = _parted(conjuncts(whole))
         if clause.kind is ClauseKind.NEEDS:
             demands.append(Demand(tuple(plain), tuple(late)))
@@ -127,6 +128,35 @@ def lower(rule: terms.Rule, scope: tuple[terms.Term, ...] = ()) -> Lowered:
             tests += plain
             timed += late
     return Lowered(rule, tuple(tests), tuple(timed), tuple(demands), bool(scope))
+
+
+def folded(term: terms.Term) -> terms.Term:
+    """Return a term in which a set of constants, where it is one side of an operator, is a constant."""
+    match term:
+        case terms.Not():
+            return replace(term, operand=folded(term.operand))
+        case terms.And() | terms.Or():
+            return replace(term, operands=tuple(map(folded, term.operands)))
+        case terms.In() | terms.Contains() | terms.Compare() if _constants(term.left) or _constants(term.right):
+            return replace(term, left=folded(term.left), right=folded(term.right))
+        case terms.SetOf() if _constants(term):
+            return terms.Constant(value=ValueSet([each.value for each in term.items]), span=term.span)  # type: ignore[union-attr]
+        case _:
+            return term
+
+
+def _constants(term: terms.Term) -> bool:
+    return isinstance(term, terms.SetOf) and all(isinstance(each, terms.Constant) for each in term.items)
+
+
+def reads(root: RootName, term: terms.Term) -> bool:
+    """Tell whether a root stands anywhere in a term."""
+    return any(isinstance(each, terms.Root) and each.name is root for each in terms.walk(term))
+
+
+def varies(obligation: terms.ObligationTerm) -> bool:
+    """Tell whether an argument of an obligation has to be computed."""
+    return not all(isinstance(each, terms.Constant) for _, each in obligation.arguments)
 
 
 def conjuncts(term: terms.Term) -> Iterator[terms.Term]:

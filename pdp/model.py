@@ -6,7 +6,7 @@ import copy
 import datetime as _datetime
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pdp.classes import dataclass, field
 from pdp.values import Datetime, Duration, EntityRef, Unknown, Value
@@ -99,19 +99,19 @@ class Approval:
 # ---------------------------------------------------------------------------------------------------- what is asked
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One question. `principal` and `resource` are references, or entities that the request brings.
 
     `entities` are further entities that the request brings. What a source of the engine holds goes before what a
-    request brings. `session` is None where nobody proved who asks; `now` is None for the engine's clock.
+    request brings. `context` is None where there is none; `session` is None where nobody proved who asks; `now` is None
+    for the engine's clock.
     """
 
     principal: Entity | EntityRef
     action: str
     resource: Entity | EntityRef
-    context: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    session: Mapping[str, Any] | None = field(default=None, hash=False)
+    context: Mapping[str, Any] | None = None
+    session: Mapping[str, Any] | None = None
     now: _datetime.datetime | None = None
     entities: tuple[Entity, ...] = ()
 

@@ -7,51 +7,66 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pdp.conform import conform_attributes
+from pdp.evaluation import FOREVER, NEVER
 from pdp.operators import Found
 from pdp.schema import Schema
 from pdp.values import Datetime, Unknown
 
 _STARTS: Final = ("issued_at", "authenticated_at")
+_WAYS: Final = 256
+"""A session is remembered for so many actions: it may outlive many policies, each with its own."""
+
+
+class Way:
+    """An action of one schema: what a session is read for. It is told by what it is, not by what is in it."""
+
+    __slots__ = ("action", "schema")
+
+    def __init__(self, action: str, schema: Schema) -> None:
+        self.action, self.schema = action, schema
 
 
 class Seen(NamedTuple):
     """A session as one action knows it: its attributes, when it begins and ends, in microseconds, and its token."""
 
     fields: dict[str, Found]
-    begins: int | None
-    ends: int | None
+    begins: int
+    ends: int
     token: str | None
 
 
 class Session(Mapping[str, Any]):
-    """What is known of who asks, read by the schema of one engine. `Engine.session` makes it.
+    """What is known of who asks. `Engine.session` makes it.
 
     It is the mapping that it was made of, as it was then: a later change of that mapping does not reach it.
     """
 
-    __slots__ = ("_given", "plain", "schema", "seen")
+    __slots__ = ("_given", "seen")
 
-    def __init__(self, given: Mapping[str, Any], schema: Schema, *, kept: bool = True) -> None:
+    def __init__(self, given: Mapping[str, Any], *, kept: bool = True) -> None:
         """Take a mapping; `kept` says whether the session outlives the call that brings it."""
         self._given: Mapping[str, Any] = copy.deepcopy(dict(given)) if kept else given
-        self.schema = schema
-        self.seen: dict[str, Seen] = {}
-        # Another may act for the principal: that is for the interpreter.
-        self.plain = "actor" not in self._given
+        self.seen: dict[Way, Seen] = {}
 
-    def read(self, action: str) -> Seen | None:
-        """Return the session as an action knows it; None where anything in it is not of its declared type."""
-        fields = conform_attributes(self._given, self.schema.actions[action].session, self.schema)
-        if any(isinstance(value, Unknown) for value in fields.values()):
+    def read(self, way: Way) -> Seen | None:
+        """Return the session as an action knows it, and remember it.
+
+        None where anything in it is not of its declared type, or where another acts for the principal.
+        """
+        fields = conform_attributes(self._given, way.schema.actions[way.action].session, way.schema)
+        if "actor" in self._given or any(isinstance(value, Unknown) for value in fields.values()):
             return None
         starts = [value.micros for each in _STARTS if isinstance(value := fields.get(each), Datetime)]
         expires, token = fields.get("expires_at"), fields.get("token_id")
-        found = self.seen[action] = Seen(
+        found = Seen(
             fields,
-            max(starts, default=None),
-            expires.micros if isinstance(expires, Datetime) else None,
+            max(starts, default=NEVER),
+            expires.micros if isinstance(expires, Datetime) else FOREVER,
             token if isinstance(token, str) else None,
         )
+        if len(self.seen) >= _WAYS:
+            self.seen.clear()
+        self.seen[way] = found
         return found
 
     def __getitem__(self, name: str) -> Any:

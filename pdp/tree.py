@@ -41,6 +41,8 @@ class Bucket:
     """Whether a permit that is looked up has obligations."""
     forbids: bool = False
     """Whether a rule that is looked up is a forbid."""
+    rechecks: bool = False
+    """Whether a decision of any of the rules holds for some time only."""
 
 
 class Index:
@@ -68,24 +70,27 @@ class Index:
                     bucket.forbids = True
                 elif rule.role is None and rule.obligations:
                     bucket.duties = True
+                if rule.recheck is not None:
+                    bucket.rechecks = True
 
     def cell(self, action: str, principal: str, resource: str) -> Placed:
         """Return the rules of one cell."""
         rows: list[dict[EntityRef | None, Row]] = []
         found: set[int] = set()
-        duties = forbids = False
+        duties = forbids = rechecks = False
         for (actions, of_principal, of_resource), bucket in self._buckets.items():
             if action in actions and of_principal in (None, principal) and of_resource in (None, resource):
                 found.update(bucket.open)
                 if bucket.rows:
                     rows.append(bucket.rows)
                 duties, forbids = duties or bucket.duties, forbids or bucket.forbids
+                rechecks = rechecks or bucket.rechecks
         few = _few(rows)
         if few is not None:
             found |= few
             rows = []
         opened = tuple((self.rules[number], self._scope(number, principal, resource)) for number in sorted(found))
-        return Placed(opened, tuple(rows), duties=duties, forbids=forbids)
+        return Placed(opened, tuple(rows), duties=duties, forbids=forbids, rechecks=rechecks)
 
     def _scope(self, number: int, principal: str, resource: str) -> tuple[terms.Term, ...]:
         """Return the tests of a rule's scope that its types do not answer."""
@@ -104,13 +109,15 @@ class Index:
 class Placed:
     """The rules of a cell: those that are tested, each with the tests of its scope, and tables of those looked up.
 
-    `duties` and `forbids` say whether a permit with obligations, or a forbid, is among the latter.
+    `duties` and `forbids` say whether a permit with obligations, or a forbid, is among the latter; `rechecks` whether
+    a decision of any of them all holds for some time only.
     """
 
     open: tuple[tuple[Rule, tuple[terms.Term, ...]], ...]
     rows: tuple[dict[EntityRef | None, Row], ...]
     duties: bool
     forbids: bool
+    rechecks: bool
 
 
 def _put(

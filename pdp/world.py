@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pdp import conform
@@ -48,6 +48,14 @@ class Given:
     revoked_sessions: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """Whether `decide` may answer by what is ready, and whether that is all that there is to `allows`."""
+
+    decide: bool
+    allows: bool
+
+
 class World:
     """One moment. Nothing that it holds changes; what it remembers (`held`, `leaves`) could be found again.
 
@@ -55,30 +63,42 @@ class World:
     """
 
     __slots__ = (
+        "_direct",
         "_node",
         "approvals",
+        "find",
         "given",
         "held",
+        "held_for_allows",
+        "held_for_decide",
         "leaves",
-        "plain",
         "policy",
         "program",
+        "ready",
         "revoked",
         "revoked_sessions",
         "schema",
         "store",
     )
 
-    def __init__(self, program: Program, store: Store, given: Given, *, plain: bool) -> None:
-        """Put a world together; `plain` says whether a compiled answer is all that there is to a decision."""
-        self.program, self.store, self.given, self.plain = program, store, given, plain
+    def __init__(self, program: Program, store: Store, given: Given, direct: Direct) -> None:
+        """Put a world together; `direct` says what compiled rules may answer at once."""
+        self.program, self.store, self.given, self._direct = program, store, given, direct
         self.policy, self.schema = program.policy, program.schema
         self.approvals = _by_question(given.approvals, self.schema)
         self.revoked = frozenset(resolved(ref, self.schema) for ref in given.revoked)
         self.revoked_sessions = given.revoked_sessions
-        self.held: dict[EntityRef, Held] = {}
         self.leaves: dict[Cell, dict[Any, Known]] = {}
+        self.ready: dict[Cell, dict[Any, Decision]] = {}
         self._node = lookup(store, self.schema)
+        self._keep({})
+
+    def _keep(self, held: dict[EntityRef, Held]) -> None:
+        self.held = held
+        self.find: Callable[[EntityRef], Any] = held.get
+        # Where nothing may be answered at once, nothing is found at once.
+        self.held_for_decide = held if self._direct.decide else {}
+        self.held_for_allows = held if self._direct.allows else {}
 
     # --------------------------------------------------------------------------------------------------- remembering
 
@@ -105,18 +125,20 @@ class World:
 
     def learn(self, cell: Cell, told: Any, known: Known) -> None:
         """Keep a decision ready for the next question that comes to the same."""
-        leaves = self.leaves.get(cell)
-        if leaves is None:
-            leaves = self.leaves[cell] = {}
-        elif len(leaves) >= _LEAVES:
+        leaves = self.leaves.setdefault(cell, {})
+        ready = self.ready.setdefault(cell, {})
+        if len(leaves) >= _LEAVES:
             leaves.clear()
+            ready.clear()
         leaves[told] = known
+        if known.decision is not None and known.recheck is None:
+            ready[told] = known.decision
 
     # ------------------------------------------------------------------------------------------------------ changing
 
     def with_store(self, store: Store) -> World:
         """Return the world with other entities."""
-        return World(self.program, store, self.given, plain=self.plain)
+        return World(self.program, store, self.given, self._direct)
 
     def with_node(self, node: Node) -> World:
         """Return the world in which an entity stands anew, or instead of what it was."""
@@ -124,14 +146,15 @@ class World:
         found = self.with_store(self.store.with_node(node))
         if old is not None and old.parents == node.parents:
             # Nobody is in anything else than before: what is remembered of all others still holds.
-            found.held = self.held.copy()
-            found.held.pop(node.ref, None)
+            held = self.held.copy()
+            held.pop(node.ref, None)
+            found._keep(held)
         return found
 
     def with_program(self, program: Program) -> World:
         """Return the world with another policy; raise RequestError where it cannot hold an entity that is there."""
         store = self.store if program.schema == self.schema else read_again(self.store, program.schema)
-        return World(program, store, self.given, plain=self.plain)
+        return World(program, store, self.given, self._direct)
 
 
 def read_again(store: Store, schema: Schema) -> Store:

@@ -217,7 +217,7 @@ def _notes(request: Request, schema: Schema, store: Store) -> Iterator[str]:
         if help_ is not None:
             yield help_
         return
-    yield from _odd("context", request.context, action.context, schema)
+    yield from _odd("context", request.context or {}, action.context, schema)
     if request.session is not None:
         lax = RecordType({name: kind for name, kind in action.session.fields.items() if name in request.session})
         yield from _odd("session", request.session, lax, schema, known=action.session)

@@ -54,6 +54,8 @@ class Expressions:
         self.constants = constants
         self.ready: frozenset[str] = frozenset()
         self._reader = reader
+        self.owners: set[str] = set()
+        """The names of what holds attributes that are read."""
         self._variables: dict[int, Type | None] = {}
         self._calendars: dict[tuple[object, ...], support.Calendar] = {}
 
@@ -232,7 +234,9 @@ class Expressions:
         return self.nodes.attribute(self._far(term), "up")
 
     def _far(self, term: terms.Term) -> ast.expr:
-        return self.nodes.method(self.nodes.name("w"), "far", self._plain(term))
+        nodes, world = self.nodes, self.nodes.name("w")
+        near = nodes.method(world, "find", nodes.named("f", self._plain(term)))
+        return nodes.some([near, nodes.method(world, "far", nodes.name("f"))])
 
     def _elements(self, term: terms.Term) -> ast.expr:
         """Return the elements of a set, as something that Python's `in` and `isdisjoint` take."""
@@ -350,7 +354,9 @@ class Expressions:
     def _owner(self, base: terms.Term) -> ast.expr:
         """Return what holds the attributes of what a term is worth, by name."""
         if isinstance(base, terms.Root):
-            return self.nodes.name({"principal": "pa", "resource": "ra", "context": "c", "session": "sa"}[base.name])
+            name = {"principal": "pa", "resource": "ra", "context": "c", "session": "sa"}[base.name]
+            self.owners.add(name)
+            return self.nodes.name(name)
         match self._type_of(base):
             case RecordType():
                 return self.nodes.attribute(self._plain(base), "_fields")

@@ -17,6 +17,7 @@ from pdp.classes import dataclass
 from pdp.codegen.constants import Constants, Shape
 from pdp.codegen.expressions import Expressions, Reader, Unsupported, local
 from pdp.codegen.nodes import Listing, Nodes
+from pdp.codegen.support import clock
 from pdp.evaluation import FOREVER
 from pdp.lowering import Key, Lowered, Setting, key
 from pdp.model import Effect
@@ -59,6 +60,14 @@ class Function:
     constants: Constants
 
 
+@dataclass(frozen=True, slots=True)
+class Prologue:
+    """The statements that a function begins with, and what they name."""
+
+    body: list[ast.stmt]
+    bindings: Mapping[str, Any]
+
+
 class _Rule:
     """One rule on the way through the tree: what is still to be tested."""
 
@@ -88,17 +97,20 @@ class Maker:
         *,
         title: str,
         shape: Shape | None = None,
-        prologue: Sequence[ast.stmt] = (),
-        bindings: Mapping[str, Any] | None = None,
+        enter: Callable[..., Prologue] | None = None,
+        leased: type | None = None,
     ) -> None:
-        """Take rules; with a `shape`, constants come in a row, and `prologue` has run already."""
+        """Take rules; with a `shape`, constants come in a row.
+
+        `enter(lease=…)` gives what a function begins with that is called from outside; the others are called after it.
+        What such a function tells is put into `leased`, with its end, where it has one.
+        """
         self._setting = setting
         self._rules = rules
         self._reader = reader
         self._title = title
         self._shape = shape
-        self._prologue = list(prologue)
-        self._bindings = dict(bindings or {})
+        self._enter, self._leased = enter, leased
         self._numbers: dict[Key, int] = {}
         self._terms: list[terms.Term] = []
         self.events: list[int] = []
@@ -111,8 +123,20 @@ class Maker:
         self._begin()
         found = [self._tested(lowered, at) for at, lowered in enumerate(self._rules)]
         body = [*self._certain(), *self._block(found, frozenset(), 0, self._settle)]
-        n, m, u = (self._nodes.name(each) for each in "nmu")
-        return self._finish("decide", body, self._nodes.give(self._nodes.tuple(m, u, n)), bits=True)
+        return self._finish("decide", body, self._told(), bits=True)
+
+    def _told(self) -> list[ast.stmt]:
+        """Return the end of `decide`: the bits alone where they have no end."""
+        nodes = self._nodes
+        n, m, u = (nodes.name(each) for each in "nmu")
+        whole = nodes.tuple(m, u, n)
+        if self._enter is None:
+            return [nodes.give(whole)]
+        leased = nodes.give(nodes.call(self._constants.bind(self._leased, "class"), whole))
+        if any(lowered.rule.recheck is not None for lowered in self._rules):
+            return [leased]
+        forever = nodes.compare(u, "is", nodes.name("FOREVER"))
+        return [nodes.branch(forever, [nodes.give(m)]), leased]
 
     def allows(self) -> Function:
         """Return the function that tells whether a permit applies and no forbid does."""
@@ -125,7 +149,7 @@ class Maker:
                 return self._give(rule, ready, answer)
 
             body += self._block(found, frozenset(), 0, give)
-        return self._finish("allows", body, self._nodes.give(self._nodes.constant(False)), bits=False)
+        return self._finish("allows", body, [self._nodes.give(self._nodes.constant(False))], bits=False)
 
     def _certain(self) -> list[ast.stmt]:
         """Return the statements that leave to the interpreter what is in something for a time, or nobody knows in what.
@@ -143,20 +167,25 @@ class Maker:
     def _begin(self) -> None:
         self._nodes = Nodes(Listing(self._title))
         self._constants = Constants(self._nodes, self._shape)
-        self._constants.bound |= self._bindings
         self._terms_of = Expressions(self._setting, self._nodes, self._constants, self._reader)
         self.events = []
 
-    def _finish(self, name: str, body: list[ast.stmt], end: ast.stmt, *, bits: bool) -> Function:
+    def _finish(self, name: str, body: list[ast.stmt], end: list[ast.stmt], *, bits: bool) -> Function:
         own = [self._nodes.assign("m", self._nodes.constant(0))] if bits else []
-        if bits and self._shape is not None:
+        if self._enter is not None:
+            begin = self._enter(lease=bits)
+            own = [*begin.body, *own]
+            self._constants.bound |= begin.bindings
+        else:
             own.append(self._nodes.assign("u", self._nodes.constant(FOREVER)))
+            self._constants.bound["clock"] = clock
         own += [
             self._nodes.assign(short, self._nodes.attribute(self._nodes.name(long), "a"))
             for short, long in (("pa", "p"), ("ra", "r"))
+            if short in self._terms_of.owners
         ]
         parameters = ["p", "r", "c", "s", "n", "w"] if self._shape is None else ["k", "p", "r", "c", "sa", "n", "w"]
-        tree = self._nodes.function(name, parameters, [*self._prologue, *own, *body, end])
+        tree = self._nodes.function(name, parameters, [*own, *body, *end])
         # INVARIANT: the code can name nothing but what is bound here.
         names: dict[str, Any] = {"__builtins__": {}, **self._constants.bound}
         exec(_compiled(tree, f"<pdp: {self._title}>"), names)

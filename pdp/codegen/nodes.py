@@ -84,6 +84,11 @@ class Nodes:
         """`base[index]`."""
         return ast.Subscript(base, self.constant(index), _LOAD, lineno=self._line, col_offset=self._column)
 
+    def named(self, name: str, value: ast.expr) -> ast.NamedExpr:
+        """`(name := value)`."""
+        target = ast.Name(name, _STORE, lineno=self._line, col_offset=self._column)
+        return ast.NamedExpr(target, value, lineno=self._line, col_offset=self._column)
+
     def call(self, function: str | ast.expr, *arguments: ast.expr) -> ast.Call:
         """`function(arguments)`."""
         callee = self.name(function) if isinstance(function, str) else function

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pdp
@@ -209,14 +209,14 @@ class Pairs:
         one, other = self.rng.choice(family), self.rng.choice(family)
         # The first one of the pair is changed as well: both stand in the same place.
         first.context[name] = one  # type: ignore[index]
-        return replace(first, context={**first.context, name: other})
+        return first._replace(context={**first.context, name: other})
 
     def _lack(self, first: Request) -> Request:
         name = self.rng.choice(NAMES)
         context = {each: value for each, value in first.context.items() if each != name}
         if self.rng.random() < 0.7:
             context[name] = self.rng.choice((None, "", [], {}, 0, False))
-        return replace(first, context=context)
+        return first._replace(context=context)
 
     def _swap(self, first: Request) -> Request:
         one, other = self.rng.choice(((("a", "bc"), ("ab", "c")), (("", "1"), ("1", "")), (("a", "b"), ("b", "a"))))
@@ -224,19 +224,19 @@ class Pairs:
         context = {**first.context, "s": other[0], "t": other[1]}
         if self.rng.random() < 0.3:
             context = dict(reversed(first.context.items()))
-        return replace(first, context=context)
+        return first._replace(context=context)
 
     def _id(self, first: Request) -> Request:
         principal, resource = EntityRef("Person", "a"), EntityRef("Page", "bc")
-        other = replace(first, principal=EntityRef("Person", "ab"), resource=EntityRef("Page", "c"))
-        return self.rng.choice((other, replace(first, principal=principal, resource=resource)))
+        other = first._replace(principal=EntityRef("Person", "ab"), resource=EntityRef("Page", "c"))
+        return self.rng.choice((other, first._replace(principal=principal, resource=resource)))
 
     def _type(self, first: Request) -> Request:
         principal, resource = self._ref(first.principal), self._ref(first.resource)
         other = {"Person": "Robot", "Robot": "Person", "Page": "Leaf", "Leaf": "Page"}
         if self.rng.random() < 0.5:
-            return replace(first, principal=EntityRef(other[principal.type], principal.id))
-        return replace(first, resource=EntityRef(other[resource.type], resource.id))
+            return first._replace(principal=EntityRef(other[principal.type], principal.id))
+        return first._replace(resource=EntityRef(other[resource.type], resource.id))
 
     def _who(self, first: Request) -> Request:
         """The same name in another form: what is none is refused, and what is one is that entity."""
@@ -257,11 +257,11 @@ class Pairs:
         )
         if self.rng.random() < 0.2:
             action: Any = self.rng.choice((Plain(first.action), Text(first.action), first.action.upper(), None, 1))
-            return replace(first, action=action)
-        return replace(first, **{role: self.rng.choice(forms)})
+            return first._replace(action=action)
+        return first._replace(**{role: self.rng.choice(forms)})
 
     def _proof(self, first: Request) -> Request:
-        return replace(first, session=self.rng.choice(SESSIONS))
+        return first._replace(session=self.rng.choice(SESSIONS))
 
     def _time(self, first: Request) -> Request:
         zone = datetime.timezone(datetime.timedelta(hours=1))
@@ -274,7 +274,7 @@ class Pairs:
             Datetime.of(NOW),
             "2026-11-23T09:00:00Z",
         )
-        return replace(first, now=self.rng.choice(times))
+        return first._replace(now=self.rng.choice(times))
 
     @staticmethod
     def _ref(given: Any) -> EntityRef:

@@ -128,14 +128,14 @@ def _less(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _smaller_request(request: Request) -> Iterator[Request]:
     if request.session is not None:
-        yield replace(request, session=None)
+        yield request._replace(session=None)
         if isinstance(request.session, dict):
             for session in _less(request.session):
-                yield replace(request, session=session)
+                yield request._replace(session=session)
     for context in _less(request.context):
-        yield replace(request, context=context)
+        yield request._replace(context=context)
     for entities in _shorter(list(request.entities)):
-        yield replace(request, entities=tuple(entities))
+        yield request._replace(entities=tuple(entities))
 
 
 # ------------------------------------------------------------------------------------------------------------ rules

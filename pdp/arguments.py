@@ -1,0 +1,167 @@
+"""What a request brings, as compiled rules take it: read once, and only where there is nothing odd about it."""
+
+from __future__ import annotations
+
+import ast
+import datetime
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pdp.codegen.expressions import Reader
+from pdp.codegen.functions import Prologue
+from pdp.codegen.support import careful, clock
+from pdp.conform import conform
+from pdp.evaluation import FOREVER
+from pdp.schema import Schema
+from pdp.session import Seen, Session, Way
+from pdp.types import EnumType, Primitive, Type
+from pdp.values import EnumMember
+
+_UTC: Final = datetime.UTC
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
+_REMEMBERED: Final = 4096
+"""How many texts of a request each reader remembers the value of."""
+
+
+class Leased(tuple[Any, int, int | None]):
+    """What tells the rules that matter, until when they do, and the `now` that was read for it, if any was.
+
+    What tells the rules stands alone where no passing of time alone changes it.
+    """
+
+    __slots__ = ()
+
+
+def micros(now: Any) -> int:
+    """Return a given instant in microseconds since the epoch; raise for what is none."""
+    if now.__class__ is not datetime.datetime or (now.tzinfo is not _UTC and now.utcoffset() is None):
+        careful()
+    since = now - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def opened(session: Any, way: Way) -> Seen:
+    """Return a session as an action knows it; raise for what is none, or is for the interpreter."""
+    found = session.read(way) if session.__class__ is Session else None
+    if found is None:
+        careful()
+    return found
+
+
+# Fixed texts, put before the tests of each function that is called from outside.
+_CONTEXT: Final = """
+if c is None:
+    c = NOTHING
+elif c.__class__ is not DICT:
+    careful()
+"""
+_NO_CONTEXT: Final = """
+if c is not None and c.__class__ is not DICT:
+    careful()
+"""
+_REST: Final = """
+if n is not None:
+    n = micros(n)
+if s is None:
+    sa = None
+    u = FOREVER
+else:
+    if s.__class__ is not SESSION:
+        careful()
+    if n is None:
+        n = clock()
+    sa, b, u, t = s.seen.get(WAY) or opened(s, WAY)
+    if not b <= n < u or t in w.revoked_sessions:
+        careful()
+"""
+_LEAST: Final = """
+if n is not None:
+    n = micros(n)
+if s is not None:
+    if s.__class__ is not SESSION:
+        careful()
+    if n is None:
+        n = clock()
+    sa, b, e, t = s.seen.get(WAY) or opened(s, WAY)
+    if not b <= n < e or t in w.revoked_sessions:
+        careful()
+else:
+    sa = None
+"""
+_BINDINGS: Final[Mapping[str, Any]] = {
+    "DICT": dict,
+    "FOREVER": FOREVER,
+    "NOTHING": {},
+    "SESSION": Session,
+    "careful": careful,
+    "clock": clock,
+    "micros": micros,
+    "opened": opened,
+}
+
+
+def prologue(way: Way, *, context: bool, lease: bool) -> Prologue:
+    """Return what reads context, session and time for the tests of a function.
+
+    `context` says that the tests look at the context; `lease` that the end of the session is asked for.
+    """
+    text = (_CONTEXT if context else _NO_CONTEXT) + (_REST if lease else _LEAST)
+    return Prologue(ast.parse(text).body, {**_BINDINGS, "WAY": way})
+
+
+def entered(c: Any, s: Any, n: Any, w: Any, way: Way) -> tuple[Any, Any, Any, int]:
+    """Return context, session and time as compiled rules take them: what the prologue of a lone function does."""
+    if c is None:
+        c = _BINDINGS["NOTHING"]
+    elif c.__class__ is not dict:
+        careful()
+    if n is not None:
+        n = micros(n)
+    if s is None:
+        return c, None, n, FOREVER
+    if s.__class__ is not Session:
+        careful()
+    if n is None:
+        n = clock()
+    fields, begins, ends, token = s.seen.get(way) or opened(s, way)
+    if not begins <= n < ends or token in w.revoked_sessions:
+        careful()
+    return c, fields, n, ends
+
+
+class Readers:
+    """Makes what reads the values of requests; texts that come again are not read again."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._made: dict[str, tuple[Type, Reader]] = {}
+
+    def __call__(self, kind: Type) -> Reader:
+        """Return what reads values of a type, and raises for any other."""
+        shown = f"{kind.__class__.__name__} {kind}"
+        found = self._made.get(shown)
+        if found is None or found[0] != kind:
+            found = self._made[shown] = (kind, self._make(kind))
+        return found[1]
+
+    def _make(self, kind: Type) -> Reader:
+        schema = self._schema
+        known: dict[str, Any] = {}
+        if isinstance(kind, EnumType):
+            known.update((name, EnumMember(kind.name, name)) for name in kind.members)
+        elif kind in (Primitive.STRING, Primitive.BOOL, Primitive.INT) or not isinstance(kind, Primitive):
+            return lambda value: conform(value, kind, schema)
+
+        def read(value: Any) -> Any:
+            if value.__class__ is not str:
+                return conform(value, kind, schema)
+            found = known.get(value)
+            if found is None:
+                found = conform(value, kind, schema)
+                if len(value) <= 64:
+                    if len(known) >= _REMEMBERED:
+                        known.clear()
+                    known[value] = found
+            return found
+
+        return read

@@ -1,0 +1,236 @@
+"""Cells with many rules: those that name entities are looked up, the others told apart by the values they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from pdp import terms
+from pdp.arguments import Leased, entered
+from pdp.codegen.constants import Shape
+from pdp.codegen.support import careful
+from pdp.entities.held import Held
+from pdp.evaluation import FOREVER
+from pdp.lowering import Lowered, lower, varies
+from pdp.model import Effect
+from pdp.terms import RootName, Rule
+from pdp.tree import Fork, fork
+from pdp.values import EntityRef
+
+if TYPE_CHECKING:
+    from pdp.cells import Cell
+
+WHOLE: Final = 24
+"""So many rules at most are one function, with their constants in its code."""
+
+
+Reached = tuple[int, int, int | None]
+"""The bits that tell rules, until when they do, and the `now` that was read for it, if any was."""
+
+
+class Part:
+    """Some rules of a cell with many: a function that they share with rules of the same shape, and their constants."""
+
+    __slots__ = ("_cell", "_events", "_open", "call", "forbids", "permits", "row")
+
+    def __init__(self, cell: Cell, opened: Sequence[tuple[Rule, tuple[terms.Term, ...]]]) -> None:
+        self._cell, self._open = cell, opened
+        self.row: tuple[Any, ...] = ()
+        self._events: Sequence[int] = ()
+        self.forbids = self.permits = 0
+        self.call: Callable[..., Reached] = self._first
+
+    def _first(self, _: object, *arguments: Any) -> Reached:
+        self._compile()
+        return self.call(self.row, *arguments)
+
+    def _compile(self) -> None:
+        lowered = [lower(rule, scope) for rule, scope in self._open]
+        shape = Shape(each for one in lowered for each in one.parts)
+        known = (self._cell.title, shape.key, *map(_outline, lowered))
+        made = self._cell.program.shapes.get(known)
+        if made is None:
+            maker = self._cell.maker(lowered, f"{self._cell.title}, {self._open[0][0].id}", shape=shape)
+            function = maker.decide()
+            made = self._cell.program.shapes[known] = (function, tuple(maker.events))
+            self._cell.functions.append(function)
+        function, self._events = made
+        for bit, at in enumerate(self._events):
+            if lowered[at].rule.effect is Effect.FORBID:
+                self.forbids |= 1 << bit
+            elif self._events.index(at) == bit:
+                # The first bit of a permit says that it applies, the others name needs.
+                self.permits |= 1 << bit
+        self.row = function.constants.row(shape)
+        self.call = function.call
+
+    def rules(self, bits: int) -> list[Rule]:
+        """Return the rules that bits tell."""
+        return [self._open[at][0] for at in places_of(bits, self._events)]
+
+
+def _outline(lowered: Lowered) -> tuple[object, ...]:
+    """Return what a function depends on besides the terms of its rules."""
+    demands = tuple((len(demand.tests), len(demand.timed)) for demand in lowered.demands)
+    late = any(varies(obligation) for obligation in lowered.rule.obligations)
+    counts = len(lowered.tests), len(lowered.timed), demands
+    return lowered.rule.effect, lowered.scoped, counts, late and lowered.rule.id
+
+
+def places_of(bits: int, events: Sequence[int]) -> list[int]:
+    """Return the places that the bits of a number stand for, each once."""
+    found = set()
+    while bits:
+        lowest = bits & -bits
+        found.add(events[lowest.bit_length() - 1])
+        bits ^= lowest
+    return sorted(found)
+
+
+class Branch:
+    """Rules that are told apart by the value of one attribute."""
+
+    __slots__ = ("_groups", "_grow", "_root", "attribute")
+
+    def __init__(self, found: Fork, grow: Callable[[Sequence[int]], Parts], places: Sequence[int]) -> None:
+        self._root, self.attribute = found.root, found.attribute
+        self._grow = grow
+        self._groups: dict[Any, Parts | tuple[int, ...]] = {
+            value: tuple(places[each] for each in inner) for value, inner in found.rules.items()
+        }
+
+    def parts(self, p: Held, r: Held) -> Parts:
+        """Return what is to be asked for a principal and a resource."""
+        value = (p if self._root is RootName.PRINCIPAL else r).a[self.attribute]
+        found = self._groups.get(value, ())
+        if found.__class__ is tuple:
+            if not found:
+                return []
+            found = self._groups[value] = self._grow(found)
+        return found  # type: ignore[return-value]
+
+
+Parts = list[Part | Branch]
+
+
+class Entry:
+    """Rules that name what a principal and a resource are in: those without a condition by number, and the others."""
+
+    __slots__ = ("parts", "plain")
+
+    def __init__(self, plain: tuple[int, ...], parts: tuple[Part, ...]) -> None:
+        self.plain, self.parts = plain, parts
+
+
+class Wide:
+    """Answers for a cell with many rules: looks up those that name entities, and tells the others apart by values."""
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell, self._placed = cell, cell.placed
+        self._rules = cell.program.index.rules
+        self._way = cell.way
+        self._rechecks = cell.placed.rechecks
+        self._single: dict[int, Part] = {}
+        self._roots = self._grow(range(len(cell.placed.open)))
+
+    def _grow(self, places: Sequence[int]) -> Parts:
+        opened = self._placed.open
+        found = fork([opened[place][0] for place in places], self._cell.setting)
+        if found is None:
+            if len(places) <= WHOLE:
+                return [Part(self._cell, [opened[place] for place in places])] if places else []
+            return [Part(self._cell, [opened[place]]) for place in places]
+        taken = {place for inner in found.rules.values() for place in inner}
+        rest = [place for at, place in enumerate(places) if at not in taken]
+        return [Branch(found, self._grow, places), *self._grow(rest)]
+
+    def _table(self, p: Held) -> tuple[dict[EntityRef | None, Entry], Entry | None]:
+        """Return the rules that name what a principal is in, by what the resource is in, and those on all resources."""
+        if p.up is None:
+            careful()
+        rows = [row for table in self._placed.rows for ref in (*p.up, None) if (row := table.get(ref)) is not None]
+        joined: dict[EntityRef | None, list[int]] = {}
+        for row in rows:
+            for ref, numbers in row.items():
+                joined.setdefault(ref, []).extend(numbers)
+        table = {ref: self._entry(numbers) for ref, numbers in joined.items()}
+        found = p.rows[self] = table, table.pop(None, None)
+        return found
+
+    def _entry(self, numbers: Iterable[int]) -> Entry:
+        plain, parts = [], []
+        for number in sorted(set(numbers)):
+            rule = self._rules[number]
+            if rule.clauses or rule.obligations:
+                part = self._single.get(number)
+                if part is None:
+                    part = self._single[number] = Part(self._cell, [(rule, ())])
+                parts.append(part)
+            else:
+                plain.append(number)
+        return Entry(tuple(plain), tuple(parts))
+
+    def _found(self, p: Held, r: Held) -> tuple[tuple[int, ...], list[Part]]:
+        """Return the rules without a condition that are in scope, and what is to be asked of the others."""
+        plain: tuple[int, ...] = ()
+        parts: list[Part] = []
+        if self._placed.rows:
+            table, always = p.rows.get(self) or self._table(p)
+            for ref in r.up:  # type: ignore[union-attr]  # None raises: the interpreter answers
+                entry = table.get(ref)
+                if entry is not None:
+                    plain += entry.plain
+                    parts += entry.parts
+            if always is not None:
+                plain += always.plain
+                parts += always.parts
+        work = list(self._roots)
+        while work:
+            each = work.pop()
+            if isinstance(each, Part):
+                parts.append(each)
+            else:
+                work += each.parts(p, r)
+        return plain, parts
+
+    def run(self, p: Held, r: Held, c: Any, s: Any, n: Any, w: Any) -> Any:
+        """Return what tells the rules that matter, with its lease where it has one."""
+        plain, parts = self._found(p, r)
+        c, sa, n, u = entered(c, s, n, w, self._way)
+        told: Any = plain
+        if parts:
+            told = list(plain)
+            for part in parts:
+                bits, until, n = part.call(part.row, p, r, c, sa, n, w)
+                if bits:
+                    told.append((part, bits))
+                if until < u:
+                    u = until
+            told = tuple(told)
+        return told if u == FOREVER and not self._rechecks else Leased((told, u, n))
+
+    def allows(self, p: Held, r: Held, c: Any, s: Any, n: Any, w: Any) -> bool:
+        """Tell whether a permit applies and no forbid does."""
+        plain, parts = self._found(p, r)
+        c, sa, n, _ = entered(c, s, n, w, self._way)
+        if not parts and not self._placed.forbids:
+            return bool(plain)
+        rules = self._rules
+        allowed = False
+        for number in plain:
+            if rules[number].effect is Effect.FORBID:
+                return False
+            allowed = True
+        for part in parts:
+            bits, _, n = part.call(part.row, p, r, c, sa, n, w)
+            if bits & part.forbids:
+                return False
+            allowed = allowed or bits & part.permits != 0
+        return allowed
+
+    def who(self, told: tuple[Any, ...]) -> list[Rule]:
+        """Return the rules that a result of `run` tells."""
+        found: list[Rule] = []
+        for each in told:
+            found += [self._rules[each]] if isinstance(each, int) else each[0].rules(each[1])
+        return sorted({rule.id: rule for rule in found}.values(), key=lambda rule: rule.id)
