@@ -34,7 +34,7 @@ class Leased(tuple[Any, int, int | None]):
 
 def micros(now: Any) -> int:
     """Return a given instant in microseconds since the epoch; raise for what is none."""
-    if now.__class__ is not datetime.datetime or (now.tzinfo is not _UTC and now.utcoffset() is None):
+    if type(now) is not datetime.datetime or (now.tzinfo is not _UTC and now.utcoffset() is None):
         careful()
     since = now - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
@@ -42,7 +42,7 @@ def micros(now: Any) -> int:
 
 def opened(session: Any, way: Way) -> Seen:
     """Return a session as an action knows it; raise for what is none, or is for the interpreter."""
-    found = session.read(way) if session.__class__ is Session else None
+    found = session.read(way) if type(session) is Session else None
     if found is None:
         careful()
     return found
@@ -52,11 +52,11 @@ def opened(session: Any, way: Way) -> Seen:
 _CONTEXT: Final = """
 if c is None:
     c = NOTHING
-elif c.__class__ is not DICT:
+elif type(c) is not DICT:
     careful()
 """
 _NO_CONTEXT: Final = """
-if c is not None and c.__class__ is not DICT:
+if c is not None and type(c) is not DICT:
     careful()
 """
 _REST: Final = """
@@ -66,7 +66,7 @@ if s is None:
     sa = None
     u = FOREVER
 else:
-    if s.__class__ is not SESSION:
+    if type(s) is not SESSION:
         careful()
     if n is None:
         n = clock()
@@ -78,7 +78,7 @@ _LEAST: Final = """
 if n is not None:
     n = micros(n)
 if s is not None:
-    if s.__class__ is not SESSION:
+    if type(s) is not SESSION:
         careful()
     if n is None:
         n = clock()
@@ -97,6 +97,8 @@ _BINDINGS: Final[Mapping[str, Any]] = {
     "clock": clock,
     "micros": micros,
     "opened": opened,
+    # Not what a value says its class is: that can be said of anything.
+    "type": type,
 }
 
 
@@ -113,13 +115,13 @@ def entered(c: Any, s: Any, n: Any, w: Any, way: Way) -> tuple[Any, Any, Any, in
     """Return context, session and time as compiled rules take them: what the prologue of a lone function does."""
     if c is None:
         c = _BINDINGS["NOTHING"]
-    elif c.__class__ is not dict:
+    elif type(c) is not dict:
         careful()
     if n is not None:
         n = micros(n)
     if s is None:
         return c, None, n, FOREVER
-    if s.__class__ is not Session:
+    if type(s) is not Session:
         careful()
     if n is None:
         n = clock()
@@ -153,7 +155,7 @@ class Readers:
             return lambda value: conform(value, kind, schema)
 
         def read(value: Any) -> Any:
-            if value.__class__ is not str:
+            if type(value) is not str:
                 return conform(value, kind, schema)
             found = known.get(value)
             if found is None:

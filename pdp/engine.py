@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pdp import conform, trace
 from pdp.arguments import Leased
@@ -40,6 +40,10 @@ def _wall_clock() -> _datetime.datetime:
 
 
 _tuple = tuple.__new__
+
+
+# What is asked with is told by its own class: what it says of itself is not asked, nor whether it equals something.
+_NOTHING: Final = ()
 
 
 class _Refused(Exception):
@@ -152,7 +156,12 @@ class Engine:
         is unknown where it is not of its declared type. A session that asks more than once is read once by `session`.
         """
         try:
-            if principal.__class__ is EntityRef is resource.__class__ and not entities:
+            if (
+                type(principal) is EntityRef is type(resource)
+                and entities is _NOTHING
+                and type(action) is str is type(principal.id) is type(resource.id)
+                and type(principal.type) is str is type(resource.type)
+            ):
                 world = self._world
                 held = world.held_for_decide
                 p, r = held[principal], held[resource]
@@ -170,7 +179,13 @@ class Engine:
         except Exception:
             # INVARIANT: what raises decides nothing. All that follows is asked again, and what raises there is a deny.
             pass
-        return self.answer(Request(principal, action, resource, context, session, now, tuple(entities)))
+        try:
+            brought = tuple(entities)
+        except Exception as error:
+            world, request = self._world, Request(principal, action, resource, context, session, now)
+            detail = f"the entities that are brought cannot be read: {type(error).__name__}"
+            return self._recorded(request, _deny(world, Reason.INVALID_REQUEST, detail), world)
+        return self.answer(Request(principal, action, resource, context, session, now, brought))
 
     def allows(
         self,
@@ -184,7 +199,12 @@ class Engine:
     ) -> bool:
         """Tell whether a request is allowed and its every obligation is handled."""
         try:
-            if principal.__class__ is EntityRef is resource.__class__ and not entities:
+            if (
+                type(principal) is EntityRef is type(resource)
+                and entities is _NOTHING
+                and type(action) is str is type(principal.id) is type(resource.id)
+                and type(principal.type) is str is type(resource.type)
+            ):
                 world = self._world
                 held = world.held_for_allows
                 p, r = held[principal], held[resource]
@@ -296,13 +316,15 @@ class Engine:
     def _compiled(self, world: World, request: Request) -> tuple[Request, Decision | None]:
         """Return what compiled rules answer, or nothing; and the request with the time that it was asked at."""
         principal, resource, session = request.principal, request.resource, request.session
-        if principal.__class__ is not EntityRef or resource.__class__ is not EntityRef or request.entities:
+        if type(principal) is not EntityRef or type(resource) is not EntityRef:
+            return request, None
+        if type(request.entities) is not tuple or request.entities:
             return request, None
         p, r = self._held(world, principal), self._held(world, resource)
-        cell = world.program.cell(world.schema.resolve_action(request.action), p.kind, r.kind)
-        if cell is None or request.action.__class__ is not str:
+        cell = world.program.cell(world.schema.resolve_action(_text(request.action)), p.kind, r.kind)
+        if cell is None:
             return request, None
-        if session is not None and session.__class__ is not Session:
+        if session is not None and type(session) is not Session:
             session = Session(session, kept=False)
         if request.now is None and self._clock is not _wall_clock:
             request = request._replace(now=self._clock())
@@ -318,10 +340,10 @@ class Engine:
         return request, None if known.varies else _leased(known, until, at, world)
 
     def _held(self, world: World, ref: EntityRef) -> Held:
+        if not type(ref.type) is str is type(ref.id):
+            ref = EntityRef(_text(ref.type), _text(ref.id))
         found = world.held.get(ref)
         if found is None:
-            if ref.type.__class__ is not str or ref.id.__class__ is not str:
-                careful()
             known = resolved(ref, world.schema)
             found = world.held.get(known) or world.hold(known)
         return found
@@ -364,7 +386,7 @@ class Engine:
         schema = world.schema
         if not _is_string(request.action):
             raise _Refused(Reason.INVALID_REQUEST, "the action is not a string")
-        name = schema.resolve_action(request.action)
+        name = schema.resolve_action(_text(request.action))
         action = schema.actions.get(name)
         brought = {} if request.context is None else request.context
         if not isinstance(brought, Mapping):
@@ -452,12 +474,17 @@ def _name(given: object, role: str, schema: Schema) -> EntityRef:
         raise _Refused(Reason.INVALID_REQUEST, f"the {role} is neither an entity nor a reference")
     if not _is_string(given.type) or not _is_string(given.id):
         raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s type and id are not strings")
-    return EntityRef(schema.resolve(given.type), given.id)
+    return EntityRef(schema.resolve(_text(given.type)), _text(given.id))
 
 
 def _is_string(given: object) -> bool:
-    # Callers are not bound by annotations.
-    return isinstance(given, str)
+    # Callers are not bound by annotations, nor is a class to what it says of itself.
+    return issubclass(type(given), str)
+
+
+def _text(given: str) -> str:
+    """Return the text itself: a class of the caller's may compare as it likes. Raise TypeError for what is none."""
+    return given if type(given) is str else str.__str__(given)
 
 
 def store_of(entities: Iterable[Entity], schema: Schema) -> Store:

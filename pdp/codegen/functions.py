@@ -316,7 +316,8 @@ class Maker:
     def _odd(self, name: str, kind: Type) -> ast.expr | None:
         """Return what is true for a value that is not plainly of its type."""
         nodes, here = self._nodes, self._nodes.name(name)
-        of = nodes.attribute(here, "__class__")
+        # Not what the value says its class is: that can be said of anything.
+        of = nodes.call(self._constants.bind(type, "check"), here)
         match kind:
             case Primitive.STRING:
                 size = nodes.call(self._constants.bind(len, "check"), here)
