@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as _datetime
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -97,6 +98,7 @@ class Engine:
         self._clock = clock
         self._compiles = os.environ.get("PDP_COMPILED") != "0" if compiled is None else compiled
         self._changing = threading.Lock()
+        _ENGINES.add(self)
         given = Given(
             approvals=None if approvals is None else tuple(approvals),
             revoked=frozenset(revoked),
@@ -248,16 +250,18 @@ class Engine:
         Raises PolicyError for one that does not hold up, and RequestError where its types have no room for an entity
         that the engine holds. Then nothing has changed.
         """
-        found = policy if isinstance(policy, Policy) else load(policy).require()[0]
+        found = policy if isinstance(policy, Policy) else _loaded(policy)[0]
         program = self._program(found)
         with self._changing:
             self._world = self._world.with_program(program)
 
     def replace_entities(self, entities: Iterable[Entity] | Store) -> None:
         """Hold these entities from now on, and no others. Raises RequestError for one that the schema does not know."""
+        # Read before anybody has to wait: who brings them may take long, or change the engine meanwhile.
+        given = entities if isinstance(entities, Store) else _listed(entities)
         with self._changing:
             world = self._world
-            store = entities if isinstance(entities, Store) else store_of(entities, world.schema)
+            store = given if isinstance(given, Store) else store_of(given, world.schema)
             self._world = world.with_store(store)
 
     def upsert_entity(self, entity: Entity) -> None:
@@ -274,6 +278,9 @@ class Engine:
         """Hold an entity no longer. Raises RequestError where the engine does not hold it."""
         with self._changing:
             world = self._world
+            given: object = ref
+            if not isinstance(given, EntityRef) or not _is_string(given.type) or not _is_string(given.id):
+                raise RequestError("this is no entity reference")
             try:
                 store = world.store.without(resolved(ref, world.schema))
             except KeyError:
@@ -285,7 +292,7 @@ class Engine:
 
         Raises PolicyError or FactsError with every diagnostic. Then nothing has changed.
         """
-        policy, store = load(path).require()
+        policy, store = _loaded(path)
         program = self._program(policy)
         with self._changing:
             self._world = World(program, store, self._world.given, self._direct)
@@ -488,11 +495,25 @@ def _text(given: str) -> str:
 
 
 def store_of(entities: Iterable[Entity], schema: Schema) -> Store:
-    """Return a store of entities given as objects; raise RequestError for one that the schema does not know."""
+    """Return a store of entities given as objects; raise RequestError for one unknown to the schema, or twice."""
     try:
         return Store.of([conform.conform_entity(entity, schema) for entity in entities])
-    except Mismatch as error:
+    except (Mismatch, ValueError) as error:
         raise RequestError(str(error)) from error
+
+
+def _loaded(path: str | Path) -> tuple[Policy, Store]:
+    if not isinstance(path, str | os.PathLike):
+        raise RequestError("this is neither a policy nor the path of one")
+    return load(path).require()
+
+
+def _listed(entities: Iterable[Entity]) -> list[Entity]:
+    try:
+        each = iter(entities)
+    except TypeError:
+        raise RequestError("these are no entities") from None
+    return list(each)
 
 
 def _plain_remedy(remedy: Remedy) -> Remedy:
@@ -508,3 +529,16 @@ def _plain_remedy(remedy: Remedy) -> Remedy:
         needs=tuple(plain(need) for need in remedy.needs),
         lifts=tuple(replace(lift, one_of=tuple(plain(need) for need in lift.one_of)) for lift in remedy.lifts),
     )
+
+
+_ENGINES: Final[weakref.WeakSet[Engine]] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    """Let a child that was forked change its engines: who held a lock in the parent will never give it back here."""
+    for engine in list(_ENGINES):
+        engine._changing = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
