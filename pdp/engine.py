@@ -17,19 +17,19 @@ from pdp.classes import replace
 from pdp.codegen.support import careful, clock
 from pdp.conform import Mismatch
 from pdp.entities import Store
-from pdp.entities.held import Held
+from pdp.entities.held import Held, lookup
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER, Question, Scene
 from pdp.facts import Snapshot
 from pdp.folder import Loaded, load, load_sources
 from pdp.interpreter import Judgement, conclude, judge, look_at
-from pdp.model import Approval, Decision, Entity, Leaf, Obligation, Outcome, Reason, Remedy, Request
+from pdp.model import Approval, Decision, Entity, Leaf, Node, Obligation, Outcome, Reason, Remedy, Request
 from pdp.ports import AttributeProvider, DecisionSink
 from pdp.schema import Schema
 from pdp.session import Session
 from pdp.source import Source
 from pdp.terms import Policy
-from pdp.values import Datetime, EntityRef, Unknown, Value
+from pdp.values import Datetime, EntityRef, Unknown, Value, show
 from pdp.world import Direct, Given, Known, World, resolved
 
 if TYPE_CHECKING:
@@ -256,26 +256,35 @@ class Engine:
             self._world = self._world.with_program(program)
 
     def replace_entities(self, entities: Iterable[Entity] | Store) -> None:
-        """Hold these entities from now on, and no others. Raises RequestError for one that the schema does not know."""
+        """Hold these entities from now on, and no others.
+
+        Raises RequestError for one that the schema does not know, or that is in one which nobody holds.
+        """
         # Read before anybody has to wait: who brings them may take long, or change the engine meanwhile.
         given = entities if isinstance(entities, Store) else _listed(entities)
         with self._changing:
             world = self._world
             store = given if isinstance(given, Store) else store_of(given, world.schema)
+            self._check_parents(store, store, world.schema)
             self._world = world.with_store(store)
 
     def upsert_entity(self, entity: Entity) -> None:
-        """Hold an entity, anew or instead of what it was. Raises RequestError where the schema does not know it."""
+        """Hold an entity, anew or instead of what it was.
+
+        Raises RequestError where the schema does not know it, or where it is in one that nobody holds.
+        """
         with self._changing:
             world = self._world
             try:
                 node = conform.conform_entity(entity, world.schema)
             except Mismatch as error:
                 raise RequestError(str(error)) from error
-            self._world = world.with_node(node)
+            found = world.with_node(node)
+            self._check_parents([node], found.store, world.schema)
+            self._world = found
 
     def remove_entity(self, ref: EntityRef) -> None:
-        """Hold an entity no longer. Raises RequestError where the engine does not hold it."""
+        """Hold an entity no longer. Raises RequestError where the engine does not hold it, or others are in it."""
         with self._changing:
             world = self._world
             given: object = ref
@@ -285,6 +294,7 @@ class Engine:
                 store = world.store.without(resolved(ref, world.schema))
             except KeyError:
                 raise RequestError(f"the engine does not hold {ref}") from None
+            self._check_parents(store, store, world.schema)
             self._world = world.with_store(store)
 
     def reload(self, path: str | Path) -> None:
@@ -296,6 +306,17 @@ class Engine:
         program = self._program(policy)
         with self._changing:
             self._world = World(program, store, self._world.given, self._direct)
+
+    def _check_parents(self, nodes: Iterable[Node], store: Store, schema: Schema) -> None:
+        """Raise RequestError where an entity is in one that nobody holds: what that is in, nobody could tell.
+
+        To be in it would still count, as if it were there. A provider may hold it.
+        """
+        held = lookup(store, schema)
+        for node in () if self._providers else nodes:
+            for each in node.parents:
+                if held(each.parent) is None:
+                    raise RequestError(f"{show(node.ref)} is in {show(each.parent)}, which the engine does not hold")
 
     # -------------------------------------------------------------------------------------------------- on the way
 
