@@ -20,6 +20,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pdp.enforcement import Denied, Enforcer, Handler, acting, guard
     from pdp.engine import Engine
     from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RequestError
     from pdp.model import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         Request,
     )
     from pdp.ports import AttributeProvider, DecisionSink
+    from pdp.session import Session
     from pdp.trace import Trace
     from pdp.values import EntityRef, ref
 
@@ -52,12 +54,15 @@ _HOMES = {
     "AttributeProvider": "pdp.ports",
     "Decision": "pdp.model",
     "DecisionSink": "pdp.ports",
+    "Denied": "pdp.enforcement",
     "Diagnostic": "pdp.errors",
     "Effect": "pdp.model",
+    "Enforcer": "pdp.enforcement",
     "Engine": "pdp.engine",
     "Entity": "pdp.model",
     "EntityRef": "pdp.values",
     "FactsError": "pdp.errors",
+    "Handler": "pdp.enforcement",
     "Lift": "pdp.model",
     "Membership": "pdp.model",
     "Need": "pdp.model",
@@ -69,7 +74,10 @@ _HOMES = {
     "Remedy": "pdp.model",
     "Request": "pdp.model",
     "RequestError": "pdp.errors",
+    "Session": "pdp.session",
     "Trace": "pdp.trace",
+    "acting": "pdp.enforcement",
+    "guard": "pdp.enforcement",
     "ref": "pdp.values",
 }
 
@@ -96,12 +104,15 @@ __all__ = [
     "AttributeProvider",
     "Decision",
     "DecisionSink",
+    "Denied",
     "Diagnostic",
     "Effect",
+    "Enforcer",
     "Engine",
     "Entity",
     "EntityRef",
     "FactsError",
+    "Handler",
     "Lift",
     "Membership",
     "Need",
@@ -113,6 +124,9 @@ __all__ = [
     "Remedy",
     "Request",
     "RequestError",
+    "Session",
     "Trace",
+    "acting",
+    "guard",
     "ref",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import datetime
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from pdp.codegen.expressions import Reader
@@ -107,18 +108,23 @@ def prologue(way: Way, *, context: bool, lease: bool) -> Prologue:
 
     `context` says that the tests look at the context; `lease` that the end of the session is asked for.
     """
-    text = (_CONTEXT if context else _NO_CONTEXT) + (_REST if lease else _LEAST)
-    return Prologue(ast.parse(text).body, {**_BINDINGS, "WAY": way})
+    return Prologue(_parsed(context, lease), {**_BINDINGS, "WAY": way})
 
 
-def entered(c: Any, s: Any, n: Any, w: Any, way: Way) -> tuple[Any, Any, Any, int]:
-    """Return context, session and time as compiled rules take them: what the prologue of a lone function does."""
+@lru_cache
+def _parsed(context: bool, lease: bool) -> list[ast.stmt]:
+    return ast.parse((_CONTEXT if context else _NO_CONTEXT) + (_REST if lease else _LEAST)).body
+
+
+def entered(c: Any, s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, Any, int]:
+    """Return context, session and time as compiled rules take them: what the prologue of a lone function does.
+
+    The time comes in microseconds; None where the clock has not been read.
+    """
     if c is None:
         c = _BINDINGS["NOTHING"]
     elif type(c) is not dict:
         careful()
-    if n is not None:
-        n = micros(n)
     if s is None:
         return c, None, n, FOREVER
     if type(s) is not Session:
@@ -153,17 +159,27 @@ class Readers:
             known.update((name, EnumMember(kind.name, name)) for name in kind.members)
         elif kind in (Primitive.STRING, Primitive.BOOL, Primitive.INT) or not isinstance(kind, Primitive):
             return lambda value: conform(value, kind, schema)
+        return Remembering(kind, schema, known)
 
-        def read(value: Any) -> Any:
-            if type(value) is not str:
-                return conform(value, kind, schema)
-            found = known.get(value)
-            if found is None:
-                found = conform(value, kind, schema)
-                if len(value) <= 64:
-                    if len(known) >= _REMEMBERED:
-                        known.clear()
-                    known[value] = found
-            return found
 
-        return read
+class Remembering:
+    """Reads values that are written as texts. `known` are texts that came before, and what they came to."""
+
+    __slots__ = ("_kind", "_schema", "known")
+
+    def __init__(self, kind: Type, schema: Schema, known: dict[str, Any]) -> None:
+        self._kind, self._schema, self.known = kind, schema, known
+
+    def __call__(self, value: Any) -> Any:
+        """Return a value; raise for one of another type."""
+        known = self.known
+        if type(value) is not str:
+            return conform(value, self._kind, self._schema)
+        found = known.get(value)
+        if found is None:
+            found = conform(value, self._kind, self._schema)
+            if len(value) <= 64:
+                if len(known) >= _REMEMBERED:
+                    known.clear()
+                known[value] = found
+        return found

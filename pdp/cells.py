@@ -14,7 +14,7 @@ from pdp.model import Effect
 from pdp.session import Way
 from pdp.terms import Policy, RootName, Rule
 from pdp.tree import Index, Placed
-from pdp.wide import WHOLE, Wide, places_of
+from pdp.wide import WHOLE, Looked, Wide, places_of
 
 
 class Program:
@@ -32,6 +32,7 @@ class Program:
         self.doors: dict[str, dict[str, dict[str, Any]]] = {}
         self.readers = Readers(policy.schema)
         self.shapes: dict[Any, tuple[Function, Sequence[int]]] = {}
+        self._simple: dict[str, bool] = {}
         self._ways = {name: Way(name, policy.schema) for name in policy.schema.actions}
         for name in policy.schema.entities:
             self.gates[name], self.doors[name] = {}, {}
@@ -49,6 +50,16 @@ class Program:
             self.doors[principal].setdefault(action, {})[resource] = found
         return found
 
+    def is_simple(self, rule: Rule) -> bool:
+        """Tell whether all that a rule adds to a decision follows from what its clauses are worth."""
+        found = self._simple.get(rule.id)
+        if found is None:
+            # How many approvals there are is part of a remedy.
+            found = self._simple[rule.id] = settled(rule) and not any(
+                isinstance(each, terms.Approvals) for clause in rule.clauses for each in terms.walk(clause.condition)
+            )
+        return found
+
     def _make(self, setting: Setting) -> Cell:
         placed = self.index.cell(setting.action, setting.principal, setting.resource)
         return Cell(self, setting, placed, self._ways[setting.action])
@@ -59,10 +70,11 @@ class Cell:
 
     `run(p, r, c, s, n, w)` gives what tells the rules that matter, `Leased` where that has an end; `allows`, with the
     same arguments, the answer: it is there where no obligation can make an allow worthless. `who` gives the rules that
-    are told.
+    are told. `look` answers where `run` raises: it gives what tells the rules that matter, until when they do, and the
+    rules that only the interpreter can speak of.
     """
 
-    __slots__ = ("allows", "functions", "placed", "program", "run", "setting", "title", "way", "who")
+    __slots__ = ("allows", "functions", "look", "placed", "program", "run", "setting", "title", "way", "who")
 
     def __init__(self, program: Program, setting: Setting, placed: Placed, way: Way) -> None:
         self.program, self.setting, self.placed, self.way = program, setting, placed, way
@@ -70,31 +82,55 @@ class Cell:
         self.functions: list[Function] = []
         self.run: Callable[..., Any]
         self.who: Callable[[Any], list[Rule]]
+        self.look: Callable[..., Looked]
         self.allows: Callable[..., bool] | None = None
         if placed.rows or len(placed.open) > WHOLE:
             wide = Wide(self)
-            self.run, self.who = wide.run, wide.who
+            self.run, self.who, self.look = wide.run, wide.who, wide.look
             if self._is_simple():
                 self.allows = wide.allows
         else:
             self._compile()
 
     def _compile(self) -> None:
+        maker = self._whole_maker()
+        decide = maker.decide()
+        events, rules = tuple(maker.events), [rule for rule, _ in self.placed.open]
+        self.run, self.who = decide.call, lambda bits: [rules[at] for at in places_of(bits, events)]
+        self.look = self._first_look
+        self.functions.append(decide)
+        if self._is_simple():
+            self.allows = self._first_allows
+
+    def _whole_maker(self) -> Maker:
         lowered = [lower(rule, scope) for rule, scope in self.placed.open]
         uses = any(reads(RootName.CONTEXT, each) for one in lowered for each in one.parts)
 
         def enter(*, lease: bool) -> Prologue:
             return prologue(self.way, context=uses, lease=lease)
 
-        maker = self.maker(lowered, self.title, enter=enter)
-        decide = maker.decide()
-        events = tuple(maker.events)
-        self.run, self.who = decide.call, lambda bits: [lowered[at].rule for at in places_of(bits, events)]
-        self.functions.append(decide)
-        if self._is_simple():
-            allows = maker.allows()
-            self.allows = allows.call
-            self.functions.append(allows)
+        return self.maker(lowered, self.title, enter=enter)
+
+    def _first_allows(self, *arguments: Any) -> bool:
+        function = self._whole_maker().allows()
+        self.functions.append(function)
+        self.allows = function.call
+        setting = self.setting
+        self.program.gates[setting.principal][setting.action][setting.resource] = function.call
+        return function.call(*arguments)  # type: ignore[no-any-return]
+
+    def _first_look(self, *arguments: Any) -> Looked:
+        lowered = [lower(rule, scope) for rule, scope in self.placed.open]
+        function = self.maker(lowered, self.title).carefully()
+        rules = [each.rule for each in lowered]
+
+        def look(*arguments: Any) -> Looked:
+            bits, until, raising = function.call((), *arguments)
+            return bits, until, [rules[at] for at in raising]
+
+        self.functions.append(function)
+        self.look = look
+        return look(*arguments)
 
     def maker(
         self,

@@ -11,10 +11,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from pdp import conform, trace
-from pdp.arguments import Leased
+from pdp.arguments import Leased, entered
 from pdp.cells import Cell, Program, settled
 from pdp.classes import replace
-from pdp.codegen.support import careful, clock
+from pdp.codegen.support import careful
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import Held, lookup
@@ -22,7 +22,7 @@ from pdp.errors import RequestError
 from pdp.evaluation import FOREVER, Question, Scene
 from pdp.facts import Snapshot
 from pdp.folder import Loaded, load, load_sources
-from pdp.interpreter import Judgement, conclude, judge, look_at
+from pdp.interpreter import Finding, Judgement, conclude, judge, look_at
 from pdp.model import Approval, Decision, Entity, Leaf, Node, Obligation, Outcome, Reason, Remedy, Request
 from pdp.ports import AttributeProvider, DecisionSink
 from pdp.schema import Schema
@@ -94,7 +94,7 @@ class Engine:
         """
         self._providers = tuple(providers)
         self._handles = frozenset(handles)
-        self._sink = sink
+        self._record = None if sink is None else sink.record
         self._clock = clock
         self._compiles = os.environ.get("PDP_COMPILED") != "0" if compiled is None else compiled
         self._changing = threading.Lock()
@@ -173,11 +173,15 @@ class Engine:
                     decision = world.ready[cell][told]
                 else:
                     told, until, at = told
-                    decision = _leased(world.leaves[cell][told], until, at, world)
-                if self._sink is None:
-                    return decision
-                request = _tuple(Request, (principal, action, resource, context, session, now, ()))
-                return self._recorded(request, decision, world)
+                    leased = world.leased[cell].get((told, until))
+                    decision = world.lease(cell, told, until, at) if leased is None else leased
+                record = self._record
+                if record is not None:
+                    try:
+                        record(_tuple(Request, (principal, action, resource, context, session, now, ())), decision)
+                    except Exception as error:
+                        return _unrecorded(world, error)
+                return decision
         except Exception:
             # INVARIANT: what raises decides nothing. All that follows is asked again, and what raises there is a deny.
             pass
@@ -321,13 +325,11 @@ class Engine:
     # -------------------------------------------------------------------------------------------------- on the way
 
     def _recorded(self, request: Request, decision: Decision, world: World) -> Decision:
-        if self._sink is None:
-            return decision
-        try:
-            self._sink.record(request, decision)
-        except Exception as error:
-            # What is not on record did not happen: an allow that nobody could audit is none.
-            return _failed(world, f"the decision could not be recorded: {type(error).__name__}")
+        if self._record is not None:
+            try:
+                self._record(request, decision)
+            except Exception as error:
+                return _unrecorded(world, error)
         return decision
 
     def _answer(self, world: World, request: Request) -> Decision:
@@ -362,10 +364,30 @@ class Engine:
                 told, until, at = told
             known = world.leaves.get(cell, {}).get(told)
             if known is None:
-                known = self._learnt(world, cell, told, request)
+                scene = Scene(self._question(world, request), self._facts(world, request))
+                known = self._learnt(world, cell, told, told, scene)
         except Exception:
-            return request, None
-        return request, None if known.varies else _leased(known, until, at, world)
+            return request, self._looked(world, cell, p, r, request, session)
+        return request, None if known.varies else world.lease(cell, told, until, at)
+
+    def _looked(
+        self, world: World, cell: Cell, p: Held, r: Held, request: Request, session: Session | None
+    ) -> Decision | None:
+        """Return what a question comes to where some rules raise: the interpreter looks at these only."""
+        question = self._question(world, request)
+        context, fields, now, until = entered(request.context, session, question.now, world, cell.way)
+        told, lasts, raising = cell.look(p, r, context, fields, now, world)
+        # A rule that names several of what an entity is in is found by each of them.
+        raising = list({rule.id: rule for rule in raising}.values())
+        if not all(map(world.program.is_simple, raising)):
+            return None
+        scene = Scene(question, self._facts(world, request))
+        found = [finding for rule in raising if (finding := look_at(rule, scene)) is not None]
+        key = told, *((each.rule.id, tuple(truth for _, truth in each.clauses)) for each in found)
+        if key not in world.leaves.get(cell, ()) and self._learnt(world, cell, told, key, scene, found).varies:
+            return None
+        edges = [edge for each in found for edge in each.edges if edge > now]
+        return world.lease(cell, key, min(until, lasts, *edges, FOREVER), now)
 
     def _held(self, world: World, ref: EntityRef) -> Held:
         if not type(ref.type) is str is type(ref.id):
@@ -376,21 +398,25 @@ class Engine:
             found = world.held.get(known) or world.hold(known)
         return found
 
-    def _learnt(self, world: World, cell: Cell, told: Any, request: Request) -> Known:
-        """Return the decision that some rules come to, as the interpreter finds it, for all questions that do."""
+    def _learnt(
+        self, world: World, cell: Cell, told: Any, key: Any, scene: Scene, others: Sequence[Finding] = ()
+    ) -> Known:
+        """Return the decision that some rules come to, as the interpreter finds it, for all questions that do.
+
+        `others` are what became of rules that are not told; `key` tells all of them.
+        """
         rules = cell.who(told)
         if not all(settled(rule) for rule in rules):
             known = Known(None, None, None)
         else:
-            scene = Scene(self._question(world, request), self._facts(world, request))
             found = [finding for rule in rules if (finding := look_at(rule, scene)) is not None]
             if len(found) != len(rules) or any(finding.errs for finding in found):
                 careful()
-            judgement = conclude(found, scene)
+            judgement = conclude(sorted([*found, *others], key=lambda each: each.rule.id), scene)
             rechecks = [each.rule.recheck.micros for each in judgement.determining if each.rule.recheck is not None]
             leaf = self._leaf(world, judgement)
             known = Known(Decision.made(leaf, world.store), leaf, min(rechecks, default=None))
-        world.learn(cell, told, known)
+        world.learn(cell, key, known)
         return known
 
     def _judge(
@@ -480,17 +506,14 @@ class Engine:
         )
 
 
-def _leased(known: Known, until: int, at: int | None, world: World) -> Decision:
-    """Return a decision that is ready, with its lease."""
-    assert known.decision is not None and known.leaf is not None
-    if known.recheck is not None:
-        until = min(until, (clock() if at is None else at) + known.recheck)
-    return known.decision if until >= FOREVER else Decision.made(known.leaf, world.store, until)
-
-
 def _deny(world: World, reason: Reason, detail: str) -> Decision:
     leaf = Leaf(outcome=Outcome.DENY, reason=reason, detail=detail, revision=world.policy.revision)
     return Decision.made(leaf, world.store)
+
+
+def _unrecorded(world: World, error: Exception) -> Decision:
+    # What is not on record did not happen: an allow that nobody could audit is none.
+    return _failed(world, f"the decision could not be recorded: {type(error).__name__}")
 
 
 def _failed(world: World, detail: str) -> Decision:

@@ -4,7 +4,8 @@ PdpError
 ├── DiagnosticError           carries diagnostics, each with a code and a place
 │   ├── PolicyError           the policy text does not hold up
 │   └── FactsError            entity data does not hold up
-└── RequestError              a request cannot even be asked
+├── RequestError              a request cannot even be asked
+└── Denied                    what is not allowed is not begun (in pdp.enforcement, with its decision)
 """
 
 from __future__ import annotations

@@ -204,10 +204,12 @@ def look_at(rule: terms.Rule, outer: Scene) -> Finding | None:
         return None
     clauses = tuple((clause, evaluate(clause.condition, scene)) for clause in rule.clauses)
     condition = whole(clauses)
-    masked = scene.mask()
-    timeless = whole(tuple((clause, evaluate(clause.condition, masked)) for clause in rule.clauses))
-    # What is known with every time test unknown stays so. An unknown may be the time tests' own: it does not.
-    edges = _scope_edges(rule, outer) | (scene.edges if isinstance(timeless, Unknown) else set())
+    edges = _scope_edges(rule, outer)
+    if scene.edges:
+        masked = scene.mask()
+        timeless = whole(tuple((clause, evaluate(clause.condition, masked)) for clause in rule.clauses))
+        # What is known with every time test unknown stays so. An unknown may be the time tests' own: it does not.
+        edges |= scene.edges if isinstance(timeless, Unknown) else set()
     obliging = Scene(question, outer.facts, closures=outer.closures)
     duties = tuple(_duty(obligation, obliging) for obligation in rule.obligations)
     return Finding(

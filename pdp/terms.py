@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from pdp import model
 from pdp.classes import dataclass, field, fields
@@ -257,6 +257,9 @@ Term: TypeAlias = (
 )
 
 
+_NAMES: Final[dict[type, tuple[str, ...]]] = {}
+
+
 def children(term: Term) -> Iterator[Term]:
     """Yield the terms right below a term, in the order in which they are written."""
     match term:
@@ -270,8 +273,11 @@ def children(term: Term) -> Iterator[Term]:
             yield term.domain
             yield term.body
         case _:
-            for each in fields(term):
-                value = getattr(term, each.name)
+            names = _NAMES.get(term.__class__)
+            if names is None:
+                names = _NAMES[term.__class__] = tuple(each.name for each in fields(term) if each.name != "span")
+            for name in names:
+                value = getattr(term, name)
                 if isinstance(value, Node):
                     yield value  # type: ignore[misc]  # every Node held by a term directly is a Term
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final, TypeAlias
 
 from pdp import terms
 from pdp.classes import dataclass
-from pdp.lowering import Key, Setting, conjuncts, equality, key, type_of, within
+from pdp.lowering import Setting, equality, type_of, within
 from pdp.model import Effect
 from pdp.terms import ClauseKind, RootName, Rule, Scope
 from pdp.types import Primitive
@@ -176,45 +177,48 @@ class Fork:
     rules: Mapping[Value, tuple[int, ...]]
 
 
-def fork(rules: Sequence[Rule], setting: Setting) -> Fork | None:
+Choices = Mapping[tuple[RootName, str], Value]
+"""What a rule asks some attributes to be equal to: if one is not, the rule does not matter."""
+
+
+def fork(found: Sequence[Choices]) -> Fork | None:
     """Return the look-up that tells most of many rules apart, by their places; None where none is worth it."""
-    if len(rules) < _APART:
+    if len(found) < _APART:
         return None
-    counts: Counter[Key] = Counter()
-    found: list[dict[Key, tuple[terms.Attribute, Value]]] = []
-    for rule in rules:
-        tests = {key(attribute): (attribute, value) for attribute, value in _equalities(rule, setting)}
-        found.append(tests)
-        counts.update(tests.keys())
+    counts = Counter(chain.from_iterable(found))
     best, best_many = None, 0
     for path, count in counts.items():
-        values = {tests[path][1] for tests in found if path in tests}
-        if len(values) > 2 and count > best_many:
+        if count > best_many and len({tests[path] for tests in found if path in tests}) > 2:
             best, best_many = path, count
     if best is None:
         return None
     groups: dict[Value, list[int]] = {}
     for place, tests in enumerate(found):
         if best in tests:
-            groups.setdefault(tests[best][1], []).append(place)
-    attribute = next(tests[best][0] for tests in found if best in tests)
-    assert isinstance(attribute.base, terms.Root)
-    return Fork(attribute.base.name, attribute.name, {value: tuple(places) for value, places in groups.items()})
+            groups.setdefault(tests[best], []).append(place)
+    return Fork(*best, {value: tuple(places) for value, places in groups.items()})
 
 
 _OWNERS: Final = (RootName.PRINCIPAL, RootName.RESOURCE)
 _KINDS: Final = {str: Primitive.STRING, int: Primitive.INT}
 
 
-def _equalities(rule: Rule, setting: Setting) -> Iterable[tuple[terms.Attribute, Value]]:
-    """Yield the equalities of attributes with texts and numbers that have to hold for a rule to matter at all."""
-    for clause in rule.clauses:
-        if clause.kind is not ClauseKind.WHEN:
+def choices(rule: Rule, setting: Setting, known: dict[tuple[RootName, str], object]) -> Choices:
+    """Return what a rule asks attributes to be equal to, texts and numbers only. `known` remembers their types."""
+    chosen: dict[tuple[RootName, str], Value] = {}
+    work = [clause.condition for clause in rule.clauses if clause.kind is ClauseKind.WHEN]
+    while work:
+        test = work.pop()
+        if test.__class__ is terms.And:
+            work.extend(test.operands)
             continue
-        for test in conjuncts(clause.condition):
-            found = equality(test)
-            if found is None or not isinstance(base := found[0].base, terms.Root):
-                continue
-            kind = _KINDS.get(found[1].__class__)
-            if base.name in _OWNERS and kind is not None and type_of(found[0], setting, {}) is kind:
-                yield found
+        found = equality(test)
+        if found is None or not isinstance(base := found[0].base, terms.Root) or base.name not in _OWNERS:
+            continue
+        path = base.name, found[0].name
+        if path not in known:
+            known[path] = type_of(found[0], setting, {})
+        kind = _KINDS.get(found[1].__class__)
+        if kind is not None and known[path] is kind:
+            chosen[path] = found[1]
+    return chosen

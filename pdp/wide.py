@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pdp import terms
-from pdp.arguments import Leased, entered
+from pdp.arguments import Leased, entered, micros
 from pdp.codegen.constants import Shape
 from pdp.codegen.support import careful
 from pdp.entities.held import Held
@@ -14,7 +14,7 @@ from pdp.evaluation import FOREVER
 from pdp.lowering import Lowered, lower, varies
 from pdp.model import Effect
 from pdp.terms import RootName, Rule
-from pdp.tree import Fork, fork
+from pdp.tree import Fork, choices, fork
 from pdp.values import EntityRef
 
 if TYPE_CHECKING:
@@ -28,10 +28,14 @@ Reached = tuple[int, int, int | None]
 """The bits that tell rules, until when they do, and the `now` that was read for it, if any was."""
 
 
+Looked = tuple[Any, int, list[Rule]]
+"""What tells the rules that matter, until when they do, and the rules that nothing is told of."""
+
+
 class Part:
     """Some rules of a cell with many: a function that they share with rules of the same shape, and their constants."""
 
-    __slots__ = ("_cell", "_events", "_open", "call", "forbids", "permits", "row")
+    __slots__ = ("_cell", "_events", "_look", "_open", "call", "forbids", "permits", "row")
 
     def __init__(self, cell: Cell, opened: Sequence[tuple[Rule, tuple[terms.Term, ...]]]) -> None:
         self._cell, self._open = cell, opened
@@ -39,6 +43,7 @@ class Part:
         self._events: Sequence[int] = ()
         self.forbids = self.permits = 0
         self.call: Callable[..., Reached] = self._first
+        self._look: Callable[..., tuple[int, int, tuple[int, ...]]] | None = None
 
     def _first(self, _: object, *arguments: Any) -> Reached:
         self._compile()
@@ -63,6 +68,27 @@ class Part:
                 self.permits |= 1 << bit
         self.row = function.constants.row(shape)
         self.call = function.call
+
+    def look(self, *arguments: Any) -> tuple[int, int, list[Rule]]:
+        """Return the bits that tell rules, until when they do, and the rules that only the interpreter can speak of."""
+        call = self._look
+        if call is None:
+            lowered = [lower(rule, scope) for rule, scope in self._open]
+            shape = Shape(each for one in lowered for each in one.parts)
+            known = ("carefully", self._cell.title, shape.key, *map(_outline, lowered))
+            made = self._cell.program.shapes.get(known)
+            if made is None:
+                maker = self._cell.maker(lowered, f"{self._cell.title}, {self._open[0][0].id}", shape=shape)
+                made = self._cell.program.shapes[known] = (maker.carefully(), ())
+            row = made[0].constants.row(shape)
+            made_call = made[0].call
+
+            def call(*arguments: Any) -> tuple[int, int, tuple[int, ...]]:
+                return made_call(row, *arguments)  # type: ignore[no-any-return]
+
+            self._look = call
+        bits, until, raising = call(*arguments)
+        return bits, until, [self._open[at][0] for at in raising]
 
     def rules(self, bits: int) -> list[Rule]:
         """Return the rules that bits tell."""
@@ -131,11 +157,13 @@ class Wide:
         self._way = cell.way
         self._rechecks = cell.placed.rechecks
         self._single: dict[int, Part] = {}
+        known: dict[Any, object] = {}
+        self._choices = [choices(rule, cell.setting, known) for rule, _ in cell.placed.open]
         self._roots = self._grow(range(len(cell.placed.open)))
 
     def _grow(self, places: Sequence[int]) -> Parts:
         opened = self._placed.open
-        found = fork([opened[place][0] for place in places], self._cell.setting)
+        found = fork([self._choices[place] for place in places])
         if found is None:
             if len(places) <= WHOLE:
                 return [Part(self._cell, [opened[place] for place in places])] if places else []
@@ -196,7 +224,7 @@ class Wide:
     def run(self, p: Held, r: Held, c: Any, s: Any, n: Any, w: Any) -> Any:
         """Return what tells the rules that matter, with its lease where it has one."""
         plain, parts = self._found(p, r)
-        c, sa, n, u = entered(c, s, n, w, self._way)
+        c, sa, n, u = entered(c, s, n if n is None else micros(n), w, self._way)
         told: Any = plain
         if parts:
             told = list(plain)
@@ -209,10 +237,26 @@ class Wide:
             told = tuple(told)
         return told if u == FOREVER and not self._rechecks else Leased((told, u, n))
 
+    def look(self, p: Held, r: Held, c: Any, sa: Any, n: int, w: Any) -> Looked:
+        """Return what `run` does, but for the rules that raise: these are named."""
+        plain, parts = self._found(p, r)
+        told: list[Any] = list(plain)
+        u, raising = FOREVER, []
+        for part in parts:
+            try:
+                bits, until, _ = part.call(part.row, p, r, c, sa, n, w)
+            except Exception:
+                bits, until, rules = part.look(p, r, c, sa, n, w)
+                raising += rules
+            if bits:
+                told.append((part, bits))
+            u = min(u, until)
+        return tuple(told), u, raising
+
     def allows(self, p: Held, r: Held, c: Any, s: Any, n: Any, w: Any) -> bool:
         """Tell whether a permit applies and no forbid does."""
         plain, parts = self._found(p, r)
-        c, sa, n, _ = entered(c, s, n, w, self._way)
+        c, sa, n, _ = entered(c, s, n if n is None else micros(n), w, self._way)
         if not parts and not self._placed.forbids:
             return bool(plain)
         rules = self._rules

@@ -8,11 +8,12 @@ from typing import Any, Final
 from pdp import conform
 from pdp.cells import Cell, Program
 from pdp.classes import dataclass, replace
-from pdp.codegen.support import careful
+from pdp.codegen.support import careful, clock
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import Held, everything_above, lookup, sound
 from pdp.errors import RequestError
+from pdp.evaluation import FOREVER
 from pdp.model import Approval, Decision, Entity, Leaf, Node
 from pdp.schema import Schema
 from pdp.values import EntityRef, Unknown, show
@@ -57,7 +58,7 @@ class Direct:
 
 
 class World:
-    """One moment. Nothing that it holds changes; what it remembers (`held`, `leaves`) could be found again.
+    """One moment. Nothing that it holds changes; what it remembers (`held`, `leaves` …) could be found again.
 
     Readers take no lock: what two of them find at once is the same.
     """
@@ -71,6 +72,7 @@ class World:
         "held",
         "held_for_allows",
         "held_for_decide",
+        "leased",
         "leaves",
         "policy",
         "program",
@@ -90,6 +92,7 @@ class World:
         self.revoked_sessions = given.revoked_sessions
         self.leaves: dict[Cell, dict[Any, Known]] = {}
         self.ready: dict[Cell, dict[Any, Decision]] = {}
+        self.leased: dict[Cell, dict[tuple[Any, int], Decision]] = {}
         self._node = lookup(store, self.schema)
         self._keep({})
 
@@ -127,12 +130,30 @@ class World:
         """Keep a decision ready for the next question that comes to the same."""
         leaves = self.leaves.setdefault(cell, {})
         ready = self.ready.setdefault(cell, {})
+        self.leased.setdefault(cell, {})
         if len(leaves) >= _LEAVES:
             leaves.clear()
             ready.clear()
         leaves[told] = known
         if known.decision is not None and known.recheck is None:
             ready[told] = known.decision
+
+    def lease(self, cell: Cell, told: Any, until: int, at: int | None) -> Decision:
+        """Return a decision that is ready, with its lease; raise where none is. `at` is None where no time was read."""
+        known = self.leaves[cell][told]
+        if known.decision is None or known.leaf is None:
+            careful()
+        if known.recheck is not None:
+            until = min(until, (clock() if at is None else at) + known.recheck)
+        if until >= FOREVER:
+            return known.decision
+        found = Decision.made(known.leaf, self.store, until)
+        if known.recheck is None:
+            leased = self.leased[cell]
+            if len(leased) >= _LEAVES:
+                leased.clear()
+            leased[told, until] = found
+        return found
 
     # ------------------------------------------------------------------------------------------------------ changing
 

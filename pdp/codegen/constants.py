@@ -78,7 +78,7 @@ class Constants:
             return self._nodes.constant(found)
         return self.bind(found, "constant")
 
-    def bind(self, value: Any, kind: str) -> ast.expr:
+    def bind(self, value: Any, kind: str) -> ast.Name:
         """Return a name for anything that code calls or compares with; the same one for the same object."""
         name = self._names.get(id(value))
         if name is None:

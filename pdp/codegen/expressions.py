@@ -54,6 +54,8 @@ class Expressions:
         self.constants = constants
         self.ready: frozenset[str] = frozenset()
         self._reader = reader
+        self.spans: dict[str, str] = {}
+        """The local names of the spans of time that are known, by the names of their tests."""
         self.owners: set[str] = set()
         """The names of what holds attributes that are read."""
         self._variables: dict[int, Type | None] = {}
@@ -104,7 +106,10 @@ class Expressions:
                 left, op, right = self.nodes.name("n"), term.op, self.bound(term)
                 return self.nodes.compare(left, str(op), right)
             case terms.CalendarTest():
-                return self.nodes.method(self.calendar(term), "holds", self.nodes.name("n"))
+                calendar = self.calendar(term)
+                if calendar.id in self.spans:
+                    return self.nodes.item(self.nodes.name(self.spans[calendar.id]), 2)
+                return self.nodes.method(calendar, "holds", self.nodes.name("n"))
             case terms.Approvals():
                 return self._approvals(term)
             case _:
@@ -395,7 +400,19 @@ class Expressions:
             return self.nodes.constant(fixed)
         return self.nodes.binary(found, "+", self.nodes.constant(fixed)) if fixed else found
 
-    def calendar(self, term: terms.CalendarTest) -> ast.expr:
+    def span(self, term: terms.CalendarTest) -> tuple[ast.expr, list[ast.stmt]]:
+        """Return the local name of the span of time around `now` for a test, and what puts it there if need be."""
+        nodes, calendar = self.nodes, self.calendar(term)
+        to = self.spans.get(calendar.id)
+        if to is not None:
+            return nodes.name(to), []
+        to = self.spans[calendar.id] = f"q{len(self.spans)}"
+        here, n = nodes.name(to), nodes.name("n")
+        stale = nodes.denied(nodes.compare(nodes.item(here, 0), "<=", n, "<", nodes.item(here, 1)))
+        found = nodes.assign(to, nodes.method(calendar, "at", n))
+        return here, [nodes.assign(to, nodes.attribute(calendar, "last")), nodes.branch(stale, [found])]
+
+    def calendar(self, term: terms.CalendarTest) -> ast.Name:
         """Return the name of a calendar test."""
 
         def test(value: int) -> bool:

@@ -1,7 +1,8 @@
 """Rules as functions of Python: their tests as a tree, each shared test once, what is cheap before what is dear.
 
 `decide` gives the rules that matter as bits of a number, and until when they do. `allows` ends at the first rule that
-settles the answer. Both raise where anything is unknown: the interpreter then answers.
+settles the answer. Both raise where anything is unknown. `carefully` then does what `decide` does for each rule by
+itself, and names those that raise: the interpreter has to look at no others.
 """
 
 from __future__ import annotations
@@ -138,6 +139,21 @@ class Maker:
         forever = nodes.compare(u, "is", nodes.name("FOREVER"))
         return [nodes.branch(forever, [nodes.give(m)]), leased]
 
+    def carefully(self) -> Function:
+        """Return the function that does the same rule by rule, and names the places of the rules that raise."""
+        self._begin()
+        nodes = self._nodes
+        body = [*self._certain(), nodes.assign("z", nodes.tuple())]
+        keep = [nodes.assign("g", nodes.name("m")), nodes.assign("h", nodes.name("u"))]
+        drop = [nodes.assign("m", nodes.name("g")), nodes.assign("u", nodes.name("h"))]
+        for at, lowered in enumerate(self._rules):
+            tests = self._block([self._tested(lowered, at)], frozenset(), 0, self._settle)
+            place = nodes.tuple(nodes.constant(at))
+            note = nodes.assign("z", nodes.binary(nodes.name("z"), "+", place))
+            body += [*keep, nodes.attempt(tests, [*drop, note], self._constants.bind(Exception, "class"))]
+        told = nodes.tuple(*(nodes.name(each) for each in "muz"))
+        return self._finish("carefully", body, [nodes.give(told)], bits=True, inner=True)
+
     def allows(self) -> Function:
         """Return the function that tells whether a permit applies and no forbid does."""
         self._begin()
@@ -170,9 +186,12 @@ class Maker:
         self._terms_of = Expressions(self._setting, self._nodes, self._constants, self._reader)
         self.events = []
 
-    def _finish(self, name: str, body: list[ast.stmt], end: list[ast.stmt], *, bits: bool) -> Function:
+    def _finish(
+        self, name: str, body: list[ast.stmt], end: list[ast.stmt], *, bits: bool, inner: bool = False
+    ) -> Function:
         own = [self._nodes.assign("m", self._nodes.constant(0))] if bits else []
-        if self._enter is not None:
+        inner = inner or self._enter is None
+        if not inner and self._enter is not None:
             begin = self._enter(lease=bits)
             own = [*begin.body, *own]
             self._constants.bound |= begin.bindings
@@ -184,7 +203,7 @@ class Maker:
             for short, long in (("pa", "p"), ("ra", "r"))
             if short in self._terms_of.owners
         ]
-        parameters = ["p", "r", "c", "s", "n", "w"] if self._shape is None else ["k", "p", "r", "c", "sa", "n", "w"]
+        parameters = ["k", "p", "r", "c", "sa", "n", "w"] if inner else ["p", "r", "c", "s", "n", "w"]
         tree = self._nodes.function(name, parameters, [*own, *body, *end])
         # INVARIANT: the code can name nothing but what is bound here.
         names: dict[str, Any] = {"__builtins__": {}, **self._constants.bound}
@@ -237,13 +256,14 @@ class Maker:
             shared = _most_shared(rest, self._terms)
             if shared is None or depth >= MAX_NESTED:
                 for rule in sorted(rest, key=self._weight):
-                    found += self._alone(rule, ready, depth, end)
+                    made, ready = self._alone(rule, ready, depth, end)
+                    found += made
                 break
             having = [rule.without(shared) for rule in rest if shared in rule.tests]
             rest = [rule for rule in rest if shared not in rule.tests]
-            before, then = self._load([shared], ready)
-            test = self._test(shared, then)
-            inner = self._block(having, then | self._proved(shared), depth + 1, end)
+            before, ready = self._load([shared], ready)
+            test = self._test(shared, ready)
+            inner = self._block(having, ready | self._proved(shared), depth + 1, end)
             found += [*before, self._nodes.branch(test, inner)]
         return found
 
@@ -253,10 +273,13 @@ class Maker:
 
     def _alone(
         self, rule: _Rule, ready: frozenset[str], depth: int, end: Callable[[_Rule, frozenset[str]], list[ast.stmt]]
-    ) -> list[ast.stmt]:
-        """Return the statements of one rule: all tests that need nothing more in local names at once, then the rest."""
+    ) -> tuple[list[ast.stmt], frozenset[str]]:
+        """Return the statements of one rule: all tests that need nothing more in local names at once, then the rest.
+
+        And what is ready after them, whether the tests hold or not.
+        """
         if not rule.tests:
-            return end(rule, ready)
+            return end(rule, ready), ready
         taken: list[int] = []
         for number in rule.tests:
             if taken and depth < MAX_NESTED and self._wanted(number) - ready:
@@ -268,9 +291,9 @@ class Maker:
         test = self._nodes.every([self._test(number, then) for number in taken])
         rest = _Rule(rule.lowered, [each for each in rule.tests if each not in taken], rule.timed)
         rest.apply, rest.needs = rule.apply, rule.needs
-        for number in taken:
-            then |= self._proved(number)
-        return [*before, self._nodes.branch(test, self._alone(rest, then, depth + 1, end))]
+        proved = then.union(*(self._proved(number) for number in taken))
+        inner, _ = self._alone(rest, proved, depth + 1, end)
+        return [*before, self._nodes.branch(test, inner)], then
 
     def _test(self, number: int, ready: frozenset[str]) -> ast.expr:
         self._terms_of.ready = _loaded(ready)
@@ -306,12 +329,20 @@ class Maker:
     def _read(self, name: str, kind: Type) -> list[ast.stmt]:
         """Return the statements that read an attribute: what is of its type already is only looked at."""
         nodes, to = self._nodes, local(self._setting.context, name)
-        here, read = nodes.name(to), self._terms_of.reader(kind)
+        here, reader = nodes.name(to), self._reader(kind)
         get = nodes.assign(to, nodes.item(nodes.name("c"), name))
+        read = nodes.call(self._constants.bind(reader, "read"), here)
         odd = self._odd(to, kind)
         if odd is None:
-            return [nodes.assign(to, nodes.call(read, nodes.item(nodes.name("c"), name)))]
-        return [get, nodes.branch(odd, [nodes.assign(to, nodes.call(read, here))])]
+            known = getattr(reader, "known", None)
+            if known is None:
+                return [get, nodes.assign(to, read)]
+            # What a text came to before is looked up; texts of another class may lie about what they are.
+            of = nodes.call(self._constants.bind(type, "check"), here)
+            plain = nodes.compare(of, "is", self._constants.bind(str, "class"))
+            seen = nodes.method(self._constants.bind(known, "known"), "get", here)
+            return [get, nodes.assign(to, nodes.some([nodes.every([plain, seen]), read]))]
+        return [get, nodes.branch(odd, [nodes.assign(to, read)])]
 
     def _odd(self, name: str, kind: Type) -> ast.expr | None:
         """Return what is true for a value that is not plainly of its type."""
@@ -343,6 +374,7 @@ class Maker:
         if _needs_care(rule.lowered):
             return [self._nodes.run(self._terms_of.leave())]
         before, ready = self._clock(rule.timed, ready)
+        self._terms_of.spans = {}
         wanted = frozenset[str]().union(*(_context_names(each) for each in rule.timed))
         loads, ready = self._load_names(wanted, ready)
         self._terms_of.ready = _loaded(ready)
@@ -370,7 +402,7 @@ class Maker:
         asked = [*late, *(each for demand in lowered.demands for each in demand.tests)]
         loads, ready = self._load_names(frozenset[str]().union(*(_context_names(each) for each in asked)), ready)
         found += loads
-        self._terms_of.ready = _loaded(ready)
+        self._terms_of.ready, self._terms_of.spans = _loaded(ready), {}
         for number, demand in enumerate(lowered.demands):
             found.append(nodes.assign(f"d{number}", self._all(demand.tests)))
         if late:
@@ -405,12 +437,15 @@ class Maker:
         """
         nodes = self._nodes
         tests: list[ast.stmt] = []
+        loads: list[ast.stmt] = []
         for each in late:
             for inner in terms.walk(each):
                 if isinstance(inner, terms.TimeTest):
                     tests += self._edge_of_time(inner)
                 elif isinstance(inner, terms.CalendarTest):
-                    tests += self._note(nodes.method(self._terms_of.calendar(inner), "edge", nodes.name("n")))
+                    span, load = self._terms_of.span(inner)
+                    loads += load
+                    tests += self._note(nodes.item(span, 3))
         open_: list[ast.expr] = [
             nodes.name(f"d{number}") for number, demand in enumerate(lowered.demands) if demand.tests
         ]
@@ -421,7 +456,7 @@ class Maker:
                 open_.append(nodes.denied(nodes.every([self._sure(each, True) for each in mixed])))
         except Unsupported:
             open_.append(self._terms_of.leave())
-        return [nodes.branch(nodes.every(open_), tests)] if open_ else tests
+        return [*loads, nodes.branch(nodes.every(open_), tests)] if open_ else [*loads, *tests]
 
     def _edge_of_time(self, term: terms.TimeTest) -> list[ast.stmt]:
         # `now <= bound` still holds at the bound and no longer one microsecond later.

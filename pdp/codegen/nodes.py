@@ -162,6 +162,11 @@ class Nodes:
         """`if test: body`."""
         return ast.If(test, body, list(otherwise), lineno=self._line, col_offset=self._column)
 
+    def attempt(self, body: list[ast.stmt], otherwise: list[ast.stmt], errors: ast.expr) -> ast.stmt:
+        """`try: body except errors: otherwise`."""
+        place = {"lineno": self._line, "col_offset": self._column}
+        return ast.Try(body, [ast.ExceptHandler(errors, None, otherwise, **place)], [], [], **place)
+
     def give(self, value: ast.expr) -> ast.stmt:
         """`return value`."""
         return ast.Return(value, lineno=self._line, col_offset=self._column)

@@ -80,16 +80,16 @@ _SPANS: Final = 64
 class Calendar:
     """A test of the calendar that remembers the spans of time for which its last answers hold."""
 
-    __slots__ = ("_field", "_known", "_last", "_test", "_zone")
+    __slots__ = ("_field", "_known", "_test", "_zone", "last")
 
     def __init__(self, zone: str, field: CalendarField, test: Callable[[int], bool]) -> None:
         self._zone, self._field, self._test = zone, field, test
-        self._last: Span = (0, 0, False, NEVER)
+        self.last: Span = (0, 0, False, NEVER)
         self._known: tuple[list[int], list[Span]] = ([], [])
 
     def at(self, now: int) -> Span:
         """Return the span of time around an instant."""
-        last = self._last
+        last = self.last
         if last[0] <= now < last[1]:
             return last
         starts, spans = self._known
@@ -97,7 +97,7 @@ class Calendar:
         found = spans[place] if place >= 0 else last
         if not found[0] <= now < found[1]:
             found = self._find(now, starts, spans)
-        self._last = found
+        self.last = found
         return found
 
     def _find(self, now: int, starts: list[int], spans: list[Span]) -> Span:
@@ -115,8 +115,5 @@ class Calendar:
 
     def holds(self, now: int) -> bool:
         """Tell whether the test holds."""
-        return self.at(now)[2]
-
-    def edge(self, now: int) -> int:
-        """Return when the answer changes next, or `NEVER`."""
-        return self.at(now)[3]
+        last = self.last
+        return last[2] if last[0] <= now < last[1] else self.at(now)[2]
