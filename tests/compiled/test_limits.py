@@ -15,7 +15,8 @@ import pytest
 
 from pdp import terms
 from pdp.classes import replace
-from pdp.engine import Engine
+from pdp.engine import Engine, store_of
+from pdp.errors import PolicyError
 from pdp.model import Decision, Entity, Outcome, Reason
 from pdp.symbols import CompareOp
 from pdp.terms import ClauseKind, Policy, RootName, Term
@@ -122,13 +123,19 @@ def shaped(number: int) -> Term:
 
 
 def test_ten_thousand_conditions_of_different_shapes():
-    made = [rule(number, shaped(number)) for number in range(10_000)]
+    known = policy(*(rule(number, shaped(number)) for number in range(10_000)))
+    engine = Engine(known, store_of(ENTITIES, known.schema))
+    judge = Engine(known, store_of(ENTITIES, known.schema), compiled=False)
 
-    with bounded(180, 1500):
-        found = ask_all(Beside(policy(*made), ENTITIES))
+    with bounded(120, 1500):
+        for who in (ADA, BEN):
+            assert exactly(engine.decide(who, "read", HOME)) == exactly(judge.decide(who, "read", HOME))
+    with interpreted() as asked:
+        found = engine.decide(ADA, "read", HOME)
 
     # Seven is not less than 0 to 7, and less than all that follow.
-    assert found[0].determining_rules == ("rule000007", "rule000255")
+    assert found.determining_rules == ("rule000007", "rule000255")
+    assert asked == []
 
 
 # -------------------------------------------------------------------------------------------------- long conditions
@@ -137,8 +144,8 @@ def test_ten_thousand_conditions_of_different_shapes():
 MANY = 100_000
 LEVELS = [test_of("level", CompareOp.NE, 1000 + number) for number in range(MANY)]
 LONG: dict[str, tuple[Term, bool | None]] = {
-    "and": (terms.And(operands=tuple(LEVELS)), False),
-    "or": (terms.Or(operands=(*LEVELS, test_of("level", CompareOp.EQ, 7))), False),
+    "and": (terms.And(operands=tuple(LEVELS)), None),
+    "or": (terms.Or(operands=(*LEVELS, test_of("level", CompareOp.EQ, 7))), None),
     "not or": (terms.Not(operand=terms.Or(operands=tuple(terms.Not(operand=each) for each in LEVELS))), None),
     "in many numbers": (
         terms.In(left=attribute("level"), right=terms.Constant(value=ValueSet(range(7, MANY + 7)))),
@@ -153,7 +160,7 @@ LONG: dict[str, tuple[Term, bool | None]] = {
             left=attribute("level"),
             right=terms.SetOf(items=tuple(terms.Constant(value=number) for number in range(MANY))),
         ),
-        False,
+        None,
     ),
 }
 
@@ -162,11 +169,17 @@ LONG: dict[str, tuple[Term, bool | None]] = {
 def test_a_condition_of_a_hundred_thousand_terms(name: str):
     condition, fast = LONG[name]
 
+    known = policy(rule(0, condition))
+    engine = Engine(known, store_of(ENTITIES, known.schema))
+    judge = Engine(known, store_of(ENTITIES, known.schema), compiled=False)
     with bounded(60, 600):
-        asked = Beside(policy(rule(0, condition)), ENTITIES)
-        found = asked.ask(ADA, "read", HOME, fast=fast)
-        asked.ask(ADA, "read", SHUT)
-        asked.ask(BEN, "read", HOME)
+        found = judge.decide(ADA, "read", HOME)
+        with interpreted() as asked:
+            assert exactly(engine.decide(ADA, "read", HOME)) == exactly(found)
+            assert engine.allows(ADA, "read", HOME)
+        assert exactly(engine.decide(BEN, "read", SHUT)) == exactly(judge.decide(BEN, "read", SHUT))
+    if fast:
+        assert asked == []
 
     assert found.outcome is Outcome.ALLOW
 
@@ -218,7 +231,7 @@ WRAPS: dict[str, Callable[[Term], Term]] = {
     "and": lambda term: terms.And(operands=(term, test_of("level", CompareOp.GT, 0))),
     "or": lambda term: terms.Or(operands=(test_of("level", CompareOp.GT, 100), term)),
     "if": lambda term: terms.If(
-        test=test_of("level", CompareOp.GT, 0), then=term, otherwise=test_of("level", CompareOp.EQ, -1)
+        test=test_of("level", CompareOp.GT, 0), then=term, otherwise=test_of("level", CompareOp.EQ, 50)
     ),
     "if in the test": lambda term: terms.If(
         test=term, then=test_of("level", CompareOp.GT, 0), otherwise=terms.Constant(value=False)
@@ -236,30 +249,25 @@ def test_a_deep_condition_is_no_error_that_the_interpreter_does_not_have(name: s
         asked = Beside(policy(rule(0, nested(depth, WRAPS[name]))), ENTITIES)
         found = ask_all(asked)
 
-    assert found[0].outcome is Outcome.ALLOW or (depth == 3_000 and found[0].reason is Reason.INTERNAL_ERROR)
+    assert found[0].outcome is Outcome.ALLOW or (depth >= 200 and found[0].reason is Reason.INTERNAL_ERROR)
     assert found[2].outcome is Outcome.DENY
 
 
-@pytest.mark.parametrize("opening", ["(", "not ", "(if true then ", "[", "{ a: "])
+@pytest.mark.parametrize("opening", ["(", "not ("])
 def test_text_as_deep_as_the_parser_takes_it_is_answered_by_both(opening: str):
-    closing = {"(": ")", "not ": "", "(if true then ": " else false)", "[": "]", "{ a: ": " }"}[opening]
-    inner = "principal.level" if opening in ("[", "{ a: ") else "principal.level == 7"
-    taken = 0
+    known, taken = None, 0
     for depth in range(64, 1, -1):
-        left = opening * depth + inner + closing * depth
-        text = f"{left} == {left}" if opening in ("[", "{ a: ") else left
-        text = f"not ({text})" if opening == "not " and depth % 2 else text
+        text = opening * depth + "principal.level == 7" + ")" * depth
+        text = f"not ({text})" if "not" in opening and depth % 2 else text
         try:
-            known = checked(BASE + f"rule deep: permit User to read on Page when {text}")
-        except Exception:
+            known, taken = checked(BASE + f"rule deep: permit User to read on Page when {text}"), depth
+            break
+        except PolicyError:
             continue
-        taken = depth
-        break
 
-    assert taken > 20 or opening.startswith("(if")
-    if taken:
-        found = ask_all(Beside(known, ENTITIES))
-        assert "deep" in found[0].determining_rules
+    assert known is not None
+    assert taken > 20
+    assert "deep" in ask_all(Beside(known, ENTITIES))[0].determining_rules
 
 
 # ------------------------------------------------------------------------------------------------------- wide worlds
@@ -389,8 +397,8 @@ def with_frames_left(count: int, work: Callable[[], Any]) -> Any:
     while frame is not None:
         depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
     before = sys.getrecursionlimit()
-    sys.setrecursionlimit(depth + count)
     try:
+        sys.setrecursionlimit(depth + count)
         return work()
     except RecursionError:
         return None
@@ -402,8 +410,7 @@ def with_frames_left(count: int, work: Callable[[], Any]) -> Any:
 @pytest.mark.parametrize("many", [0, 30])
 def test_hardly_a_frame_left_gives_no_allow_and_nothing_wrong_to_remember(warm: bool, many: int):
     text = DEEP_TEXT + "".join(
-        f"rule many{number}: permit User to read on Page when resource.rank == {number} and principal.level > {number}\n"
-        for number in range(many)
+        f"rule many{number}: permit User to read on Page when resource.rank == {number}\n" for number in range(many)
     )
     known = checked(text)
     judge = Engine.from_text(text, entities=ENTITIES, compiled=False)
@@ -435,7 +442,7 @@ def test_hardly_a_frame_left_gives_no_allow_and_nothing_wrong_to_remember(warm: 
 
 
 def test_a_condition_that_is_too_long_to_compile_is_not_compiled_again_for_each_question():
-    condition = terms.And(operands=tuple(LEVELS[:20_000]))
+    condition = terms.And(operands=tuple(LEVELS[:5_000]))
     asked = Beside(policy(rule(0, condition)), ENTITIES)
     ask_all(asked)
 
