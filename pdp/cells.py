@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final, TypeVar
 
 from pdp import terms
 from pdp.arguments import Leased, Readers, prologue
 from pdp.codegen.constants import Shape
 from pdp.codegen.functions import Function, Maker, Prologue
+from pdp.codegen.support import careful
 from pdp.lowering import Lowered, Setting, lower, reads, varies
-from pdp.model import Effect
+from pdp.model import Effect, Leaf
 from pdp.session import Way
 from pdp.terms import Policy, RootName, Rule
 from pdp.tree import Index, Placed
 from pdp.wide import WHOLE, Looked, Wide, places_of
+
+T = TypeVar("T")
+_TRIES: Final = 3
+"""So often something is tried that fails."""
 
 
 class Program:
@@ -33,6 +39,7 @@ class Program:
         self.readers = Readers(policy.schema)
         self.shapes: dict[Any, tuple[Function, Sequence[int]]] = {}
         self._simple: dict[str, bool] = {}
+        self._failures: Counter[Hashable] = Counter()
         self._ways = {name: Way(name, policy.schema) for name in policy.schema.actions}
         for name in policy.schema.entities:
             self.gates[name], self.doors[name] = {}, {}
@@ -44,11 +51,25 @@ class Program:
             declared = self.schema.actions.get(action)
             if declared is None or principal not in declared.principals or resource not in declared.resources:
                 return None
-            found = self._make(Setting(schema=self.schema, action=action, principal=principal, resource=resource))
+            setting = Setting(schema=self.schema, action=action, principal=principal, resource=resource)
+            found = self.attempt((action, principal, resource), lambda: self._make(setting))
             if found.allows is not None:
                 self.gates[principal].setdefault(action, {})[resource] = found.allows
             self.doors[principal].setdefault(action, {})[resource] = found
         return found
+
+    def attempt(self, what: Hashable, make: Callable[[], T]) -> T:
+        """Return what is made, which takes long; what has failed often is the interpreter's from then on.
+
+        A request may meet a stack or a memory that is nearly used up: so one failure says nothing yet.
+        """
+        if self._failures[what] >= _TRIES:
+            careful()
+        try:
+            return make()
+        except Exception:
+            self._failures[what] += 1
+            raise
 
     def is_simple(self, rule: Rule) -> bool:
         """Tell whether all that a rule adds to a decision follows from what its clauses are worth."""
@@ -65,6 +86,10 @@ class Program:
         return Cell(self, setting, placed, self._ways[setting.action])
 
 
+LEAVES: Final = 4096
+"""So many different decisions are remembered of each cell."""
+
+
 class Cell:
     """The rules of one action, principal type and resource type.
 
@@ -72,14 +97,18 @@ class Cell:
     same arguments, the answer: it is there where no obligation can make an allow worthless. `who` gives the rules that
     are told. `look` answers where `run` raises: it gives what tells the rules that matter, until when they do, and the
     rules that only the interpreter can speak of.
+
+    `leaves` are what is known to come of rules that matter, by what tells them: the decision but for its lease, and the
+    longest that it may hold, in microseconds. No leaf says that there is more to it than which rules matter.
     """
 
-    __slots__ = ("allows", "functions", "look", "placed", "program", "run", "setting", "title", "way", "who")
+    __slots__ = ("allows", "functions", "leaves", "look", "placed", "program", "run", "setting", "title", "way", "who")
 
     def __init__(self, program: Program, setting: Setting, placed: Placed, way: Way) -> None:
         self.program, self.setting, self.placed, self.way = program, setting, placed, way
         self.title = f"{setting.principal} to {setting.action} on {setting.resource}"
         self.functions: list[Function] = []
+        self.leaves: dict[Any, tuple[Leaf | None, int | None]] = {}
         self.run: Callable[..., Any]
         self.who: Callable[[Any], list[Rule]]
         self.look: Callable[..., Looked]
@@ -112,7 +141,7 @@ class Cell:
         return self.maker(lowered, self.title, enter=enter)
 
     def _first_allows(self, *arguments: Any) -> bool:
-        function = self._whole_maker().allows()
+        function = self.program.attempt((self, "allows"), lambda: self._whole_maker().allows())
         self.functions.append(function)
         self.allows = function.call
         setting = self.setting
@@ -121,7 +150,7 @@ class Cell:
 
     def _first_look(self, *arguments: Any) -> Looked:
         lowered = [lower(rule, scope) for rule, scope in self.placed.open]
-        function = self.maker(lowered, self.title).carefully()
+        function = self.program.attempt((self, "look"), lambda: self.maker(lowered, self.title).carefully())
         rules = [each.rule for each in lowered]
 
         def look(*arguments: Any) -> Looked:
@@ -150,6 +179,12 @@ class Cell:
             enter=enter,
             leased=Leased,
         )
+
+    def learn(self, key: Any, leaf: Leaf | None, recheck: int | None) -> None:
+        """Remember what comes of the rules that a key tells, for all questions that come to the same."""
+        if len(self.leaves) >= LEAVES:
+            self.leaves.clear()
+        self.leaves[key] = leaf, recheck
 
     def _is_simple(self) -> bool:
         """Tell whether every obligation of a permit is handled, and always complete."""

@@ -30,7 +30,7 @@ from pdp.session import Session
 from pdp.source import Source
 from pdp.terms import Policy
 from pdp.values import Datetime, EntityRef, Unknown, Value, show
-from pdp.world import Direct, Given, Known, World, resolved
+from pdp.world import Direct, Given, World, resolved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -362,13 +362,12 @@ class Engine:
             told, until, at = cell.run(p, r, request.context, session, request.now, world), FOREVER, None
             if told.__class__ is Leased:
                 told, until, at = told
-            known = world.leaves.get(cell, {}).get(told)
-            if known is None:
+            if told not in cell.leaves:
                 scene = Scene(self._question(world, request), self._facts(world, request))
-                known = self._learnt(world, cell, told, told, scene)
+                self._learn(world, cell, told, told, scene)
         except Exception:
             return request, self._looked(world, cell, p, r, request, session)
-        return request, None if known.varies else world.lease(cell, told, until, at)
+        return request, None if cell.leaves[told][0] is None else world.lease(cell, told, until, at)
 
     def _looked(
         self, world: World, cell: Cell, p: Held, r: Held, request: Request, session: Session | None
@@ -384,8 +383,8 @@ class Engine:
         scene = Scene(question, self._facts(world, request))
         found = [finding for rule in raising if (finding := look_at(rule, scene)) is not None]
         key = told, *((each.rule.id, tuple(truth for _, truth in each.clauses)) for each in found)
-        if key not in world.leaves.get(cell, ()) and self._learnt(world, cell, told, key, scene, found).varies:
-            return None
+        if key not in cell.leaves:
+            self._learn(world, cell, told, key, scene, found)
         edges = [edge for each in found for edge in each.edges if edge > now]
         return world.lease(cell, key, min(until, lasts, *edges, FOREVER), now)
 
@@ -398,26 +397,23 @@ class Engine:
             found = world.held.get(known) or world.hold(known)
         return found
 
-    def _learnt(
+    def _learn(
         self, world: World, cell: Cell, told: Any, key: Any, scene: Scene, others: Sequence[Finding] = ()
-    ) -> Known:
-        """Return the decision that some rules come to, as the interpreter finds it, for all questions that do.
+    ) -> None:
+        """Find what some rules come to, as the interpreter has it, for all questions that do.
 
         `others` are what became of rules that are not told; `key` tells all of them.
         """
         rules = cell.who(told)
         if not all(settled(rule) for rule in rules):
-            known = Known(None, None, None)
-        else:
-            found = [finding for rule in rules if (finding := look_at(rule, scene)) is not None]
-            if len(found) != len(rules) or any(finding.errs for finding in found):
-                careful()
-            judgement = conclude(sorted([*found, *others], key=lambda each: each.rule.id), scene)
-            rechecks = [each.rule.recheck.micros for each in judgement.determining if each.rule.recheck is not None]
-            leaf = self._leaf(world, judgement)
-            known = Known(Decision.made(leaf, world.store), leaf, min(rechecks, default=None))
-        world.learn(cell, key, known)
-        return known
+            cell.learn(key, None, None)
+            return
+        found = [finding for rule in rules if (finding := look_at(rule, scene)) is not None]
+        if len(found) != len(rules) or any(finding.errs for finding in found):
+            careful()
+        judgement = conclude(sorted([*found, *others], key=lambda each: each.rule.id), scene)
+        rechecks = [each.rule.recheck.micros for each in judgement.determining if each.rule.recheck is not None]
+        cell.learn(key, self._leaf(world, judgement), min(rechecks, default=None))
 
     def _judge(
         self, world: World, request: Request

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pdp import conform
-from pdp.cells import Cell, Program
+from pdp.cells import LEAVES, Cell, Program
 from pdp.classes import dataclass, replace
 from pdp.codegen.support import careful, clock
 from pdp.conform import Mismatch
@@ -14,7 +14,7 @@ from pdp.entities import Store
 from pdp.entities.held import Held, everything_above, lookup, sound
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER
-from pdp.model import Approval, Decision, Entity, Leaf, Node
+from pdp.model import Approval, Decision, Entity, Node
 from pdp.schema import Schema
 from pdp.values import EntityRef, Unknown, show
 
@@ -22,22 +22,6 @@ Asked = tuple[EntityRef, str, EntityRef]
 
 _STRANGERS: Final = 10_000
 """Of so many entities that no source holds, and of which there is nothing to know, something is remembered."""
-
-_LEAVES: Final = 4096
-"""So many different decisions are kept ready for each cell."""
-
-
-class Known:
-    """A decision that is ready but for its lease. `recheck` is the longest that it may hold, in microseconds.
-
-    `varies` says that there is more to it than which rules matter: the interpreter has to look.
-    """
-
-    __slots__ = ("decision", "leaf", "recheck", "varies")
-
-    def __init__(self, decision: Decision | None, leaf: Leaf | None, recheck: int | None) -> None:
-        self.decision, self.leaf, self.recheck = decision, leaf, recheck
-        self.varies = decision is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +42,7 @@ class Direct:
 
 
 class World:
-    """One moment. Nothing that it holds changes; what it remembers (`held`, `leaves` …) could be found again.
+    """One moment. Nothing that it holds changes; what it remembers (`held`, `ready` …) could be found again.
 
     Readers take no lock: what two of them find at once is the same.
     """
@@ -73,7 +57,6 @@ class World:
         "held_for_allows",
         "held_for_decide",
         "leased",
-        "leaves",
         "policy",
         "program",
         "ready",
@@ -90,7 +73,6 @@ class World:
         self.approvals = _by_question(given.approvals, self.schema)
         self.revoked = frozenset(resolved(ref, self.schema) for ref in given.revoked)
         self.revoked_sessions = given.revoked_sessions
-        self.leaves: dict[Cell, dict[Any, Known]] = {}
         self.ready: dict[Cell, dict[Any, Decision]] = {}
         self.leased: dict[Cell, dict[tuple[Any, int], Decision]] = {}
         self._node = lookup(store, self.schema)
@@ -126,33 +108,26 @@ class World:
             self.held[ref] = found
         return found
 
-    def learn(self, cell: Cell, told: Any, known: Known) -> None:
-        """Keep a decision ready for the next question that comes to the same."""
-        leaves = self.leaves.setdefault(cell, {})
-        ready = self.ready.setdefault(cell, {})
-        self.leased.setdefault(cell, {})
-        if len(leaves) >= _LEAVES:
-            leaves.clear()
-            ready.clear()
-        leaves[told] = known
-        if known.decision is not None and known.recheck is None:
-            ready[told] = known.decision
+    def lease(self, cell: Cell, key: Any, until: int, at: int | None) -> Decision:
+        """Return the decision that a key tells, with its lease; raise where there is no telling.
 
-    def lease(self, cell: Cell, told: Any, until: int, at: int | None) -> Decision:
-        """Return a decision that is ready, with its lease; raise where none is. `at` is None where no time was read."""
-        known = self.leaves[cell][told]
-        if known.decision is None or known.leaf is None:
+        `at` is None where no time was read.
+        """
+        leaf, recheck = cell.leaves[key]
+        if leaf is None:
             careful()
-        if known.recheck is not None:
-            until = min(until, (clock() if at is None else at) + known.recheck)
+        if recheck is not None:
+            return Decision.made(leaf, self.store, min(until, (clock() if at is None else at) + recheck))
+        shelf: dict[Any, Decision]
         if until >= FOREVER:
-            return known.decision
-        found = Decision.made(known.leaf, self.store, until)
-        if known.recheck is None:
-            leased = self.leased[cell]
-            if len(leased) >= _LEAVES:
-                leased.clear()
-            leased[told, until] = found
+            shelf, place, last = self.ready.setdefault(cell, {}), key, None
+        else:
+            shelf, place, last = self.leased.setdefault(cell, {}), (key, until), until
+        found = shelf.get(place)
+        if found is None:
+            if len(shelf) >= LEAVES:
+                shelf.clear()
+            found = shelf[place] = Decision.made(leaf, self.store, last)
         return found
 
     # ------------------------------------------------------------------------------------------------------ changing
@@ -165,12 +140,15 @@ class World:
         """Return the world in which an entity stands anew, or instead of what it was."""
         old = self.store.node(node.ref)
         found = self.with_store(self.store.with_node(node))
-        if old is not None and old.parents == node.parents:
-            # Nobody is in anything else than before: what is remembered of all others still holds.
+        if (old is not None and old.parents == node.parents) or not self._holds_others(node.ref.type):
+            # No other is in anything else than before: what is remembered of all others still holds.
             held = self.held.copy()
             held.pop(node.ref, None)
             found._keep(held)
         return found
+
+    def _holds_others(self, kind: str) -> bool:
+        return any(kind in declared.parents for declared in self.schema.entities.values())
 
     def with_program(self, program: Program) -> World:
         """Return the world with another policy; raise RequestError where it cannot hold an entity that is there."""

