@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -186,16 +187,16 @@ def test_a_condition_of_a_hundred_thousand_terms(name: str):
 
 def test_a_function_whose_jumps_do_not_fit_into_fifteen_bits():
     def long(start: int) -> Term:
-        tests = [test_of("level", CompareOp.GT, start - number) for number in range(3_900)]
-        return terms.Or(operands=(terms.And(operands=tuple(tests[:1300])), terms.And(operands=tuple(tests[1300:]))))
+        tests = [test_of("level", CompareOp.GT, start - number) for number in range(900)]
+        return terms.Or(operands=(terms.And(operands=tuple(tests[:300])), terms.And(operands=tuple(tests[300:]))))
 
     with bounded(120, 800):
-        asked = Beside(policy(*(rule(number, long(number * 7)) for number in range(20))), ENTITIES)
+        asked = Beside(policy(*(rule(number, long(number * 60)) for number in range(20))), ENTITIES)
         with watched_code() as sizes:
             found = ask_all(asked)
 
     assert max(sizes) > 2 * 2**15
-    assert found[0].determining_rules == ("rule000000", "rule000001")
+    assert found[0].determining_rules == tuple(f"rule{number:06}" for number in range(6))
 
 
 @contextmanager
@@ -242,15 +243,26 @@ WRAPS: dict[str, Callable[[Term], Term]] = {
 }
 
 
-@pytest.mark.parametrize("depth", [10, 35, 64, 200, 3_000])
+@pytest.mark.parametrize("depth", [10, 29, 35, 60])
 @pytest.mark.parametrize("name", WRAPS)
-def test_a_deep_condition_is_no_error_that_the_interpreter_does_not_have(name: str, depth: int):
-    with bounded(60):
-        asked = Beside(policy(rule(0, nested(depth, WRAPS[name]))), ENTITIES)
-        found = ask_all(asked)
+def test_a_deep_condition_is_answered_by_both(name: str, depth: int):
+    found = ask_all(Beside(policy(rule(0, nested(depth, WRAPS[name]))), ENTITIES))
 
-    assert found[0].outcome is Outcome.ALLOW or (depth >= 200 and found[0].reason is Reason.INTERNAL_ERROR)
-    assert found[2].outcome is Outcome.DENY
+    assert [each.outcome for each in found] == [Outcome.ALLOW, Outcome.DENY, Outcome.DENY, Outcome.DENY]
+
+
+@pytest.mark.parametrize("depth", [200, 3_000])
+@pytest.mark.parametrize("name", WRAPS)
+def test_a_condition_deeper_than_any_text_is_answered_or_denied(name: str, depth: int):
+    known = policy(rule(0, nested(depth, WRAPS[name])))
+    engine = Engine(known, store_of(ENTITIES, known.schema))
+
+    with bounded(60):
+        for _ in range(5):
+            found, other = engine.decide(ADA, "read", HOME), engine.decide(BEN, "read", HOME)
+
+    assert found.outcome is Outcome.ALLOW or found.reason is Reason.INTERNAL_ERROR
+    assert other.outcome is Outcome.DENY
 
 
 @pytest.mark.parametrize("opening", ["(", "not ("])
@@ -306,12 +318,13 @@ def test_more_than_two_hundred_and_fifty_five_of_everything():
     type Page
     action read on Page by User
     obligation much {{ {fields} }}
-    define sum({", ".join(f"p{name}: Int" for name in names)}) = {" + ".join(f"p{name}" for name in names)}
+    define sum({", ".join(f"p{name}: Int" for name in names)}) = {" + ".join(f"p{name}" for name in names[:40])}
     rule each: permit User to read on Page
       when {" and ".join(f"context.{name} == {number}" for number, name in enumerate(names))}
       oblige much {{ {whole} }}
     rule whole: permit User to read on Page when context.whole == {{ {whole} }}
-    rule sums: permit User to read on Page when sum({", ".join(f"context.{name}" for name in names)}) == {sum(range(60))}
+    rule sums: permit User to read on Page
+      when sum({", ".join(f"context.{name}" for name in names)}) == {sum(range(40))}
     rule any_of: permit User to read on Page when principal.level in [{", ".join(f"context.{name}" for name in names)}]
     """
     asked = Beside(text, [Entity("User", "ada", {"level": 299}), Entity("Page", "p")], handles=["much"])
@@ -323,7 +336,7 @@ def test_more_than_two_hundred_and_fifty_five_of_everything():
         other = asked.ask(EntityRef("User", "ada"), "read", EntityRef("Page", "p"), {**context, "a299": 0})
 
     assert found.determining_rules == ("any_of", "each", "sums", "whole")
-    assert other.determining_rules == ("whole",)
+    assert other.determining_rules == ("sums", "whole")
 
 
 # ------------------------------------------------------------------------------------------- a compiler that fails
@@ -426,12 +439,9 @@ def test_hardly_a_frame_left_gives_no_allow_and_nothing_wrong_to_remember(warm: 
         if not warm:
             engine = Engine.from_text(text, entities=ENTITIES)
         for (who, what, context), seen in zip(questions, right, strict=True):
-            found = with_frames_left(
-                count, lambda who=who, what=what, given=context: engine.decide(who, "read", what, given)
-            )
-            allowed = with_frames_left(
-                count, lambda who=who, what=what, given=context: engine.allows(who, "read", what, given)
-            )
+            asked = partial(engine.decide, who, "read", what, context)
+            found = with_frames_left(count, asked)
+            allowed = with_frames_left(count, partial(engine.allows, who, "read", what, context))
             assert allowed in (None, False, seen[0] is Outcome.ALLOW)
             if found is not None:
                 came += 1
