@@ -22,8 +22,8 @@ from pdp.model import Decision, Entity, Outcome, Reason
 from pdp.symbols import CompareOp
 from pdp.terms import ClauseKind, Policy, RootName, Term
 from pdp.values import EntityRef, ValueSet
-from tests.compiled.beside import Beside, checked, interpreted
-from tests.differential.comparing import exactly
+from tests.compiled.beside import Beside, checked
+from tests.differential.comparing import exactly, interpreted
 
 BASE = """
 context { n?: Int, s?: String }
@@ -463,3 +463,25 @@ def test_a_condition_that_is_too_long_to_compile_is_not_compiled_again_for_each_
 
     assert len(judged) <= 1
     assert sizes == [0]
+
+
+def test_what_a_quantifier_goes_through_may_be_of_an_entity_elsewhere():
+    asked = Beside(
+        """
+        type User { level: Int }
+        type Page { owner: Owner, tags: [String] }
+        type Owner { friends: [User], pages: [Page] }
+        action read on Page by User
+        rule friends: permit User to read on Page when any x in resource.owner.friends: x == principal
+        rule tags: permit User to read on Page
+          when all x in resource.owner.pages: (any y in x.owner.friends: (y.level > 1 and y != principal))
+        """,
+        [
+            *(Entity("User", name, {"level": level}) for name, level in (("ada", 1), ("ben", 2))),
+            Entity("Owner", "o", {"friends": [BEN], "pages": [HOME]}),
+            Entity("Page", "home", {"owner": EntityRef("Owner", "o"), "tags": []}),
+        ],
+    )
+
+    assert asked.rules(ADA, "read", HOME, fast=True) == ("tags",)
+    assert asked.rules(BEN, "read", HOME, fast=True) == ("friends",)
