@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import pdp
-from pdp import interpreter
 from pdp.engine import Engine, store_of
 from pdp.entities import Store
 from pdp.folder import load_sources
 from pdp.model import Decision, Entity, Outcome, Request
 from pdp.source import Source
-from tests.differential.comparing import allows, decide, exactly
+from tests.differential.comparing import allows, decide, exactly, interpreted
 
 
 def checked(text: str) -> pdp.terms.Policy:
     """Return the policy of a text."""
     return load_sources([Source("policy.pdp", text)]).require()[0]
-
-
-@contextmanager
-def interpreted() -> Iterator[list[Any]]:
-    """Note each question that the interpreter judges meanwhile, wherever the engine calls it from."""
-    asked: list[Any] = []
-    judge = interpreter.judge
-
-    def noted(policy: Any, question: Any, facts: Any) -> Any:
-        asked.append(question)
-        return judge(policy, question, facts)
-
-    homes = [
-        module
-        for name, module in sys.modules.items()
-        if name.startswith("pdp.") and module is not interpreter and vars(module).get("judge") is judge
-    ]
-    assert homes, "nothing calls the interpreter any more: this watches the wrong place"
-    for each in homes:
-        each.judge = noted  # type: ignore[attr-defined]
-    try:
-        yield asked
-    finally:
-        for each in homes:
-            each.judge = judge  # type: ignore[attr-defined]
 
 
 class Beside:

@@ -21,8 +21,8 @@ from pdp.errors import FactsError, PdpError, PolicyError, RequestError
 from pdp.model import Decision, Entity, Membership, Outcome, Reason
 from pdp.values import Datetime, EntityRef
 from pdp.world import World
-from tests.compiled.beside import checked, interpreted
-from tests.differential.comparing import Seen, exactly
+from tests.compiled.beside import checked
+from tests.differential.comparing import Seen, exactly, interpreted
 
 TEXT = """
 type Team in Team

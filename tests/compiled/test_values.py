@@ -14,9 +14,9 @@ from pdp.engine import Engine
 from pdp.model import Entity, Outcome, Reason, Request
 from pdp.values import EntityRef
 from tests.compiled import lying
-from tests.compiled.beside import Beside, checked, interpreted
+from tests.compiled.beside import Beside, checked
 from tests.compiled.lying import MAPPINGS, NOW, RIGHT, TIMES, VALUES, LyingRef, LyingText, Passing, Posing
-from tests.differential.comparing import exactly
+from tests.differential.comparing import exactly, interpreted
 
 KINDS = {
     "text": "String",
