@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -485,3 +486,13 @@ def test_what_a_quantifier_goes_through_may_be_of_an_entity_elsewhere():
 
     assert asked.rules(ADA, "read", HOME, fast=True) == ("tags",)
     assert asked.rules(BEN, "read", HOME, fast=True) == ("friends",)
+
+
+@pytest.mark.parametrize("before", [timedelta(0), timedelta(hours=1), timedelta(days=400)])
+def test_a_lease_that_reaches_beyond_the_last_instant_is_none(before: timedelta):
+    asked = Beside(BASE + "rule again: permit User to read on Page recheck every 300d", ENTITIES)
+    now = datetime.max.replace(tzinfo=UTC) - before
+
+    found = asked.ask(ADA, "read", HOME, None, None, now, fast=True)
+
+    assert found.valid_until == (now + timedelta(days=300) if before.days > 300 else None)
