@@ -106,10 +106,7 @@ def entity_file(entities: Sequence[pdp.Entity]) -> dict[str, Any]:
 
 def session(engine: pdp.Engine, given: Mapping[str, Any] | None) -> Any:
     """Return a session as a caller keeps it: read once."""
-    # GUARD: until `Engine.session` is there, the mapping is read with every request.
-    if given is None or not hasattr(engine, "session"):
-        return given
-    return engine.session(given)
+    return None if given is None else engine.session(given)
 
 
 def loop(ask: Callable[..., object], calls: Three | Six) -> Run:

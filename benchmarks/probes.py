@@ -221,12 +221,7 @@ def entity(count: str) -> dict[str, float]:
         owns = i % 2 == 0
         changed = pdp.Entity("User", "user7", {}, [pdp.ref("Group", "owners" if owns else "group7")])
         begun = time.perf_counter()
-        # GUARD: until `Engine.upsert_entity` is there, changing one entity means loading all.
-        if hasattr(engine, "upsert_entity"):
-            engine.upsert_entity(changed)
-        else:
-            users[7] = changed
-            engine = pdp.Engine.from_text(text, entities=[*users, shop])
+        engine.upsert_entity(changed)
         allowed = engine.allows(*question)
         times.append((time.perf_counter() - begun) * 1e3)
         if allowed is not owns:

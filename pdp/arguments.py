@@ -113,7 +113,13 @@ def prologue(way: Way, *, context: bool, lease: bool) -> Prologue:
 
 @lru_cache
 def _parsed(context: bool, lease: bool) -> list[ast.stmt]:
-    return ast.parse((_CONTEXT if context else _NO_CONTEXT) + (_REST if lease else _LEAST)).body
+    tree = ast.parse((_CONTEXT if context else _NO_CONTEXT) + (_REST if lease else _LEAST))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt | ast.expr):
+            # None of it is the policy's: it stands for the first line of the listing.
+            node.lineno = node.end_lineno = 1
+            node.col_offset = node.end_col_offset = 0
+    return tree.body
 
 
 def entered(c: Any, s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, Any, int]:

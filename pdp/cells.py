@@ -102,7 +102,20 @@ class Cell:
     longest that it may hold, in microseconds. No leaf says that there is more to it than which rules matter.
     """
 
-    __slots__ = ("allows", "functions", "leaves", "look", "placed", "program", "run", "setting", "title", "way", "who")
+    __slots__ = (
+        "allows",
+        "functions",
+        "leaves",
+        "look",
+        "placed",
+        "program",
+        "run",
+        "setting",
+        "title",
+        "way",
+        "who",
+        "wide",
+    )
 
     def __init__(self, program: Program, setting: Setting, placed: Placed, way: Way) -> None:
         self.program, self.setting, self.placed, self.way = program, setting, placed, way
@@ -112,10 +125,11 @@ class Cell:
         self.run: Callable[..., Any]
         self.who: Callable[[Any], list[Rule]]
         self.look: Callable[..., Looked]
+        self.wide: Wide | None = None
         self.allows: Callable[..., bool] | None = None
         if placed.rows or len(placed.open) > WHOLE:
             wide = Wide(self)
-            self.run, self.who, self.look = wide.run, wide.who, wide.look
+            self.run, self.who, self.look, self.wide = wide.run, wide.who, wide.look, wide
             if self._is_simple():
                 self.allows = wide.allows
         else:
@@ -141,12 +155,15 @@ class Cell:
         return self.maker(lowered, self.title, enter=enter)
 
     def _first_allows(self, *arguments: Any) -> bool:
+        return self._compile_allows()(*arguments)
+
+    def _compile_allows(self) -> Callable[..., bool]:
         function = self.program.attempt((self, "allows"), lambda: self._whole_maker().allows())
         self.functions.append(function)
         self.allows = function.call
         setting = self.setting
         self.program.gates[setting.principal][setting.action][setting.resource] = function.call
-        return function.call(*arguments)  # type: ignore[no-any-return]
+        return function.call
 
     def _first_look(self, *arguments: Any) -> Looked:
         lowered = [lower(rule, scope) for rule, scope in self.placed.open]
@@ -179,6 +196,19 @@ class Cell:
             enter=enter,
             leased=Leased,
         )
+
+    def shown(self) -> list[tuple[Function, tuple[Any, ...], list[Rule]]]:
+        """Return the functions that answer, each with the rules that it stands for and the row of the first of them."""
+        if self.wide is None:
+            if self.allows == self._first_allows:
+                self._compile_allows()
+            rules = [rule for rule, _ in self.placed.open]
+            return [(each, (), rules) for each in self.functions if rules]
+        found: dict[str, tuple[Function, tuple[Any, ...], list[Rule]]] = {}
+        for part in self.wide.parts():
+            function, row, rules = part.function()
+            found.setdefault(function.file, (function, row, []))[2].extend(rules)
+        return list(found.values())
 
     def learn(self, key: Any, leaf: Leaf | None, recheck: int | None) -> None:
         """Remember what comes of the rules that a key tells, for all questions that come to the same."""

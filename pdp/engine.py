@@ -107,6 +107,9 @@ class Engine:
         # A decision looks here once, and all of it is made of what it finds.
         at_once = self._compiles and clock is _wall_clock
         self._direct = Direct(decide=at_once, allows=at_once and sink is None)
+        if not self._direct.allows:
+            # To look for what is not there before each decision would cost as much as the decision.
+            vars(self)["allows"] = self._allows_as_decided
         self._world = World(self._program(policy), store, given, self._direct)
 
     def _program(self, policy: Policy) -> Program:
@@ -220,6 +223,9 @@ class Engine:
             # INVARIANT: what raises decides nothing: `decide` looks again.
             pass
         return bool(self.decide(principal, action, resource, context, session, now, entities=entities))
+
+    def _allows_as_decided(self, *question: Any, **named: Any) -> bool:
+        return bool(self.decide(*question, **named))
 
     def answer(self, request: Request) -> Decision:
         """Answer a request given as one object, as `decide` does."""

@@ -357,15 +357,15 @@ class ObligationTerm(Node):
 class Late(Protocol):
     """What stands for attributes that are still data: they are read when one of them is first asked for."""
 
-    def __call__(self) -> Mapping[str, object]:
-        """Return the attributes."""
+    def __call__(self, owner: object) -> Mapping[str, object]:
+        """Return the attributes of their owner."""
 
 
 def _find_late(owner: object, name: str) -> object:
     """Return an attribute that is not set yet; it and all that come late are set from now on."""
     late = None if name.startswith("_") else object.__getattribute__(owner, "_late")
     if late is not None:
-        for each, value in late().items():
+        for each, value in late(owner).items():
             object.__setattr__(owner, each, value)
         object.__setattr__(owner, "_late", None)
     # Another thread may have set it meanwhile. What is no attribute at all raises here.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from pdp import terms
 from pdp.arguments import Leased, entered, micros
 from pdp.codegen.constants import Shape
+from pdp.codegen.functions import Function
 from pdp.codegen.support import careful
 from pdp.entities.held import Held
 from pdp.evaluation import FOREVER
@@ -35,11 +37,12 @@ Looked = tuple[Any, int, list[Rule]]
 class Part:
     """Some rules of a cell with many: a function that they share with rules of the same shape, and their constants."""
 
-    __slots__ = ("_cell", "_events", "_look", "_open", "call", "forbids", "permits", "row")
+    __slots__ = ("_cell", "_events", "_function", "_look", "_open", "call", "forbids", "permits", "row")
 
     def __init__(self, cell: Cell, opened: Sequence[tuple[Rule, tuple[terms.Term, ...]]]) -> None:
         self._cell, self._open = cell, opened
         self.row: tuple[Any, ...] = ()
+        self._function: Function | None = None
         self._events: Sequence[int] = ()
         self.forbids = self.permits = 0
         self.call: Callable[..., Reached] = self._first
@@ -60,6 +63,7 @@ class Part:
             made = self._cell.program.shapes[known] = (function, tuple(maker.events))
             self._cell.functions.append(function)
         function, self._events = made
+        self._function = function
         for bit, at in enumerate(self._events):
             if lowered[at].rule.effect is Effect.FORBID:
                 self.forbids |= 1 << bit
@@ -87,6 +91,13 @@ class Part:
             made = self._cell.program.shapes[known] = (maker.carefully(), ())
         row, call = made[0].constants.row(shape), made[0].call
         return lambda *arguments: call(row, *arguments)
+
+    def function(self) -> tuple[Function, tuple[Any, ...], list[Rule]]:
+        """Return the function that answers, the row of constants that it is called with here, and the rules."""
+        if self._function is None:
+            self._compile()
+        assert self._function is not None
+        return self._function, self.row, [rule for rule, _ in self._open]
 
     def rules(self, bits: int) -> list[Rule]:
         """Return the rules that bits tell."""
@@ -132,6 +143,22 @@ class Branch:
                 return []
             found = self._groups[value] = self._grow(found)
         return found  # type: ignore[return-value]
+
+    def every(self) -> Iterator[Part]:
+        """Yield what there is to be asked, whatever the value."""
+        for value, found in self._groups.items():
+            if found.__class__ is tuple:
+                found = self._groups[value] = self._grow(found)
+            yield from every_part(found)  # type: ignore[arg-type]
+
+
+def every_part(parts: Parts) -> Iterator[Part]:
+    """Yield all parts, those of branches too."""
+    for each in parts:
+        if isinstance(each, Part):
+            yield each
+        else:
+            yield from each.every()
 
 
 Parts = list[Part | Branch]
@@ -269,6 +296,12 @@ class Wide:
                 return False
             allowed = allowed or bits & part.permits != 0
         return allowed
+
+    def parts(self) -> list[Part]:
+        """Return everything that is compiled, whoever asks. It takes time: most of it is not yet."""
+        rows = chain.from_iterable(table.values() for table in self._placed.rows)
+        entry = self._entry(chain.from_iterable(chain.from_iterable(row.values()) for row in rows))
+        return [*entry.parts, *every_part(self._roots)]
 
     def who(self, told: tuple[Any, ...]) -> list[Rule]:
         """Return the rules that a result of `run` tells."""

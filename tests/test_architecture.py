@@ -65,6 +65,7 @@ MAY_IMPORT_LATE = {
     "pdp.entities.loading": {"pdp.entities.csvfile", "pdp.entities.jsonfile", "pdp.entities.yamlfile"},
     "pdp.folder": {"pdp.build", "pdp.cache", "pdp.cache.loading"},
     "pdp.cache.loading": {"pdp.build", "pdp.cache.writing"},
+    "pdp.cache.policies": {"pdp.build"},
     "pdp.syntax": {"pdp.syntax.parser"},
 }
 

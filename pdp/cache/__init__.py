@@ -27,7 +27,11 @@ def place(given: str | PathLike[str] | None = None) -> str | None:
         # Where nobody can be told to own a file, none is trusted.
         return None
     if chosen:
-        return os.path.abspath(chosen)
+        try:
+            return os.path.abspath(chosen)
+        except OSError:
+            # There is no telling where a relative path leads from a folder that has been removed.
+            return None
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):
         base = os.path.expanduser("~/.cache")

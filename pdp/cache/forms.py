@@ -25,13 +25,14 @@ def packed(data: Any) -> bytes:
 
 
 class Places:
-    """The sources that spans are in, by number."""
+    """The sources that spans are in, by number, and the rules that have been read of them, in the policy's order."""
 
-    __slots__ = ("numbers", "sources")
+    __slots__ = ("numbers", "rules", "sources")
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
         self.numbers = {id(source): number for number, source in enumerate(sources)}
+        self.rules: Sequence[object] = ()
 
 
 NOWHERE: Final = Places(())

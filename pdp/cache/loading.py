@@ -69,8 +69,8 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _kept(shelf: Shelf, name: str) -> Pack | None:
-    data = shelf.read(name)
     try:
+        data = shelf.read(name)
         return None if data is None else unpack(data)
     except Exception:
         # Whatever is wrong with it, it is as if it were not there.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final
@@ -15,7 +16,9 @@ from pdp.classes import dataclass
 from pdp.schema import Schema
 from pdp.source import Source
 
-FORMAT: Final = 1
+FORMAT: Final = 3
+FOLDERS: Final = ("", "cache", "checker", "conform", "entities", "syntax")
+"""Where the modules of this package stand that have a say in what is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +113,15 @@ def encoded(text: str) -> bytes:
 def compiler() -> str:
     """Return what tells one state of this package from another: its files, by size and by when they were put there.
 
-    Raise OSError where they are no files of their own, as in an archive.
+    So does the Python that runs it, which brings the tables of Unicode. Raise OSError where they are no files of their
+    own, as in an archive.
     """
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    found = [str(FORMAT)]
-    for folder in ("", "cache", "checker", "conform", "entities", "syntax"):
+    found = [str(FORMAT), sys.version]
+    for folder in FOLDERS:
         with os.scandir(os.path.join(home, folder)) as entries:
-            modules = [(entry.path, entry.stat()) for entry in entries if entry.name.endswith(".py")]
+            # Whatever they end in: a package may be installed without its sources.
+            modules = [(entry.path, entry.stat()) for entry in entries if not entry.is_dir()]
         # The time of a file's content can be set by whoever installs it, that of its last change cannot.
         found += sorted(f"{path} {each.st_size} {each.st_mtime_ns} {each.st_ctime_ns}" for path, each in modules)
     return digest_of(map(encoded, found)).hex()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from sys import intern
 from typing import Any, Final
 
 import msgpack
@@ -126,13 +127,13 @@ _EFFECT: Final = choice(Effect)
 _LATE: Final = {
     "clauses": several(_CLAUSE),
     "obligations": several(_OBLIGATION),
-    "recheck": optional(DURATION),
     "because": optional(TEXT),
     "standing": optional(TEXT),
     "docs": TEXT,
     "span": SPAN,
 }
-_AT_ONCE: Final = ("id", "effect", "principals", "actions", "resources", "via", "role", "_late")
+_RECHECK: Final = optional(DURATION)
+_AT_ONCE: Final = ("id", "effect", "principals", "actions", "resources", "via", "role", "recheck", "_late")
 
 
 class _LateRule:
@@ -144,8 +145,24 @@ class _LateRule:
         self.data = data
         self.places = places
 
-    def __call__(self) -> Mapping[str, object]:
-        return _read_late(msgpack.unpackb(self.data), self.places)
+    def __call__(self, owner: object) -> Mapping[str, object]:
+        try:
+            return _read_late(msgpack.unpackb(self.data), self.places)
+        except Exception:
+            # INVARIANT: what is kept cannot fail what goes well without it.
+            rules = zip(self.places.rules, _built(self.places).rules, strict=True)
+            found = next(rule for each, rule in rules if each is owner)
+            return {name: getattr(found, name) for name in _LATE}
+
+
+def _built(places: Places) -> terms.Policy:
+    """Return the policy of the texts themselves; raise Corrupt where there is none."""
+    from pdp.build import build
+
+    policy = build(places.sources, "").checked.policy
+    if policy is None:
+        raise Corrupt
+    return policy
 
 
 def _read_late(data: Any, places: Places) -> Mapping[str, object]:
@@ -187,7 +204,9 @@ def _row(rule: terms.Rule, tables: Tables, places: Places) -> list[Any]:
         number(rule.resources),
         None if rule.via is None else number(rule.via),
         rule.role,
-        bool(rule.clauses or rule.obligations),
+        bool(rule.clauses),
+        bool(rule.obligations),
+        _RECHECK.write(rule.recheck, places),
         packed([form.write(getattr(rule, name), places) for name, form in _LATE.items()]),
     ]
 
@@ -200,13 +219,16 @@ def read_rules(data: bytes, places: Places) -> list[terms.Rule]:
     actions_of = [NAMES.read(each, places) for each in listed(actions)]
     effects = {str(effect): effect for effect in Effect}
     make, rule_type = object.__new__, terms.Rule
-    set_id, set_effect, set_principals, set_actions, set_resources, set_via, set_role, set_late = (
+    set_id, set_effect, set_principals, set_actions, set_resources, set_via, set_role, set_recheck, set_late = (
         getattr(terms.Rule, name).__set__ for name in _AT_ONCE
     )
     set_clauses, set_obligations = (getattr(terms.Rule, name).__set__ for name in ("clauses", "obligations"))
     found = []
-    for name, effect, principals, covered, resources, via, role, conditional, rest in listed(rows):
+    for name, effect, principals, covered, resources, via, role, clauses, obligations, recheck, rest in listed(rows):
         if name.__class__ is not str or (role is not None and role.__class__ is not str) or rest.__class__ is not bytes:
+            raise Corrupt
+        # A list takes True for 1.
+        if not principals.__class__ is covered.__class__ is resources.__class__ is int or via.__class__ is bool:
             raise Corrupt
         rule = make(rule_type)
         set_id(rule, name)
@@ -215,10 +237,13 @@ def read_rules(data: bytes, places: Places) -> list[terms.Rule]:
         set_actions(rule, actions_of[covered])
         set_resources(rule, scope_of[resources])
         set_via(rule, None if via is None else scope_of[via])
-        set_role(rule, role)
-        if conditional is False:
-            # Most grants have none, and whoever sorts them by that need not read the rest.
+        # Of roles there are few.
+        set_role(rule, None if role is None else intern(role))
+        set_recheck(rule, None if recheck is None else _RECHECK.read(recheck, places))
+        # Most have none of the one or of the other, and whoever sorts them by that need not read the rest.
+        if clauses is False:
             set_clauses(rule, ())
+        if obligations is False:
             set_obligations(rule, ())
         set_late(rule, _LateRule(rest, places))
         found.append(rule)
@@ -236,6 +261,7 @@ RULE: Final = shape(
     resources=SCOPES,
     via=optional(SCOPES),
     role=optional(TEXT),
+    recheck=_RECHECK,
     **_LATE,
 )
 _VALUES: Final = mapping(VALUE)
@@ -276,8 +302,11 @@ class _LateTests:
         self.data = data
         self.places = places
 
-    def __call__(self) -> Mapping[str, object]:
-        return {"tests": tuple([test for each in self.data for test in read_tests(each, self.places)])}
+    def __call__(self, owner: object) -> Mapping[str, object]:
+        try:
+            return {"tests": tuple([test for each in self.data for test in read_tests(each, self.places)])}
+        except Exception:
+            return {"tests": _built(self.places).tests}
 
 
 def write_tests(tests: Sequence[terms.Test], places: Places) -> bytes:
@@ -297,6 +326,7 @@ def policy_of(
     """Return a policy whose tests are read when they are asked for."""
     policy = object.__new__(terms.Policy)
     late = _LateTests([each for each in tests if each], places)
-    for name, value in {"schema": schema, "rules": tuple(rules), "revision": revision, "_late": late}.items():
+    places.rules = found = tuple(rules)
+    for name, value in {"schema": schema, "rules": found, "revision": revision, "_late": late}.items():
         object.__setattr__(policy, name, value)
     return policy

@@ -113,17 +113,34 @@ def _write(folder: int, name: str, data: bytes) -> None:
 
 def _make_room(folder: int, newest: str) -> None:
     """Remove the oldest entries beyond the bounds, and what writers that were killed have left."""
-    entries: list[tuple[float, int, str]] = []
+    entries: list[tuple[bool, float, int, str]] = []
     now = os.stat(newest, dir_fd=folder).st_mtime
     for name in os.listdir(folder):
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        found = _look(folder, name)
+        if found is None:
+            continue
         if name.endswith(_SUFFIX):
-            entries.append((found.st_mtime, found.st_size, name))
+            entries.append((name == newest, found.st_mtime, found.st_size, name))
         elif name.startswith(".") and _SUFFIX in name and found.st_mtime < now - _STALE:
-            os.unlink(name, dir_fd=folder)
-    entries.sort(reverse=True, key=lambda entry: (entry[2] == newest, entry[0]))
+            _remove(folder, name)
     size = 0
-    for number, (_, length, name) in enumerate(entries):
+    for number, (_, _, length, name) in enumerate(sorted(entries, reverse=True)):
         size += length
         if size > MAX_SHELF or number >= MAX_ENTRIES:
-            os.unlink(name, dir_fd=folder)
+            _remove(folder, name)
+
+
+def _look(folder: int, name: str) -> os.stat_result | None:
+    """Return what a file is; None for what is none, or is gone since another has made room as well."""
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return None if stat.S_ISDIR(found.st_mode) else found
+
+
+def _remove(folder: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass

@@ -38,17 +38,31 @@ def read_store(data: bytes, revision: str) -> Store:
     nodes: dict[EntityRef, Node] = {}
     read = FOUND.read
     for kind, id_, attributes, inside in listed(rows):
-        if id_.__class__ is not str:
+        # Bytes are numbers to what goes through them.
+        if (
+            id_.__class__ is not str
+            or kind.__class__ is not int
+            or not attributes.__class__ is inside.__class__ is list
+        ):
             raise Corrupt
         ref = EntityRef(words[kind], id_)
         values = iter(attributes)
         fields = {
-            words[name]: value if value.__class__ in _PLAIN else read(value, NOWHERE)
+            words[name if name.__class__ is int else _wrong()]: value
+            if value.__class__ in _PLAIN
+            else read(value, NOWHERE)
             for name, value in zip(values, values, strict=True)
         }
-        nodes[ref] = Node(ref, fields, tuple([memberships[each] for each in inside]))
+        nodes[ref] = Node(
+            ref, fields, tuple([memberships[each if each.__class__ is int else _wrong()] for each in inside])
+        )
     if len(nodes) != len(rows):
         raise Corrupt
     store = Store(nodes)
     store._revision = revision  # it takes as long to compute as the entities to read
     return store
+
+
+def _wrong() -> int:
+    # A list takes True for 1.
+    raise Corrupt

@@ -36,7 +36,10 @@ def rebuild_changed(kept: Pack, sources: Sequence[Source], revision: str) -> Bui
             return None
         files[each.source.path] = file
     ordered = [files[source.path] for source in sources]
-    return rebuild(ordered, revision, {each.source.path: each.part for each in known})
+    built = rebuild(ordered, revision, {each.source.path: each.part for each in known})
+    if built is not None and built.checked.policy is not None:
+        places.rules = built.checked.policy.rules
+    return built
 
 
 def _reparsed(pairs: Sequence[tuple[KeptFile, Source]]) -> dict[str, tree.File] | None:

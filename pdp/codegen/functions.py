@@ -8,6 +8,9 @@ itself, and names those that raise: the interpreter has to look at no others.
 from __future__ import annotations
 
 import ast
+import itertools
+import linecache
+import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
@@ -59,6 +62,7 @@ class Function:
     tree: ast.Module
     listing: Listing
     constants: Constants
+    file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,17 @@ class Prologue:
 
     body: list[ast.stmt]
     bindings: Mapping[str, Any]
+
+
+def show(function: Function) -> None:
+    """Let tracebacks and profiles show the policy's own lines for a function, for as long as it is there."""
+    lines = function.listing.lines()
+    # Without a time of its own, no file is looked for.
+    linecache.cache[function.file] = (sum(map(len, lines)), None, lines, function.file)
+    weakref.finalize(function.call, linecache.cache.pop, function.file, None).atexit = False
+
+
+_NUMBERS: Final = itertools.count(1)
 
 
 class _Rule:
@@ -129,6 +144,7 @@ class Maker:
     def _told(self) -> list[ast.stmt]:
         """Return the end of `decide`: the bits alone where they have no end."""
         nodes = self._nodes
+        nodes.leave()
         n, m, u = (nodes.name(each) for each in "nmu")
         whole = nodes.tuple(m, u, n)
         if self._enter is None:
@@ -189,6 +205,7 @@ class Maker:
     def _finish(
         self, name: str, body: list[ast.stmt], end: list[ast.stmt], *, bits: bool, inner: bool = False
     ) -> Function:
+        self._nodes.leave()
         own = [self._nodes.assign("m", self._nodes.constant(0))] if bits else []
         inner = inner or self._enter is None
         if not inner and self._enter is not None:
@@ -207,8 +224,11 @@ class Maker:
         tree = self._nodes.function(name, parameters, [*own, *body, *end])
         # INVARIANT: the code can name nothing but what is bound here.
         names: dict[str, Any] = {"__builtins__": {}, **self._constants.bound}
-        exec(_compiled(tree, f"<pdp: {self._title}>"), names)
-        return Function(names[name], tree, self._nodes.listing, self._constants)
+        file = f"<pdp {next(_NUMBERS)}: {self._title}>"
+        exec(_compiled(tree, file), names)
+        made = Function(names[name], tree, self._nodes.listing, self._constants, file)
+        show(made)
+        return made
 
     # ------------------------------------------------------------------------------------------------------- tests
 
@@ -421,6 +441,7 @@ class Maker:
     def _outcome(self, rule: _Rule, met: Sequence[ast.expr]) -> list[ast.stmt]:
         """Return the statements that mark a rule as applying, or its needs that are not met."""
         nodes = self._nodes
+        nodes.move(rule.lowered.rule.span)
         if not met:
             return [nodes.mark("m", rule.apply)]
         missing: list[ast.stmt] = [nodes.assign("x", nodes.constant(0))]
@@ -457,7 +478,10 @@ class Maker:
                 open_.append(nodes.denied(nodes.every([self._sure(each, True) for each in mixed])))
         except Unsupported:
             open_.append(self._terms_of.leave())
-        return [*loads, nodes.branch(nodes.every(open_), tests)] if open_ else [*loads, *tests]
+        asked = nodes.every(open_)
+        if isinstance(asked, ast.Constant):
+            return [*loads, *tests] if asked.value else loads
+        return [*loads, nodes.branch(asked, tests)]
 
     def _edge_of_time(self, term: terms.TimeTest) -> list[ast.stmt]:
         # `now <= bound` still holds at the bound and no longer one microsecond later.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from pdp.source import Source, Span
 
@@ -28,11 +28,23 @@ COMPARISONS: Final[dict[str, ast.cmpop]] = {
 _OPERATORS: Final[dict[str, ast.operator]] = {"+": ast.Add(), "-": ast.Sub(), "*": ast.Mult(), "|": ast.BitOr()}
 
 
+class Place(NamedTuple):
+    """A line of a policy."""
+
+    path: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
 class Listing:
     """The lines of the policy that a piece of code stands for; a traceback shows them as the code's own."""
 
     def __init__(self, title: str) -> None:
-        self._lines = [f"# {title}"]
+        self.title = title
+        self._places: list[Place] = []
         self._numbers: dict[tuple[int, int], int] = {}
         self._sources: list[Source] = []
 
@@ -44,14 +56,17 @@ class Listing:
         found = self._numbers.get((id(span.source), line))
         if found is None:
             self._sources.append(span.source)  # so that no other has its id
-            text = span.source.line(line)
-            self._lines.append(f"{text}  # {span.source.path}:{line}")
-            found = self._numbers[id(span.source), line] = len(self._lines)
+            self._places.append(Place(span.source.path, line, span.source.line(line)))
+            found = self._numbers[id(span.source), line] = len(self._places) + 1
         return found, column - 1
+
+    def at(self, number: int) -> Place | None:
+        """Return the line of the policy that a line of the listing is; None for the first, which is its title."""
+        return self._places[number - 2] if number > 1 else None
 
     def lines(self) -> list[str]:
         """Return the listing as `linecache` keeps a file."""
-        return [f"{line}\n" for line in self._lines]
+        return [f"# {self.title}\n", *(f"{each.text}  # {each}\n" for each in self._places)]
 
 
 class Nodes:
@@ -65,6 +80,10 @@ class Nodes:
         """Give all nodes to come the place of a span."""
         if span is not None:
             self._line, self._column = self.listing.place(span)
+
+    def leave(self) -> None:
+        """Give all nodes to come no place of the policy."""
+        self._line, self._column = 1, 0
 
     # -------------------------------------------------------------------------------------------------- expressions
 
@@ -113,6 +132,10 @@ class Nodes:
         return self._joined(ast.Or(), operands, False)
 
     def _joined(self, op: ast.boolop, operands: Sequence[ast.expr], empty: bool) -> ast.expr:
+        # What is settled whatever the others are worth is so where one of them raises, too.
+        if any(isinstance(each, ast.Constant) and each.value is (not empty) for each in operands):
+            return self.constant(not empty)
+        operands = [each for each in operands if not (isinstance(each, ast.Constant) and each.value is empty)]
         if not operands:
             return self.constant(empty)
         if len(operands) == 1:
