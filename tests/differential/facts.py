@@ -130,7 +130,7 @@ class Surveyor:
         spoilt = self.rng.random() < SPOILT
         for name, each, optional, declared in KINDS_OF[kind]:
             draw = self.rng.random()
-            if draw < (0.4 if optional else self.odd * 1.5):
+            if draw < (0.4 if optional else self.odd * 2.2):
                 continue
             if name == "code":
                 found[name] = self.rng.choice(self.codes)
