@@ -35,7 +35,7 @@ class Leased(tuple[Any, int, int | None]):
 
 def micros(now: Any) -> int:
     """Return a given instant in microseconds since the epoch; raise for what is none."""
-    if now.__class__ is not datetime.datetime or (now.tzinfo is not _UTC and now.utcoffset() is None):
+    if type(now) is not datetime.datetime or (now.tzinfo is not _UTC and now.utcoffset() is None):
         careful()
     since = now - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
@@ -43,7 +43,7 @@ def micros(now: Any) -> int:
 
 def opened(session: Any, way: Way) -> Seen:
     """Return a session as an action knows it; raise for what is none, or is for the interpreter."""
-    found = session.read(way) if session.__class__ is Session else None
+    found = session.read(way) if type(session) is Session else None
     if found is None:
         careful()
     return found
@@ -53,11 +53,11 @@ def opened(session: Any, way: Way) -> Seen:
 _CONTEXT: Final = """
 if c is None:
     c = NOTHING
-elif c.__class__ is not DICT:
+elif type(c) is not DICT:
     careful()
 """
 _NO_CONTEXT: Final = """
-if c is not None and c.__class__ is not DICT:
+if c is not None and type(c) is not DICT:
     careful()
 """
 _REST: Final = """
@@ -67,7 +67,7 @@ if s is None:
     sa = None
     u = FOREVER
 else:
-    if s.__class__ is not SESSION:
+    if type(s) is not SESSION:
         careful()
     if n is None:
         n = clock()
@@ -79,7 +79,7 @@ _LEAST: Final = """
 if n is not None:
     n = micros(n)
 if s is not None:
-    if s.__class__ is not SESSION:
+    if type(s) is not SESSION:
         careful()
     if n is None:
         n = clock()
@@ -98,6 +98,8 @@ _BINDINGS: Final[Mapping[str, Any]] = {
     "clock": clock,
     "micros": micros,
     "opened": opened,
+    # Not what a value says its class is: that can be said of anything.
+    "type": type,
 }
 
 
@@ -127,11 +129,11 @@ def entered(c: Any, s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, 
     """
     if c is None:
         c = _BINDINGS["NOTHING"]
-    elif c.__class__ is not dict:
+    elif type(c) is not dict:
         careful()
     if s is None:
         return c, None, n, FOREVER
-    if s.__class__ is not Session:
+    if type(s) is not Session:
         careful()
     if n is None:
         n = clock()
@@ -177,7 +179,7 @@ class Remembering:
     def __call__(self, value: Any) -> Any:
         """Return a value; raise for one of another type."""
         known = self.known
-        if value.__class__ is not str:
+        if type(value) is not str:
             return conform(value, self._kind, self._schema)
         found = known.get(value)
         if found is None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final, TypeVar
 
 from pdp import terms
 from pdp.arguments import Leased, Readers, prologue
 from pdp.codegen.constants import Shape
 from pdp.codegen.functions import Function, Maker, Prologue
+from pdp.codegen.support import careful
 from pdp.lowering import Lowered, Setting, lower, reads, varies
 from pdp.model import Effect, Leaf
 from pdp.session import Way
 from pdp.terms import Policy, RootName, Rule
 from pdp.tree import Index, Placed
 from pdp.wide import WHOLE, Looked, Wide, places_of
+
+T = TypeVar("T")
+_TRIES: Final = 3
+"""So often something is tried that fails."""
 
 
 class Program:
@@ -33,6 +39,7 @@ class Program:
         self.readers = Readers(policy.schema)
         self.shapes: dict[Any, tuple[Function, Sequence[int]]] = {}
         self._simple: dict[str, bool] = {}
+        self._failures: Counter[Hashable] = Counter()
         self._ways = {name: Way(name, policy.schema) for name in policy.schema.actions}
         for name in policy.schema.entities:
             self.gates[name], self.doors[name] = {}, {}
@@ -44,11 +51,25 @@ class Program:
             declared = self.schema.actions.get(action)
             if declared is None or principal not in declared.principals or resource not in declared.resources:
                 return None
-            found = self._make(Setting(schema=self.schema, action=action, principal=principal, resource=resource))
+            setting = Setting(schema=self.schema, action=action, principal=principal, resource=resource)
+            found = self.attempt((action, principal, resource), lambda: self._make(setting))
             if found.allows is not None:
                 self.gates[principal].setdefault(action, {})[resource] = found.allows
             self.doors[principal].setdefault(action, {})[resource] = found
         return found
+
+    def attempt(self, what: Hashable, make: Callable[[], T]) -> T:
+        """Return what is made, which takes long; what has failed often is the interpreter's from then on.
+
+        A request may meet a stack or a memory that is nearly used up: so one failure says nothing yet.
+        """
+        if self._failures[what] >= _TRIES:
+            careful()
+        try:
+            return make()
+        except Exception:
+            self._failures[what] += 1
+            raise
 
     def is_simple(self, rule: Rule) -> bool:
         """Tell whether all that a rule adds to a decision follows from what its clauses are worth."""
@@ -137,7 +158,7 @@ class Cell:
         return self._compile_allows()(*arguments)
 
     def _compile_allows(self) -> Callable[..., bool]:
-        function = self._whole_maker().allows()
+        function = self.program.attempt((self, "allows"), lambda: self._whole_maker().allows())
         self.functions.append(function)
         self.allows = function.call
         setting = self.setting
@@ -146,7 +167,7 @@ class Cell:
 
     def _first_look(self, *arguments: Any) -> Looked:
         lowered = [lower(rule, scope) for rule, scope in self.placed.open]
-        function = self.maker(lowered, self.title).carefully()
+        function = self.program.attempt((self, "look"), lambda: self.maker(lowered, self.title).carefully())
         rules = [each.rule for each in lowered]
 
         def look(*arguments: Any) -> Looked:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as _datetime
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pdp import conform, trace
 from pdp.arguments import Leased, entered
@@ -16,19 +17,19 @@ from pdp.classes import replace
 from pdp.codegen.support import careful
 from pdp.conform import Mismatch
 from pdp.entities import Store
-from pdp.entities.held import Held
+from pdp.entities.held import Held, lookup
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER, Question, Scene
 from pdp.facts import Snapshot
 from pdp.folder import Loaded, load, load_sources
 from pdp.interpreter import Finding, Judgement, conclude, judge, look_at
-from pdp.model import Approval, Decision, Entity, Leaf, Obligation, Outcome, Reason, Remedy, Request
+from pdp.model import Approval, Decision, Entity, Leaf, Node, Obligation, Outcome, Reason, Remedy, Request
 from pdp.ports import AttributeProvider, DecisionSink
 from pdp.schema import Schema
 from pdp.session import Session
 from pdp.source import Source
 from pdp.terms import Policy
-from pdp.values import Datetime, EntityRef, Unknown, Value
+from pdp.values import Datetime, EntityRef, Unknown, Value, show
 from pdp.world import Direct, Given, World, resolved
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ def _wall_clock() -> _datetime.datetime:
 
 
 _tuple = tuple.__new__
+
+
+# What is asked with is told by its own class: what it says of itself is not asked, nor whether it equals something.
+_NOTHING: Final = ()
 
 
 class _Refused(Exception):
@@ -93,6 +98,7 @@ class Engine:
         self._clock = clock
         self._compiles = os.environ.get("PDP_COMPILED") != "0" if compiled is None else compiled
         self._changing = threading.Lock()
+        _ENGINES.add(self)
         given = Given(
             approvals=None if approvals is None else tuple(approvals),
             revoked=frozenset(revoked),
@@ -155,7 +161,12 @@ class Engine:
         is unknown where it is not of its declared type. A session that asks more than once is read once by `session`.
         """
         try:
-            if principal.__class__ is EntityRef is resource.__class__ and not entities:
+            if (
+                type(principal) is EntityRef is type(resource)
+                and entities is _NOTHING
+                and type(action) is str is type(principal.id) is type(resource.id)
+                and type(principal.type) is str is type(resource.type)
+            ):
                 world = self._world
                 held = world.held_for_decide
                 p, r = held[principal], held[resource]
@@ -177,7 +188,13 @@ class Engine:
         except Exception:
             # INVARIANT: what raises decides nothing. All that follows is asked again, and what raises there is a deny.
             pass
-        return self.answer(Request(principal, action, resource, context, session, now, tuple(entities)))
+        try:
+            brought = tuple(entities)
+        except Exception as error:
+            world, request = self._world, Request(principal, action, resource, context, session, now)
+            detail = f"the entities that are brought cannot be read: {type(error).__name__}"
+            return self._recorded(request, _deny(world, Reason.INVALID_REQUEST, detail), world)
+        return self.answer(Request(principal, action, resource, context, session, now, brought))
 
     def allows(
         self,
@@ -191,7 +208,12 @@ class Engine:
     ) -> bool:
         """Tell whether a request is allowed and its every obligation is handled."""
         try:
-            if principal.__class__ is EntityRef is resource.__class__ and not entities:
+            if (
+                type(principal) is EntityRef is type(resource)
+                and entities is _NOTHING
+                and type(action) is str is type(principal.id) is type(resource.id)
+                and type(principal.type) is str is type(resource.type)
+            ):
                 world = self._world
                 held = world.held_for_allows
                 p, r = held[principal], held[resource]
@@ -238,36 +260,51 @@ class Engine:
         Raises PolicyError for one that does not hold up, and RequestError where its types have no room for an entity
         that the engine holds. Then nothing has changed.
         """
-        found = policy if isinstance(policy, Policy) else load(policy).require()[0]
+        found = policy if isinstance(policy, Policy) else _loaded(policy)[0]
         program = self._program(found)
         with self._changing:
             self._world = self._world.with_program(program)
 
     def replace_entities(self, entities: Iterable[Entity] | Store) -> None:
-        """Hold these entities from now on, and no others. Raises RequestError for one that the schema does not know."""
+        """Hold these entities from now on, and no others.
+
+        Raises RequestError for one that the schema does not know, or that is in one which nobody holds.
+        """
+        # Read before anybody has to wait: who brings them may take long, or change the engine meanwhile.
+        given = entities if isinstance(entities, Store) else _listed(entities)
         with self._changing:
             world = self._world
-            store = entities if isinstance(entities, Store) else store_of(entities, world.schema)
+            store = given if isinstance(given, Store) else store_of(given, world.schema)
+            self._check_parents(store, store, world.schema)
             self._world = world.with_store(store)
 
     def upsert_entity(self, entity: Entity) -> None:
-        """Hold an entity, anew or instead of what it was. Raises RequestError where the schema does not know it."""
+        """Hold an entity, anew or instead of what it was.
+
+        Raises RequestError where the schema does not know it, or where it is in one that nobody holds.
+        """
         with self._changing:
             world = self._world
             try:
                 node = conform.conform_entity(entity, world.schema)
             except Mismatch as error:
                 raise RequestError(str(error)) from error
-            self._world = world.with_node(node)
+            found = world.with_node(node)
+            self._check_parents([node], found.store, world.schema)
+            self._world = found
 
     def remove_entity(self, ref: EntityRef) -> None:
-        """Hold an entity no longer. Raises RequestError where the engine does not hold it."""
+        """Hold an entity no longer. Raises RequestError where the engine does not hold it, or others are in it."""
         with self._changing:
             world = self._world
+            given: object = ref
+            if not isinstance(given, EntityRef) or not _is_string(given.type) or not _is_string(given.id):
+                raise RequestError("this is no entity reference")
             try:
                 store = world.store.without(resolved(ref, world.schema))
             except KeyError:
                 raise RequestError(f"the engine does not hold {ref}") from None
+            self._check_parents(store, store, world.schema)
             self._world = world.with_store(store)
 
     def reload(self, path: str | Path) -> None:
@@ -275,10 +312,21 @@ class Engine:
 
         Raises PolicyError or FactsError with every diagnostic. Then nothing has changed.
         """
-        policy, store = load(path).require()
+        policy, store = _loaded(path)
         program = self._program(policy)
         with self._changing:
             self._world = World(program, store, self._world.given, self._direct)
+
+    def _check_parents(self, nodes: Iterable[Node], store: Store, schema: Schema) -> None:
+        """Raise RequestError where an entity is in one that nobody holds: what that is in, nobody could tell.
+
+        To be in it would still count, as if it were there. A provider may hold it.
+        """
+        held = lookup(store, schema)
+        for node in () if self._providers else nodes:
+            for each in node.parents:
+                if held(each.parent) is None:
+                    raise RequestError(f"{show(node.ref)} is in {show(each.parent)}, which the engine does not hold")
 
     # -------------------------------------------------------------------------------------------------- on the way
 
@@ -304,13 +352,15 @@ class Engine:
     def _compiled(self, world: World, request: Request) -> tuple[Request, Decision | None]:
         """Return what compiled rules answer, or nothing; and the request with the time that it was asked at."""
         principal, resource, session = request.principal, request.resource, request.session
-        if principal.__class__ is not EntityRef or resource.__class__ is not EntityRef or request.entities:
+        if type(principal) is not EntityRef or type(resource) is not EntityRef:
+            return request, None
+        if type(request.entities) is not tuple or request.entities:
             return request, None
         p, r = self._held(world, principal), self._held(world, resource)
-        cell = world.program.cell(world.schema.resolve_action(request.action), p.kind, r.kind)
-        if cell is None or request.action.__class__ is not str:
+        cell = world.program.cell(world.schema.resolve_action(_text(request.action)), p.kind, r.kind)
+        if cell is None:
             return request, None
-        if session is not None and session.__class__ is not Session:
+        if session is not None and type(session) is not Session:
             session = Session(session, kept=False)
         if request.now is None and self._clock is not _wall_clock:
             request = request._replace(now=self._clock())
@@ -345,10 +395,10 @@ class Engine:
         return world.lease(cell, key, min(until, lasts, *edges, FOREVER), now)
 
     def _held(self, world: World, ref: EntityRef) -> Held:
+        if not type(ref.type) is str is type(ref.id):
+            ref = EntityRef(_text(ref.type), _text(ref.id))
         found = world.held.get(ref)
         if found is None:
-            if ref.type.__class__ is not str or ref.id.__class__ is not str:
-                careful()
             known = resolved(ref, world.schema)
             found = world.held.get(known) or world.hold(known)
         return found
@@ -392,7 +442,7 @@ class Engine:
         schema = world.schema
         if not _is_string(request.action):
             raise _Refused(Reason.INVALID_REQUEST, "the action is not a string")
-        name = schema.resolve_action(request.action)
+        name = schema.resolve_action(_text(request.action))
         action = schema.actions.get(name)
         brought = {} if request.context is None else request.context
         if not isinstance(brought, Mapping):
@@ -477,20 +527,39 @@ def _name(given: object, role: str, schema: Schema) -> EntityRef:
         raise _Refused(Reason.INVALID_REQUEST, f"the {role} is neither an entity nor a reference")
     if not _is_string(given.type) or not _is_string(given.id):
         raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s type and id are not strings")
-    return EntityRef(schema.resolve(given.type), given.id)
+    return EntityRef(schema.resolve(_text(given.type)), _text(given.id))
 
 
 def _is_string(given: object) -> bool:
-    # Callers are not bound by annotations.
-    return isinstance(given, str)
+    # Callers are not bound by annotations, nor is a class to what it says of itself.
+    return issubclass(type(given), str)
+
+
+def _text(given: str) -> str:
+    """Return the text itself: a class of the caller's may compare as it likes. Raise TypeError for what is none."""
+    return given if type(given) is str else str.__str__(given)
 
 
 def store_of(entities: Iterable[Entity], schema: Schema) -> Store:
-    """Return a store of entities given as objects; raise RequestError for one that the schema does not know."""
+    """Return a store of entities given as objects; raise RequestError for one unknown to the schema, or twice."""
     try:
         return Store.of([conform.conform_entity(entity, schema) for entity in entities])
-    except Mismatch as error:
+    except (Mismatch, ValueError) as error:
         raise RequestError(str(error)) from error
+
+
+def _loaded(path: str | Path) -> tuple[Policy, Store]:
+    if not isinstance(path, str | os.PathLike):
+        raise RequestError("this is neither a policy nor the path of one")
+    return load(path).require()
+
+
+def _listed(entities: Iterable[Entity]) -> list[Entity]:
+    try:
+        each = iter(entities)
+    except TypeError:
+        raise RequestError("these are no entities") from None
+    return list(each)
 
 
 def _plain_remedy(remedy: Remedy) -> Remedy:
@@ -506,3 +575,16 @@ def _plain_remedy(remedy: Remedy) -> Remedy:
         needs=tuple(plain(need) for need in remedy.needs),
         lifts=tuple(replace(lift, one_of=tuple(plain(need) for need in lift.one_of)) for lift in remedy.lifts),
     )
+
+
+_ENGINES: Final[weakref.WeakSet[Engine]] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    """Let a child that was forked change its engines: who held a lock in the parent will never give it back here."""
+    for engine in list(_ENGINES):
+        engine._changing = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

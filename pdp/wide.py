@@ -49,7 +49,7 @@ class Part:
         self._look: Callable[..., tuple[int, int, tuple[int, ...]]] | None = None
 
     def _first(self, _: object, *arguments: Any) -> Reached:
-        self._compile()
+        self._cell.program.attempt(self, self._compile)
         return self.call(self.row, *arguments)
 
     def _compile(self) -> None:
@@ -77,22 +77,20 @@ class Part:
         """Return the bits that tell rules, until when they do, and the rules that only the interpreter can speak of."""
         call = self._look
         if call is None:
-            lowered = [lower(rule, scope) for rule, scope in self._open]
-            shape = Shape(each for one in lowered for each in one.parts)
-            known = ("carefully", self._cell.title, shape.key, *map(_outline, lowered))
-            made = self._cell.program.shapes.get(known)
-            if made is None:
-                maker = self._cell.maker(lowered, f"{self._cell.title}, {self._open[0][0].id}", shape=shape)
-                made = self._cell.program.shapes[known] = (maker.carefully(), ())
-            row = made[0].constants.row(shape)
-            made_call = made[0].call
-
-            def call(*arguments: Any) -> tuple[int, int, tuple[int, ...]]:
-                return made_call(row, *arguments)  # type: ignore[no-any-return]
-
-            self._look = call
+            call = self._look = self._cell.program.attempt((self, "look"), self._careful)
         bits, until, raising = call(*arguments)
         return bits, until, [self._open[at][0] for at in raising]
+
+    def _careful(self) -> Callable[..., tuple[int, int, tuple[int, ...]]]:
+        lowered = [lower(rule, scope) for rule, scope in self._open]
+        shape = Shape(each for one in lowered for each in one.parts)
+        known = ("carefully", self._cell.title, shape.key, *map(_outline, lowered))
+        made = self._cell.program.shapes.get(known)
+        if made is None:
+            maker = self._cell.maker(lowered, f"{self._cell.title}, {self._open[0][0].id}", shape=shape)
+            made = self._cell.program.shapes[known] = (maker.carefully(), ())
+        row, call = made[0].constants.row(shape), made[0].call
+        return lambda *arguments: call(row, *arguments)
 
     def function(self) -> tuple[Function, tuple[Any, ...], list[Rule]]:
         """Return the function that answers, the row of constants that it is called with here, and the rules."""

@@ -117,7 +117,9 @@ class World:
         if leaf is None:
             careful()
         if recheck is not None:
-            return Decision.made(leaf, self.store, min(until, (clock() if at is None else at) + recheck))
+            end = min(until, (clock() if at is None else at) + recheck)
+            # What lies beyond the last instant never comes.
+            return Decision.made(leaf, self.store, None if end >= FOREVER else end)
         shelf: dict[Any, Decision]
         if until >= FOREVER:
             shelf, place, last = self.ready.setdefault(cell, {}), key, None

@@ -59,6 +59,7 @@ class Expressions:
         self.owners: set[str] = set()
         """The names of what holds attributes that are read."""
         self._variables: dict[int, Type | None] = {}
+        self._in_domain = False
         self._calendars: dict[tuple[object, ...], support.Calendar] = {}
 
     # ------------------------------------------------------------------------------------------------------- truths
@@ -240,6 +241,9 @@ class Expressions:
 
     def _far(self, term: terms.Term) -> ast.expr:
         nodes, world = self.nodes, self.nodes.name("w")
+        if self._in_domain:
+            # Python takes no assignment in what a comprehension goes through.
+            return nodes.method(world, "far", self._plain(term))
         near = nodes.method(world, "find", nodes.named("f", self._plain(term)))
         return nodes.some([near, nodes.method(world, "far", nodes.name("f"))])
 
@@ -277,7 +281,11 @@ class Expressions:
         if not isinstance(kind, SetType) or kind.element is None or timed(term.body) or not self._bounded(term.domain):
             raise Unsupported
         index = term.variable.index
-        domain = self.nodes.method(self.nodes.attribute(self._plain(term.domain), "_elements"), "values")
+        around, self._in_domain = self._in_domain, True
+        try:
+            domain = self.nodes.method(self.nodes.attribute(self._plain(term.domain), "_elements"), "values")
+        finally:
+            self._in_domain = around
         self._variables[index] = kind.element
         try:
             body = self.truth(term.body)

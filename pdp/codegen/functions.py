@@ -309,7 +309,8 @@ class Maker:
                 break
         before, then = self._load(taken if depth < MAX_NESTED else [], ready)
         test = self._nodes.every([self._test(number, then) for number in taken])
-        rest = _Rule(rule.lowered, [each for each in rule.tests if each not in taken], rule.timed)
+        done = frozenset(taken)
+        rest = _Rule(rule.lowered, [each for each in rule.tests if each not in done], rule.timed)
         rest.apply, rest.needs = rule.apply, rule.needs
         proved = then.union(*(self._proved(number) for number in taken))
         inner, _ = self._alone(rest, proved, depth + 1, end)
@@ -358,7 +359,8 @@ class Maker:
             if known is None:
                 return [get, nodes.assign(to, read)]
             # What a text came to before is looked up; texts of another class may lie about what they are.
-            plain = nodes.compare(nodes.attribute(here, "__class__"), "is", self._constants.bind(str, "class"))
+            of = nodes.call(self._constants.bind(type, "check"), here)
+            plain = nodes.compare(of, "is", self._constants.bind(str, "class"))
             seen = nodes.method(self._constants.bind(known, "known"), "get", here)
             return [get, nodes.assign(to, nodes.some([nodes.every([plain, seen]), read]))]
         return [get, nodes.branch(odd, [nodes.assign(to, read)])]
@@ -366,7 +368,8 @@ class Maker:
     def _odd(self, name: str, kind: Type) -> ast.expr | None:
         """Return what is true for a value that is not plainly of its type."""
         nodes, here = self._nodes, self._nodes.name(name)
-        of = nodes.attribute(here, "__class__")
+        # Not what the value says its class is: that can be said of anything.
+        of = nodes.call(self._constants.bind(type, "check"), here)
         match kind:
             case Primitive.STRING:
                 size = nodes.call(self._constants.bind(len, "check"), here)
@@ -512,7 +515,8 @@ class Maker:
 
 
 def _compiled(tree: ast.Module, name: str) -> CodeType:
-    return compile(tree, name, "exec", dont_inherit=True)
+    # Python takes no name of a file with this character in it, and a type may be called by any text.
+    return compile(tree, name.replace("\0", "\\0"), "exec", dont_inherit=True)
 
 
 def _most_shared(rules: Sequence[_Rule], found: Sequence[terms.Term]) -> int | None:

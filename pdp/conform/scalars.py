@@ -22,20 +22,22 @@ _T = TypeVar("_T")
 
 def boolean(value: Any) -> bool:
     """Read a Bool."""
-    if not isinstance(value, bool):
+    # Not `isinstance`: that asks a value for its class, and it may say anything.
+    if value is not True and value is not False:
         raise mismatch(Primitive.BOOL, value)
-    return value
+    return bool(value)
 
 
 def integer(value: Any) -> int:
     """Read an Int."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if value is True or value is False or not issubclass(type(value), int):
         raise mismatch(Primitive.INT, value)
-    if not INT_MIN <= value <= INT_MAX:
+    # An instance of a subclass becomes the number that it is, before anybody compares it.
+    number = value if type(value) is int else int.__index__(value)
+    if not INT_MIN <= number <= INT_MAX:
         help_ = f"an Int is from {INT_MIN} to {INT_MAX}"
         raise Mismatch("number_out_of_range", "the number does not fit in 64 bits", help_)
-    # An instance of a subclass becomes the number that it is.
-    return value if value.__class__ is int else int.__index__(value)
+    return number
 
 
 def string(value: Any) -> str:
@@ -123,7 +125,7 @@ def _duration(text: str) -> Duration:
 
 def ip(value: Any) -> Ip:
     """Read an Ip: text, an address or a network of `ipaddress`, or one of pdp's."""
-    if isinstance(value, Ip):
+    if type(value) is Ip:
         return value
     if not isinstance(value, str):
         # The import costs too much for a process that may never see such an address.

@@ -71,7 +71,7 @@ class Asker:
                     (principal, "ping", resource),
                 )
             )
-        brought = tuple(self.facts.brought) if rng.random() < 0.7 else ()
+        brought = tuple(self.facts.brought) if rng.random() < 0.35 else ()
         asked: Entity | EntityRef = principal
         if draw > 0.97 and principal.type in world.PRINCIPALS:
             asked = Entity(principal.type, principal.id, {"level": 3, "active": True}, [world.REFS["Group"][0]])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from pdp import interpreter
 from pdp.engine import Engine
-from pdp.model import Decision, Request
+from pdp.model import Decision, Reason, Request
 from tests.differential.cases import Case
 
 COMPILES = "compiled" in inspect.signature(Engine.__init__).parameters
@@ -82,6 +84,38 @@ def judge_of(case: Case) -> Engine:
 def subject_of(case: Case) -> Engine:
     """Return the engine that is held to it."""
     return case.engine(**{"compiled": True} if COMPILES else {})
+
+
+@contextmanager
+def interpreted() -> Iterator[list[Any]]:
+    """Note each question that the interpreter judges meanwhile, wherever the engine calls it from."""
+    asked: list[Any] = []
+    judge = interpreter.judge
+
+    def noted(policy: Any, question: Any, facts: Any) -> Any:
+        asked.append(question)
+        return judge(policy, question, facts)
+
+    homes = [
+        module
+        for name, module in sys.modules.items()
+        if name.startswith("pdp.") and module is not interpreter and vars(module).get("judge") is judge
+    ]
+    assert homes, "nothing calls the interpreter any more: this watches the wrong place"
+    for each in homes:
+        each.judge = noted  # type: ignore[attr-defined]
+    try:
+        yield asked
+    finally:
+        for each in homes:
+            each.judge = judge  # type: ignore[attr-defined]
+
+
+def by_compiled_rules(engine: Engine, request: Request) -> bool:
+    """Ask, and tell whether compiled rules answered: rules decided, and the interpreter was not asked for all."""
+    with interpreted() as asked:
+        found = engine.answer(request)
+    return not asked and found.reason in (Reason.PERMITTED, Reason.FORBIDDEN, Reason.DEFAULT)
 
 
 Ways = Mapping[str, Callable[[Engine, Request], Decision]]

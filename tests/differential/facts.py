@@ -15,6 +15,9 @@ from tests.differential import world
 from tests.differential.conditions import kind_of
 from tests.differential.wild import NAMES, wild_attribute, wild_value
 
+SPOILT = 0.25
+"""The share of entities that may have attributes of no type, or of another than theirs."""
+
 GROUPS = world.REFS["Group"]
 FOLDERS = world.REFS["Folder"]
 # What is above a group or a folder comes later in the list: no cycles, many diamonds.
@@ -123,17 +126,19 @@ class Surveyor:
     def node(self, kind: str, ref: EntityRef) -> Node:
         """Return an entity as a store holds it."""
         found: dict[str, Value | Unknown] = {}
+        # Compiled rules leave whatever is spoilt to the interpreter: most entities have to be theirs.
+        spoilt = self.rng.random() < SPOILT
         for name, each, optional, declared in KINDS_OF[kind]:
             draw = self.rng.random()
-            if draw < (0.4 if optional else self.odd / 2):
+            if draw < (0.4 if optional else self.odd * 2.2):
                 continue
             if name == "code":
                 found[name] = self.rng.choice(self.codes)
             else:
                 found[name] = draw_value(self.rng, each, self.now, declared)
-            if draw > 1 - self.odd / 2:
+            if spoilt and draw > 1 - self.odd / 2:
                 found[name] = wild_attribute(self.rng) if self.wild else UNKNOWN
-        if self.wild and self.rng.random() < 0.1:
+        if self.wild and spoilt and self.rng.random() < 0.4:
             found[self.rng.choice(NAMES)] = wild_value(self.rng)
         return Node(ref, found, self.parents(kind, ref))
 

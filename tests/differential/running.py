@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.differential import writing
 from tests.differential.cases import REQUESTS, Case, draw
-from tests.differential.comparing import Difference, differences, exactly, judge_of, subject_of
+from tests.differential.comparing import Difference, by_compiled_rules, differences, exactly, judge_of, subject_of
 from tests.differential.shrinking import shrink
 from tests.differential.tally import Tally
 
@@ -23,9 +23,12 @@ def compare(case: Case, around: Around = nullcontext, tally: Tally | None = None
     """Return the first thing in which the two ways differ on a case."""
     judge = judge_of(case)
     expected = [exactly(judge.answer(request)) for request in case.requests]
+    subject = subject_of(case)
+    found = next(differences(case, expected, subject, around), None)
     if tally is not None:
         tally.add_case(case, expected)
-    return next(differences(case, expected, subject_of(case), around), None)
+        tally.counts["by compiled rules"] += sum(by_compiled_rules(subject, request) for request in case.requests)
+    return found
 
 
 def told(case: Case, found: Difference, around: Around = nullcontext, seconds: float = 60.0) -> str:

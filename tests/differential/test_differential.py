@@ -105,4 +105,5 @@ def test_shares_that_are_too_small_are_told():
     assert tally.lacking() == [
         "erring is 19.0% of the triples, and has to be 20%",
         "finite lease is 0.0% of the triples, and has to be 20%",
+        "by compiled rules is 0.0% of the triples, and has to be 15%",
     ]

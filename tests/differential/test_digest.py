@@ -1,4 +1,4 @@
-"""All decisions have one digest: compiled or not, and whatever the seed of Python's hashes is."""
+"""All decisions have one digest: compiled or not, cached or not, and whatever the seed of Python's hashes is."""
 
 import os
 import subprocess
@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def digest_of(compiled: str, seed: str) -> str:
-    environment = {**os.environ, "PYTHONHASHSEED": seed, "PDP_COMPILED": compiled}
+def digest_of(compiled: str, seed: str, cache: str) -> str:
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PDP_COMPILED": compiled, "PDP_CACHE": cache}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "tests.differential.digest"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
@@ -18,13 +18,18 @@ def digest_of(compiled: str, seed: str) -> str:
     return done.stdout.strip()
 
 
-def test_decisions_have_one_digest_compiled_or_not_and_under_three_seeds_of_hashes():
+def test_decisions_have_one_digest_compiled_or_not_cached_or_not_and_under_three_seeds_of_hashes(tmp_path: Path):
+    kept = str(tmp_path / "cache")
+    ways = [
+        ("0", "0", kept),
+        ("1", "0", kept),
+        ("0", "1", "off"),
+        ("1", "1", "off"),
+        ("0", "2", kept),
+        ("1", "2", kept),
+    ]
     with ThreadPoolExecutor(2) as pool:
-        found = {
-            (compiled, seed): pool.submit(digest_of, compiled, seed)
-            for compiled in ("0", "1")
-            for seed in ("0", "1", "2")
-        }
-        digests = {which: done.result() for which, done in found.items()}
+        digests = dict(zip(ways, pool.map(lambda way: digest_of(*way), ways), strict=True))
 
     assert len(set(digests.values())) == 1, digests
+    assert int(next(iter(digests.values())).split()[1]) > 3_500, "hardly anything was asked"

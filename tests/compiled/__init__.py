@@ -1,0 +1,1 @@
+"""Compiled rules under hostile input: each decision beside the interpreter's, and who answered is watched."""
