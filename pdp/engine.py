@@ -161,12 +161,7 @@ class Engine:
         is unknown where it is not of its declared type. A session that asks more than once is read once by `session`.
         """
         try:
-            if (
-                type(principal) is EntityRef is type(resource)
-                and entities is _NOTHING
-                and type(action) is str is type(principal.id) is type(resource.id)
-                and type(principal.type) is str is type(resource.type)
-            ):
+            if type(principal) is EntityRef is type(resource) and type(action) is str and entities is _NOTHING:
                 world = self._world
                 held = world.held_for_decide
                 p, r = held[principal], held[resource]
@@ -208,12 +203,7 @@ class Engine:
     ) -> bool:
         """Tell whether a request is allowed and its every obligation is handled."""
         try:
-            if (
-                type(principal) is EntityRef is type(resource)
-                and entities is _NOTHING
-                and type(action) is str is type(principal.id) is type(resource.id)
-                and type(principal.type) is str is type(resource.type)
-            ):
+            if type(principal) is EntityRef is type(resource) and type(action) is str and entities is _NOTHING:
                 world = self._world
                 held = world.held_for_allows
                 p, r = held[principal], held[resource]
@@ -351,10 +341,8 @@ class Engine:
 
     def _compiled(self, world: World, request: Request) -> tuple[Request, Decision | None]:
         """Return what compiled rules answer, or nothing; and the request with the time that it was asked at."""
-        principal, resource, session = request.principal, request.resource, request.session
-        if type(principal) is not EntityRef or type(resource) is not EntityRef:
-            return request, None
-        if type(request.entities) is not tuple or request.entities:
+        principal, resource, session = _exact(request.principal), _exact(request.resource), request.session
+        if principal is None or resource is None or type(request.entities) is not tuple or request.entities:
             return request, None
         p, r = self._held(world, principal), self._held(world, resource)
         cell = world.program.cell(world.schema.resolve_action(_text(request.action)), p.kind, r.kind)
@@ -395,8 +383,6 @@ class Engine:
         return world.lease(cell, key, min(until, lasts, *edges, FOREVER), now)
 
     def _held(self, world: World, ref: EntityRef) -> Held:
-        if not type(ref.type) is str is type(ref.id):
-            ref = EntityRef(_text(ref.type), _text(ref.id))
         found = world.held.get(ref)
         if found is None:
             known = resolved(ref, world.schema)
@@ -520,6 +506,13 @@ def _unrecorded(world: World, error: Exception) -> Decision:
 
 def _failed(world: World, detail: str) -> Decision:
     return _deny(world, Reason.INTERNAL_ERROR, detail)
+
+
+def _exact(given: Entity | EntityRef) -> EntityRef | None:
+    """Return a reference that is what it seems to be; None for what is none."""
+    if type(given) is EntityRef:
+        return given
+    return EntityRef(_text(given.type), _text(given.id)) if issubclass(type(given), EntityRef) else None
 
 
 def _name(given: object, role: str, schema: Schema) -> EntityRef:

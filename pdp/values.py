@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as _datetime
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from pdp import patterns as re
 from pdp.classes import dataclass
@@ -318,7 +318,12 @@ class EnumMember:
         return f"{self.enum}.{self.name}"
 
 
-class EntityRef(NamedTuple):
+class _Name(NamedTuple):
+    type: str
+    id: str
+
+
+class EntityRef(_Name):
     """The name of an entity: its type and its id. Ids are compared as they are: no case folding, no normalisation.
 
     It is a tuple, since that is what Python hashes and compares fastest; a plain tuple is never taken for one.
@@ -327,11 +332,30 @@ class EntityRef(NamedTuple):
     Service "api"
     """
 
-    type: str
-    id: str
+    __slots__ = ()
+
+    def __new__(cls, type: str, id: str) -> EntityRef:
+        """Put a name together. What is made of anything but texts is of a class of its own, and refused when asked."""
+        # INVARIANT: whatever is an EntityRef, and of no other class, is two texts: the hot path looks no further.
+        plain = _class_of(type) is str is _class_of(id)
+        return _new(cls if plain else _OddRef, (type, id))
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> EntityRef:  # type: ignore[override]  # `_replace` goes this way, too
+        return cls(*iterable)
 
     def __str__(self) -> str:
         return f"{self.type} {quote(self.id)}"
+
+
+class _OddRef(EntityRef):
+    """What was made as a name of something else than texts."""
+
+    __slots__ = ()
+
+
+_new: Final = tuple.__new__
+_class_of: Final = type
 
 
 def ref(type: str, id: str) -> EntityRef:

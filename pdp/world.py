@@ -176,7 +176,8 @@ def read_again(store: Store, schema: Schema) -> Store:
 
 def resolved(ref: EntityRef, schema: Schema) -> EntityRef:
     """Return a name under the name of its type that is used everywhere."""
-    return EntityRef(schema.resolve(ref.type), ref.id)
+    name = schema.resolve(ref.type)
+    return ref if name == ref.type else EntityRef(name, ref.id)
 
 
 def _by_question(approvals: Iterable[Approval] | None, schema: Schema) -> Mapping[Asked, Sequence[Approval]] | None:

@@ -239,6 +239,10 @@ def test_a_text_is_never_more_than_itself(place: str, trap: str, usual_names: se
         with pytest.raises(PolicyError, match="is empty"):
             policy(**named)
         return
+    if place == "pattern" and not text:
+        with pytest.raises(PolicyError, match="is always true"):
+            policy(**named)
+        return
 
     with watched() as watch:
         found = ask_all(Beside(policy(many=30, **named), entities(**named), handles=["a_duty"]), **named)
