@@ -34,6 +34,10 @@ Looked = tuple[Any, int, list[Rule]]
 """What tells the rules that matter, until when they do, and the rules that nothing is told of."""
 
 
+AT_ONCE: Final = 16
+"""So many parts at most are compiled at once: no caller waits for thousands, the interpreter answers until they are."""
+
+
 class Part:
     """Some rules of a cell with many: a function that they share with rules of the same shape, and their constants."""
 
@@ -49,8 +53,17 @@ class Part:
         self._look: Callable[..., tuple[int, int, tuple[int, ...]]] | None = None
 
     def _first(self, _: object, *arguments: Any) -> Reached:
-        self._cell.program.attempt(self, self._compile)
+        self.warm()
         return self.call(self.row, *arguments)
+
+    @property
+    def cold(self) -> bool:
+        """Whether it is not yet compiled."""
+        return self._function is None
+
+    def warm(self) -> None:
+        """Compile it."""
+        self._cell.program.attempt(self, self._compile)
 
     def _compile(self) -> None:
         lowered = [lower(rule, scope) for rule, scope in self._open]
@@ -63,7 +76,6 @@ class Part:
             made = self._cell.program.shapes[known] = (function, tuple(maker.events))
             self._cell.functions.append(function)
         function, self._events = made
-        self._function = function
         for bit, at in enumerate(self._events):
             if lowered[at].rule.effect is Effect.FORBID:
                 self.forbids |= 1 << bit
@@ -71,7 +83,7 @@ class Part:
                 # The first bit of a permit says that it applies, the others name needs.
                 self.permits |= 1 << bit
         self.row = function.constants.row(shape)
-        self.call = function.call
+        self.call, self._function = function.call, function
 
     def look(self, *arguments: Any) -> tuple[int, int, list[Rule]]:
         """Return the bits that tell rules, until when they do, and the rules that only the interpreter can speak of."""
@@ -179,6 +191,7 @@ class Wide:
     __slots__ = (
         "_cell",
         "_choices",
+        "_cold",
         "_forbids",
         "_placed",
         "_rechecks",
@@ -196,6 +209,7 @@ class Wide:
         self._rechecks, self._forbids = cell.placed.rechecks, cell.placed.forbids
         self._rows = cell.placed.rows
         self._single: dict[int, Part] = {}
+        self._cold: set[Part] = set()
         known: dict[Any, object] = {}
         self._choices = [choices(rule, cell.setting, known) for rule, _ in cell.placed.open]
         self._roots = self._grow(range(len(cell.placed.open)))
@@ -205,11 +219,16 @@ class Wide:
         found = fork([self._choices[place] for place in places])
         if found is None:
             if len(places) <= WHOLE:
-                return [Part(self._cell, [opened[place] for place in places])] if places else []
-            return [Part(self._cell, [opened[place]]) for place in places]
+                return [self._part([opened[place] for place in places])] if places else []
+            return [self._part([opened[place]]) for place in places]
         taken = {place for inner in found.rules.values() for place in inner}
         rest = [place for at, place in enumerate(places) if at not in taken]
         return [Branch(found, self._grow, places), *self._grow(rest)]
+
+    def _part(self, opened: Sequence[tuple[Rule, tuple[terms.Term, ...]]]) -> Part:
+        found = Part(self._cell, opened)
+        self._cold.add(found)
+        return found
 
     def _table(self, p: Held) -> tuple[dict[EntityRef | None, Entry], Entry | None]:
         """Return the rules that name what a principal is in, by what the resource is in, and those on all resources."""
@@ -231,7 +250,7 @@ class Wide:
             if rule.clauses or rule.obligations:
                 part = self._single.get(number)
                 if part is None:
-                    part = self._single[number] = Part(self._cell, [(rule, ())])
+                    part = self._single[number] = self._part([(rule, ())])
                 parts.append(part)
             else:
                 plain.append(number)
@@ -252,6 +271,8 @@ class Wide:
                 plain += always.plain
                 found += always.parts
         if not self._roots:
+            if self._cold and found:
+                self._warm(found)
             return plain, found
         parts = list(found)
         work = list(self._roots)
@@ -261,7 +282,18 @@ class Wide:
                 parts.append(each)
             else:
                 work += each.parts(p, r)
+        if self._cold:
+            self._warm(parts)
         return plain, parts
+
+    def _warm(self, parts: Sequence[Part]) -> None:
+        """Compile some of what is asked for the first time; raise where that is not all."""
+        cold = [part for part in parts if part.cold]
+        for part in cold[:AT_ONCE]:
+            part.warm()
+            self._cold.discard(part)
+        if len(cold) > AT_ONCE:
+            careful()
 
     def run(self, p: Held, r: Held, c: Any, s: Any, n: Any, w: Any) -> Any:
         """Return what tells the rules that matter, with its lease where it has one."""

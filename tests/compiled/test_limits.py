@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from pdp import terms
+from pdp import terms, wide
 from pdp.classes import replace
 from pdp.engine import Engine, store_of
 from pdp.errors import PolicyError
@@ -44,6 +45,17 @@ ENTITIES = [
 ]
 ADA, BEN = EntityRef("User", "ada"), EntityRef("User", "ben")
 HOME, SHUT = EntityRef("Page", "home"), EntityRef("Page", "shut")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Compile all that a question asks for, however much that is; called with a number, only so much."""
+
+    def compile_(count: int) -> None:
+        monkeypatch.setattr(wide, "AT_ONCE", count)
+
+    compile_(10**9)
+    return compile_
 
 
 def attribute(name: str, root: RootName = RootName.PRINCIPAL) -> Term:
@@ -113,6 +125,30 @@ def test_ten_thousand_forbids_of_one_cell_deny():
         found = ask_all(Beside(policy(open_, *shut), ENTITIES), fast=True)
 
     assert [str(each.outcome) for each in found] == ["allow", "deny", "deny", "deny"]
+
+
+def test_no_question_waits_for_thousands_of_functions(at_once: Callable[[int], None]):
+    at_once(8)
+    count = 100
+    known = policy(*(rule(number, shaped(number)) for number in range(count)))
+    engine = Engine(known, store_of(ENTITIES, known.schema))
+    judge = Engine(known, store_of(ENTITIES, known.schema), compiled=False)
+    made: list[int] = []
+    slow: list[bool] = []
+
+    for _ in range(12):
+        with interpreted() as asked:
+            assert exactly(engine.decide(ADA, "read", HOME)) == exactly(judge.decide(ADA, "read", HOME))
+        slow.append(len(asked) > 1)  # the judge is one of them
+        cell = engine._world.program.cell("read", "User", "Page")
+        assert cell is not None
+        made.append(len(cell.functions))
+
+    # A question may come by three times, before the interpreter answers it.
+    assert all(after - before <= 24 for before, after in pairwise([0, *made]))
+    assert made[-1] == count + 1
+    assert slow[0]
+    assert not slow[-1]
 
 
 def shaped(number: int) -> Term:
