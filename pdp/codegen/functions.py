@@ -455,7 +455,7 @@ class Maker:
         It does where all that time does not touch holds, and what it touches is not settled whatever the time.
         """
         nodes = self._nodes
-        tests: list[ast.stmt] = []
+        tests = self._endings(lowered)
         loads: list[ast.stmt] = []
         for each in late:
             for inner in terms.walk(each):
@@ -479,6 +479,21 @@ class Maker:
         if isinstance(asked, ast.Constant):
             return [*loads, *tests] if asked.value else loads
         return [*loads, nodes.branch(asked, tests)]
+
+    def _endings(self, lowered: Lowered) -> list[ast.stmt]:
+        """Return the statements that leave a rule that depends on time to the interpreter where more in it has an end.
+
+        What `or`, `if` or an element of a set keeps a test from looking at has its edges all the same.
+        """
+        asked = [*lowered.tests, *(each for demand in lowered.demands for each in demand.tests)]
+        skipped: list[terms.Term] = [each for each in asked if not isinstance(each, terms.In | terms.Approvals)]
+        skipped += [*lowered.timed, *(each for demand in lowered.demands for each in demand.timed)]
+        ends = self._terms_of.endings(skipped)
+        return (
+            []
+            if isinstance(ends, ast.Constant)
+            else [self._nodes.branch(ends, [self._nodes.run(self._terms_of.leave())])]
+        )
 
     def _edge_of_time(self, term: terms.TimeTest) -> list[ast.stmt]:
         # `now <= bound` still holds at the bound and no longer one microsecond later.

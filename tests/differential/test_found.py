@@ -1,0 +1,66 @@
+"""Where what is compiled once differed from the interpreter: each stays a test, named by what was wrong."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from pdp.engine import Engine
+from pdp.model import Decision, Entity, Membership
+from pdp.values import Datetime, EntityRef
+from tests.differential.comparing import exactly
+
+NOW = datetime.datetime(2026, 11, 25, tzinfo=datetime.UTC)
+SOON = datetime.datetime(2026, 12, 1, tzinfo=datetime.UTC)
+LATER = datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)
+ADA, BOB, PAGE = EntityRef("User", "ada"), EntityRef("User", "bob"), EntityRef("Doc", "page")
+TYPES = """
+type Group
+type User in Group { tags: [String] }
+type Doc { public: Bool, kind: String, owner: User }
+action read on Doc
+obligation log { member: Bool }
+"""
+ENTITIES = (
+    Entity("Group", "staff"),
+    Entity("User", "ada", {"tags": ["a"]}, parents=[Membership(EntityRef("Group", "staff"), Datetime.of(SOON))]),
+    Entity("User", "bob", {"tags": ["a"]}),
+    Entity("Doc", "page", {"public": True, "kind": "memo", "owner": ADA}),
+)
+MANY = "".join(f'rule r{at}:\n  permit User to read on Doc\n  when resource.kind == "k{at}"\n' for at in range(30))
+"""So many rules that they are looked up by what they ask for."""
+
+
+def agreed(text: str, principal: EntityRef = ADA, *, entities: Sequence[Entity] = ENTITIES, **asked: Any) -> Decision:
+    """Return what the interpreter answers, once all that is compiled has answered the same."""
+    asked = {"now": NOW, **asked}
+    judge, subject = (
+        Engine.from_text(TYPES + text, entities=entities, handles=["log"], compiled=compiled)
+        for compiled in (False, True)
+    )
+    expected = judge.decide(principal, "read", PAGE, **asked)
+    for _ in range(3):
+        assert exactly(subject.decide(principal, "read", PAGE, **asked)) == exactly(expected)
+        assert subject.allows(principal, "read", PAGE, **asked) is bool(expected)
+    return expected
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        '(resource.public or principal in Group "staff") and now < 2028-01-01',
+        '(now < 2027-01-01 or principal in Group "staff") and now < 2028-01-01',
+        '(if resource.public then true else principal in Group "staff") and now < 2028-01-01',
+        '(resource.public or resource.owner in Group "staff") and now < 2028-01-01',
+        '(resource.public or (any each in [resource.owner]: each in Group "staff")) and now < 2028-01-01',
+    ],
+)
+@pytest.mark.parametrize("clause", ["when {}", 'needs {} else "ask"'])
+def test_a_membership_that_no_test_came_to_ends_the_lease_of_a_rule_that_depends_on_time(clause, condition):
+    found = agreed(f"rule r:\n  permit User to read on Doc\n  {clause.format(condition)}\n")
+
+    assert found
+    assert found.valid_until == SOON
