@@ -260,6 +260,9 @@ class Expressions:
         return self.nodes.some(list(ends.values()))
 
     def _ends(self, term: terms.Term) -> ast.expr:
+        if any(isinstance(each, terms.Constant) for each in terms.walk(term)) and not self.constants.in_code:
+            # The constants of obligations are not in the row.
+            return self.leave()
         try:
             return self.nodes.compare(self._above(term), "is", self.nodes.constant(None))
         except Unsupported:

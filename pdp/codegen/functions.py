@@ -186,15 +186,16 @@ class Maker:
     def _certain(self) -> list[ast.stmt]:
         """Return the statements that leave to the interpreter what is in something for a time, or nobody knows in what.
 
-        The end of a membership that a scope looks at is an edge, whatever else is tested first.
+        The end of a membership that a scope or an obligation looks at is an edge, whatever else is tested first.
         """
-        if not any(lowered.scoped for lowered in self._rules):
-            return []
         nodes = self._nodes
-        open_ = [
-            nodes.compare(nodes.attribute(nodes.name(each), "up"), "is", nodes.constant(None)) for each in ("p", "r")
-        ]
-        return [nodes.branch(nodes.some(open_), [nodes.run(self._terms_of.leave())])]
+        open_: list[ast.expr] = []
+        if any(lowered.scoped for lowered in self._rules):
+            ups = [nodes.attribute(nodes.name(each), "up") for each in ("p", "r")]
+            open_ += [nodes.compare(up, "is", nodes.constant(None)) for up in ups]
+        open_.append(self._terms_of.endings(each for lowered in self._rules for each in _arguments(lowered)))
+        ends = nodes.some(open_)
+        return [] if isinstance(ends, ast.Constant) else [nodes.branch(ends, [nodes.run(self._terms_of.leave())])]
 
     def _begin(self) -> None:
         self._nodes = Nodes(Listing(self._title))
@@ -544,11 +545,14 @@ def _cost(term: terms.Term) -> int:
     return found + 3 * any(_is_context(each) for each in terms.walk(term))
 
 
+def _arguments(lowered: Lowered) -> list[terms.Term]:
+    return [each for obligation in lowered.rule.obligations for _, each in obligation.arguments]
+
+
 def _needs_care(lowered: Lowered) -> bool:
     return any(
         isinstance(each, terms.TimeTest | terms.CalendarTest)
-        for obligation in lowered.rule.obligations
-        for _, argument in obligation.arguments
+        for argument in _arguments(lowered)
         for each in terms.walk(argument)
     )
 

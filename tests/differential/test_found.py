@@ -64,3 +64,30 @@ def test_a_membership_that_no_test_came_to_ends_the_lease_of_a_rule_that_depends
 
     assert found
     assert found.valid_until == SOON
+
+
+@pytest.mark.parametrize("others", ["", MANY])
+def test_a_membership_of_a_scope_ends_the_lease_though_the_rule_is_not_looked_up(others):
+    found = agreed(f'{others}rule r:\n  permit User in Group "staff" to read on Doc\n  when resource.kind == "other"\n')
+
+    assert not found
+    assert found.valid_until == SOON
+
+
+@pytest.mark.parametrize("others", ["", MANY])
+@pytest.mark.parametrize(
+    "argument",
+    [
+        'principal in Group "staff"',
+        'resource.owner in Group "staff"',
+        'User "ada" in Group "staff"',
+        'any each in [resource.owner]: each in Group "staff"',
+    ],
+)
+def test_a_membership_that_an_obligation_tells_ends_the_lease_though_the_rule_does_not_apply(argument, others):
+    scope = 'rule r:\n  permit User to read on Doc\n  when resource.kind == "other"\n'
+    rule = f"{scope}  oblige log {{ member: {argument} }}\n"
+
+    assert agreed(others + rule).valid_until == SOON
+    bob = agreed(others + rule, BOB)
+    assert bob.valid_until == (None if argument.startswith("principal") else SOON)
