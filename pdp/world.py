@@ -117,7 +117,8 @@ class World:
         if leaf is None:
             careful()
         if recheck is not None:
-            return Decision.made(leaf, self.store, min(until, (clock() if at is None else at) + recheck))
+            ends = min(until, (clock() if at is None else at) + recheck)
+            return Decision.made(leaf, self.store, ends if ends < FOREVER else None)
         shelf: dict[Any, Decision]
         if until >= FOREVER:
             shelf, place, last = self.ready.setdefault(cell, {}), key, None

@@ -91,3 +91,12 @@ def test_a_membership_that_an_obligation_tells_ends_the_lease_though_the_rule_do
     assert agreed(others + rule).valid_until == SOON
     bob = agreed(others + rule, BOB)
     assert bob.valid_until == (None if argument.startswith("principal") else SOON)
+
+
+def test_a_recheck_after_the_end_of_the_calendar_ends_no_lease():
+    last = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+
+    found = agreed("rule r:\n  permit User to read on Doc\n  recheck every 5m\n", now=last)
+
+    assert found
+    assert found.valid_until is None
