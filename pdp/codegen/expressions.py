@@ -61,6 +61,8 @@ class Expressions:
         """The names of what holds attributes that are read."""
         self._variables: dict[int, Type | None] = {}
         self._calendars: dict[tuple[object, ...], support.Calendar] = {}
+        self._looped = False
+        """Whether what is made is gone through by a loop: Python allows no `:=` there."""
 
     # ------------------------------------------------------------------------------------------------------- truths
 
@@ -270,6 +272,8 @@ class Expressions:
 
     def _far(self, term: terms.Term) -> ast.expr:
         nodes, world = self.nodes, self.nodes.name("w")
+        if self._looped:
+            return nodes.method(world, "far", self._plain(term))
         near = nodes.method(world, "find", nodes.named("f", self._plain(term)))
         return nodes.some([near, nodes.method(world, "far", nodes.name("f"))])
 
@@ -307,7 +311,11 @@ class Expressions:
         if not isinstance(kind, SetType) or kind.element is None or timed(term.body) or not self._bounded(term.domain):
             raise Unsupported
         index = term.variable.index
-        domain = self.nodes.method(self.nodes.attribute(self._plain(term.domain), "_elements"), "values")
+        outer, self._looped = self._looped, True
+        try:
+            domain = self.nodes.method(self.nodes.attribute(self._plain(term.domain), "_elements"), "values")
+        finally:
+            self._looped = outer
         self._variables[index] = kind.element
         try:
             body = self.truth(term.body)

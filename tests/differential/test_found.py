@@ -100,3 +100,18 @@ def test_a_recheck_after_the_end_of_the_calendar_ends_no_lease():
 
     assert found
     assert found.valid_until is None
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'any each in resource.owner.tags: each == "a"',
+        'all each in resource.owner.tags: (any other in [resource.owner.tags]: "a" in other)',
+        'any each in [resource.owner]: (any other in each.tags: other == "a")',
+    ],
+)
+def test_a_set_of_an_entity_that_an_attribute_leads_to_is_gone_through_by_code(condition):
+    text = f"{TYPES}rule r:\n  permit User to read on Doc\n  when {condition}\n"
+
+    assert agreed(f"rule r:\n  permit User to read on Doc\n  when {condition}\n")
+    assert Engine.from_text(text, compiled=True)._world.program.cell("read", "User", "Doc") is not None
