@@ -177,7 +177,7 @@ class Engine:
         except Exception:
             # INVARIANT: what raises decides nothing. All that follows is asked again, and what raises there is a deny.
             pass
-        return self.answer(Request(principal, action, resource, context, session, now, tuple(entities)))
+        return self._brought(Request(principal, action, resource, context, session, now), entities)
 
     def allows(
         self,
@@ -204,6 +204,15 @@ class Engine:
 
     def _allows_as_decided(self, *question: Any, **named: Any) -> bool:
         return bool(self.decide(*question, **named))
+
+    def _brought(self, request: Request, entities: Iterable[Entity]) -> Decision:
+        try:
+            request = request._replace(entities=tuple(entities) if entities else ())
+        except Exception:
+            world = self._world
+            refused = _deny(world, Reason.INVALID_REQUEST, "the entities that the request brings are not a list")
+            return self._recorded(request, refused, world)
+        return self.answer(request)
 
     def answer(self, request: Request) -> Decision:
         """Answer a request given as one object, as `decide` does."""
@@ -293,7 +302,10 @@ class Engine:
     def _answer(self, world: World, request: Request) -> Decision:
         if self._compiles:
             try:
-                request, found = self._compiled(world, request)
+                if request.now is None and self._clock is not _wall_clock:
+                    # Whoever answers: it is asked once.
+                    request = request._replace(now=self._clock())
+                found = self._compiled(world, request)
                 if found is not None:
                     return found
             except Exception:
@@ -301,19 +313,19 @@ class Engine:
                 pass
         return self._judge(world, request)[0]
 
-    def _compiled(self, world: World, request: Request) -> tuple[Request, Decision | None]:
-        """Return what compiled rules answer, or nothing; and the request with the time that it was asked at."""
+    def _compiled(self, world: World, request: Request) -> Decision | None:
+        """Return what compiled rules answer, or nothing."""
         principal, resource, session = request.principal, request.resource, request.session
-        if principal.__class__ is not EntityRef or resource.__class__ is not EntityRef or request.entities:
-            return request, None
+        if principal.__class__ is not EntityRef or resource.__class__ is not EntityRef:
+            return None
+        if request.entities.__class__ is not tuple or request.entities:
+            return None
         p, r = self._held(world, principal), self._held(world, resource)
         cell = world.program.cell(world.schema.resolve_action(request.action), p.kind, r.kind)
         if cell is None or request.action.__class__ is not str:
-            return request, None
+            return None
         if session is not None and session.__class__ is not Session:
             session = Session(session, kept=False)
-        if request.now is None and self._clock is not _wall_clock:
-            request = request._replace(now=self._clock())
         try:
             told, until, at = cell.run(p, r, request.context, session, request.now, world), FOREVER, None
             if told.__class__ is Leased:
@@ -322,8 +334,8 @@ class Engine:
                 scene = Scene(self._question(world, request), self._facts(world, request))
                 self._learn(world, cell, told, told, scene)
         except Exception:
-            return request, self._looked(world, cell, p, r, request, session)
-        return request, None if cell.leaves[told][0] is None else world.lease(cell, told, until, at)
+            return self._looked(world, cell, p, r, request, session)
+        return None if cell.leaves[told][0] is None else world.lease(cell, told, until, at)
 
     def _looked(
         self, world: World, cell: Cell, p: Held, r: Held, request: Request, session: Session | None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from pdp.engine import Engine
-from pdp.model import Decision, Entity, Membership
+from pdp.model import Decision, Entity, Membership, Request
 from pdp.values import Datetime, EntityRef
 from tests.differential.comparing import exactly
 
@@ -115,3 +116,34 @@ def test_a_set_of_an_entity_that_an_attribute_leads_to_is_gone_through_by_code(c
 
     assert agreed(f"rule r:\n  permit User to read on Doc\n  when {condition}\n")
     assert Engine.from_text(text, compiled=True)._world.program.cell("read", "User", "Doc") is not None
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_clock_is_asked_once_though_only_the_interpreter_can_answer(compiled):
+    asked = []
+
+    def clock() -> datetime.datetime:
+        asked.append(NOW)
+        return NOW
+
+    engine = Engine.from_text(
+        f"{TYPES}rule r:\n  permit User to read on Doc\n", entities=ENTITIES, clock=clock, compiled=compiled
+    )
+
+    assert engine.decide(BOB, "read", PAGE, MappingProxyType({}))
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_entities_that_are_no_list_are_a_deny_and_none_at_all_are_none(compiled):
+    engine = Engine.from_text(f"{TYPES}rule r:\n  permit User to read on Doc\n", entities=ENTITIES, compiled=compiled)
+
+    for _ in range(2):
+        for nothing in (None, (), [], 0):
+            assert engine.decide(BOB, "read", PAGE, entities=nothing)
+        for odd in (5, object()):
+            found = engine.decide(BOB, "read", PAGE, entities=odd)
+            assert found.outcome == "deny"
+            assert not engine.allows(BOB, "read", PAGE, entities=odd)
+        for odd in (None, 5):
+            assert not engine.answer(Request(BOB, "read", PAGE, entities=odd))
