@@ -147,3 +147,15 @@ def test_entities_that_are_no_list_are_a_deny_and_none_at_all_are_none(compiled)
             assert not engine.allows(BOB, "read", PAGE, entities=odd)
         for odd in (None, 5):
             assert not engine.answer(Request(BOB, "read", PAGE, entities=odd))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_is_in_a_session_cannot_be_changed_through_it(compiled):
+    rule = 'rule r:\n  permit User to read on Doc\n  when "pwd" in session.methods\n'
+    engine = Engine.from_text(TYPES + rule, entities=ENTITIES, compiled=compiled)
+    session = engine.session({"mfa": True, "methods": ["pwd"], "authenticated_at": NOW})
+
+    session["methods"].clear()
+    dict(session)["methods"].clear()
+
+    assert engine.decide(BOB, "read", PAGE, session=session, now=NOW)
