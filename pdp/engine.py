@@ -331,8 +331,12 @@ class Engine:
             if told.__class__ is Leased:
                 told, until, at = told
             if told not in cell.leaves:
-                scene = Scene(self._question(world, request), self._facts(world, request))
-                self._learn(world, cell, told, told, scene)
+                question, _ = self._fixed(world, cell, request, session)
+                at_once = Datetime(question.now).to_datetime()
+                told, until, at = cell.run(p, r, question.context, session, at_once, world), FOREVER, None
+                if told.__class__ is Leased:
+                    told, until, at = told
+                self._learn(world, cell, told, told, Scene(question, self._facts(world, request)))
         except Exception:
             return self._looked(world, cell, p, r, request, session)
         return None if cell.leaves[told][0] is None else world.lease(cell, told, until, at)
@@ -341,9 +345,9 @@ class Engine:
         self, world: World, cell: Cell, p: Held, r: Held, request: Request, session: Session | None
     ) -> Decision | None:
         """Return what a question comes to where some rules raise: the interpreter looks at these only."""
-        question = self._question(world, request)
-        context, fields, now, until = entered(request.context, session, question.now, world, cell.way)
-        told, lasts, raising = cell.look(p, r, context, fields, now, world)
+        question, until = self._fixed(world, cell, request, session)
+        now = question.now
+        told, lasts, raising = cell.look(p, r, question.context, question.session, now, world)
         # A rule that names several of what an entity is in is found by each of them.
         raising = list({rule.id: rule for rule in raising}.values())
         if not all(map(world.program.is_simple, raising)):
@@ -355,6 +359,16 @@ class Engine:
             self._learn(world, cell, told, key, scene, found)
         edges = [edge for each in found for edge in each.edges if edge > now]
         return world.lease(cell, key, min(until, lasts, *edges, FOREVER), now)
+
+    def _fixed(self, world: World, cell: Cell, request: Request, session: Session | None) -> tuple[Question, int]:
+        """Return a question in which nothing changes any more, and when its session ends.
+
+        What is learned of it is told to others: compiled rules and the interpreter have to look at the same, though
+        time passes, and whoever asks may change what they hand in.
+        """
+        question = self._question(world, request)
+        _, fields, _, until = entered(None, session, question.now, world, cell.way)
+        return replace(question, session=fields), until
 
     def _held(self, world: World, ref: EntityRef) -> Held:
         found = world.held.get(ref)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
+from pdp.codegen import support
 from pdp.engine import Engine
 from pdp.model import Decision, Entity, Membership, Request
 from pdp.values import Datetime, EntityRef
@@ -159,3 +160,40 @@ def test_what_is_in_a_session_cannot_be_changed_through_it(compiled):
     dict(session)["methods"].clear()
 
     assert engine.decide(BOB, "read", PAGE, session=session, now=NOW)
+
+
+def test_time_that_passes_while_an_answer_is_learned_does_not_become_anybodys_allow(monkeypatch):
+    rule = 'rule r:\n  permit User to read on Doc\n  needs now >= 2020-01-01 else "wait"\n'
+    engine = Engine.from_text(TYPES + rule, entities=ENTITIES, compiled=True)
+    before = datetime.datetime(2019, 12, 31, tzinfo=datetime.UTC)
+    monkeypatch.setattr(support.time, "time_ns", lambda: int(before.timestamp()) * 10**9)
+
+    engine.decide(BOB, "read", PAGE)
+
+    assert not engine.decide(BOB, "read", PAGE, now=before)
+
+
+def test_a_context_that_changes_while_an_answer_is_learned_does_not_become_anybodys_allow():
+    class Changing(Mapping[str, Any]):
+        """A record that says otherwise each time."""
+
+        asked = 0
+
+        def __getitem__(self, name: str) -> Any:
+            return self.asked > 1
+
+        def __iter__(self) -> Iterator[str]:
+            Changing.asked += 1
+            return iter(["ok"])
+
+        def __len__(self) -> int:
+            return 1
+
+    types = TYPES.replace("action read on Doc", "action read on Doc with { form: { ok: Bool } }")
+    rule = 'rule r:\n  permit User to read on Doc\n  needs context.form.ok else "sign"\n'
+    engine = Engine.from_text(types + rule, entities=ENTITIES, compiled=True)
+
+    engine.decide(BOB, "read", PAGE, {"form": Changing()})
+
+    assert not engine.decide(BOB, "read", PAGE, {"form": {"ok": False}})
+    assert engine.decide(BOB, "read", PAGE, {"form": {"ok": True}})
