@@ -183,13 +183,7 @@ class Engine:
         except Exception:
             # INVARIANT: what raises decides nothing. All that follows is asked again, and what raises there is a deny.
             pass
-        try:
-            brought = tuple(entities)
-        except Exception as error:
-            world, request = self._world, Request(principal, action, resource, context, session, now)
-            detail = f"the entities that are brought cannot be read: {type(error).__name__}"
-            return self._recorded(request, _deny(world, Reason.INVALID_REQUEST, detail), world)
-        return self.answer(Request(principal, action, resource, context, session, now, brought))
+        return self._brought(Request(principal, action, resource, context, session, now), entities)
 
     def allows(
         self,
@@ -216,6 +210,15 @@ class Engine:
 
     def _allows_as_decided(self, *question: Any, **named: Any) -> bool:
         return bool(self.decide(*question, **named))
+
+    def _brought(self, request: Request, entities: Iterable[Entity]) -> Decision:
+        try:
+            request = request._replace(entities=() if entities is None else tuple(entities))
+        except Exception:
+            world = self._world
+            refused = _deny(world, Reason.INVALID_REQUEST, "the entities that the request brings are not a list")
+            return self._recorded(request, refused, world)
+        return self.answer(request)
 
     def answer(self, request: Request) -> Decision:
         """Answer a request given as one object, as `decide` does."""
@@ -331,7 +334,10 @@ class Engine:
     def _answer(self, world: World, request: Request) -> Decision:
         if self._compiles:
             try:
-                request, found = self._compiled(world, request)
+                if request.now is None and self._clock is not _wall_clock:
+                    # Whoever answers: it is asked once.
+                    request = request._replace(now=self._clock())
+                found = self._compiled(world, request)
                 if found is not None:
                     return found
             except Exception:
@@ -339,37 +345,39 @@ class Engine:
                 pass
         return self._judge(world, request)[0]
 
-    def _compiled(self, world: World, request: Request) -> tuple[Request, Decision | None]:
-        """Return what compiled rules answer, or nothing; and the request with the time that it was asked at."""
+    def _compiled(self, world: World, request: Request) -> Decision | None:
+        """Return what compiled rules answer, or nothing."""
         principal, resource, session = _exact(request.principal), _exact(request.resource), request.session
         if principal is None or resource is None or type(request.entities) is not tuple or request.entities:
-            return request, None
+            return None
         p, r = self._held(world, principal), self._held(world, resource)
         cell = world.program.cell(world.schema.resolve_action(_text(request.action)), p.kind, r.kind)
         if cell is None:
-            return request, None
+            return None
         if session is not None and type(session) is not Session:
             session = Session(session, kept=False)
-        if request.now is None and self._clock is not _wall_clock:
-            request = request._replace(now=self._clock())
         try:
             told, until, at = cell.run(p, r, request.context, session, request.now, world), FOREVER, None
             if told.__class__ is Leased:
                 told, until, at = told
             if told not in cell.leaves:
-                scene = Scene(self._question(world, request), self._facts(world, request))
-                self._learn(world, cell, told, told, scene)
+                question, _ = self._fixed(world, cell, request, session)
+                at_once = Datetime(question.now).to_datetime()
+                told, until, at = cell.run(p, r, question.context, session, at_once, world), FOREVER, None
+                if told.__class__ is Leased:
+                    told, until, at = told
+                self._learn(world, cell, told, told, Scene(question, self._facts(world, request)))
         except Exception:
-            return request, self._looked(world, cell, p, r, request, session)
-        return request, None if cell.leaves[told][0] is None else world.lease(cell, told, until, at)
+            return self._looked(world, cell, p, r, request, session)
+        return None if cell.leaves[told][0] is None else world.lease(cell, told, until, at)
 
     def _looked(
         self, world: World, cell: Cell, p: Held, r: Held, request: Request, session: Session | None
     ) -> Decision | None:
         """Return what a question comes to where some rules raise: the interpreter looks at these only."""
-        question = self._question(world, request)
-        context, fields, now, until = entered(request.context, session, question.now, world, cell.way)
-        told, lasts, raising = cell.look(p, r, context, fields, now, world)
+        question, until = self._fixed(world, cell, request, session)
+        now = question.now
+        told, lasts, raising = cell.look(p, r, question.context, question.session, now, world)
         # A rule that names several of what an entity is in is found by each of them.
         raising = list({rule.id: rule for rule in raising}.values())
         if not all(map(world.program.is_simple, raising)):
@@ -381,6 +389,16 @@ class Engine:
             self._learn(world, cell, told, key, scene, found)
         edges = [edge for each in found for edge in each.edges if edge > now]
         return world.lease(cell, key, min(until, lasts, *edges, FOREVER), now)
+
+    def _fixed(self, world: World, cell: Cell, request: Request, session: Session | None) -> tuple[Question, int]:
+        """Return a question in which nothing changes any more, and when its session ends.
+
+        What is learned of it is told to others: compiled rules and the interpreter have to look at the same, though
+        time passes, and whoever asks may change what they hand in.
+        """
+        question = self._question(world, request)
+        _, fields, _, until = entered(None, session, question.now, world, cell.way)
+        return replace(question, session=fields), until
 
     def _held(self, world: World, ref: EntityRef) -> Held:
         found = world.held.get(ref)

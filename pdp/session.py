@@ -70,7 +70,8 @@ class Session(Mapping[str, Any]):
         return found
 
     def __getitem__(self, name: str) -> Any:
-        return self._given[name]
+        # What is in it cannot be reached to be changed: some actions may have read it, and others not yet.
+        return copy.deepcopy(self._given[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._given)

@@ -211,7 +211,11 @@ class Wide:
         self._single: dict[int, Part] = {}
         self._cold: set[Part] = set()
         known: dict[Any, object] = {}
-        self._choices = [choices(rule, cell.setting, known) for rule, _ in cell.placed.open]
+        # What has edges whatever its condition comes to is asked whatever the attributes are.
+        self._choices = [
+            {} if scope or any(map(varies, rule.obligations)) else choices(rule, cell.setting, known)
+            for rule, scope in cell.placed.open
+        ]
         self._roots = self._grow(range(len(cell.placed.open)))
 
     def _grow(self, places: Sequence[int]) -> Parts:

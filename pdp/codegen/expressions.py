@@ -7,14 +7,15 @@ language are called, and an unknown raises. No part of a term is ever computed b
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, Final, assert_never
 
 from pdp import evaluation, operators, terms
 from pdp.codegen import support
 from pdp.codegen.constants import Constants
 from pdp.codegen.nodes import Nodes
-from pdp.lowering import Setting, attribute_type, timed, type_of
+from pdp.lowering import Key, Setting, attribute_type, key, timed, type_of
 from pdp.symbols import ArithmeticOp, CompareOp, QuantifierOp
 from pdp.terms import RootName
 from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type
@@ -238,6 +239,35 @@ class Expressions:
         if isinstance(term, terms.Root):
             return self.nodes.attribute(self.nodes.name("p" if term.name is RootName.PRINCIPAL else "r"), "up")
         return self.nodes.attribute(self._far(term), "up")
+
+    def endings(self, found: Iterable[terms.Term]) -> ast.expr:
+        """Return what is true, or raises, where anything that terms look at has an end that only the interpreter knows.
+
+        These are the memberships of what stands left of `in`, and approvals on record.
+        """
+        ends: dict[Key, ast.expr] = {}
+        kinds: dict[int, Type | None] = {}
+        for each in chain.from_iterable(map(terms.walk, found)):
+            match each:
+                case terms.Quantifier():
+                    kind = type_of(each.domain, self.setting, kinds)
+                    kinds[each.variable.index] = kind.element if isinstance(kind, SetType) else None
+                case terms.Approvals():
+                    ends[key(each)] = self.holds(each)
+                case terms.In() if isinstance(type_of(each.left, self.setting, kinds), EntityTypes | None):
+                    ends[key(each.left)] = self._ends(each.left)
+                case _:
+                    pass
+        return self.nodes.some(list(ends.values()))
+
+    def _ends(self, term: terms.Term) -> ast.expr:
+        if any(isinstance(each, terms.Constant) for each in terms.walk(term)) and not self.constants.in_code:
+            # The constants of obligations are not in the row.
+            return self.leave()
+        try:
+            return self.nodes.compare(self._above(term), "is", self.nodes.constant(None))
+        except Unsupported:
+            return self.leave()
 
     def _far(self, term: terms.Term) -> ast.expr:
         nodes, world = self.nodes, self.nodes.name("w")

@@ -186,15 +186,16 @@ class Maker:
     def _certain(self) -> list[ast.stmt]:
         """Return the statements that leave to the interpreter what is in something for a time, or nobody knows in what.
 
-        The end of a membership that a scope looks at is an edge, whatever else is tested first.
+        The end of a membership that a scope or an obligation looks at is an edge, whatever else is tested first.
         """
-        if not any(lowered.scoped for lowered in self._rules):
-            return []
         nodes = self._nodes
-        open_ = [
-            nodes.compare(nodes.attribute(nodes.name(each), "up"), "is", nodes.constant(None)) for each in ("p", "r")
-        ]
-        return [nodes.branch(nodes.some(open_), [nodes.run(self._terms_of.leave())])]
+        open_: list[ast.expr] = []
+        if any(lowered.scoped for lowered in self._rules):
+            ups = [nodes.attribute(nodes.name(each), "up") for each in ("p", "r")]
+            open_ += [nodes.compare(up, "is", nodes.constant(None)) for up in ups]
+        open_.append(self._terms_of.endings(each for lowered in self._rules for each in _arguments(lowered)))
+        ends = nodes.some(open_)
+        return [] if isinstance(ends, ast.Constant) else [nodes.branch(ends, [nodes.run(self._terms_of.leave())])]
 
     def _begin(self) -> None:
         self._nodes = Nodes(Listing(self._title))
@@ -458,7 +459,7 @@ class Maker:
         It does where all that time does not touch holds, and what it touches is not settled whatever the time.
         """
         nodes = self._nodes
-        tests: list[ast.stmt] = []
+        tests = self._endings(lowered)
         loads: list[ast.stmt] = []
         for each in late:
             for inner in terms.walk(each):
@@ -482,6 +483,21 @@ class Maker:
         if isinstance(asked, ast.Constant):
             return [*loads, *tests] if asked.value else loads
         return [*loads, nodes.branch(asked, tests)]
+
+    def _endings(self, lowered: Lowered) -> list[ast.stmt]:
+        """Return the statements that leave a rule that depends on time to the interpreter where more in it has an end.
+
+        What `or`, `if` or an element of a set keeps a test from looking at has its edges all the same.
+        """
+        asked = [*lowered.tests, *(each for demand in lowered.demands for each in demand.tests)]
+        skipped: list[terms.Term] = [each for each in asked if not isinstance(each, terms.In | terms.Approvals)]
+        skipped += [*lowered.timed, *(each for demand in lowered.demands for each in demand.timed)]
+        ends = self._terms_of.endings(skipped)
+        return (
+            []
+            if isinstance(ends, ast.Constant)
+            else [self._nodes.branch(ends, [self._nodes.run(self._terms_of.leave())])]
+        )
 
     def _edge_of_time(self, term: terms.TimeTest) -> list[ast.stmt]:
         # `now <= bound` still holds at the bound and no longer one microsecond later.
@@ -533,11 +549,14 @@ def _cost(term: terms.Term) -> int:
     return found + 3 * any(_is_context(each) for each in terms.walk(term))
 
 
+def _arguments(lowered: Lowered) -> list[terms.Term]:
+    return [each for obligation in lowered.rule.obligations for _, each in obligation.arguments]
+
+
 def _needs_care(lowered: Lowered) -> bool:
     return any(
         isinstance(each, terms.TimeTest | terms.CalendarTest)
-        for obligation in lowered.rule.obligations
-        for _, argument in obligation.arguments
+        for argument in _arguments(lowered)
         for each in terms.walk(argument)
     )
 
