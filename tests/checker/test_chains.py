@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pdp.errors import Diagnostic
 from pdp.folder import load_sources
+from pdp.schema import EntityType, Schema
 from pdp.source import Source
+from pdp.types import RecordType
 
 WORLD = "type User\ntype Page\naction a0 on Page by User\n"
 LIMIT = 64
@@ -71,3 +75,59 @@ def test_twenty_thousand_groups_in_each_other_are_told_in_moments(text):
     assert {each.code for each in found} <= {"nested_too_deep", "too_many_errors"}
     assert found
     assert time.process_time() - began < 10
+
+
+# ---------------------------------------------------------------------------------------- types inside one another
+
+TYPES = 20_000
+SHAPES = {
+    "a_chain": lambda number: f" in T{number + 1}" if number + 1 < TYPES else "",
+    "a_chain_backwards": lambda number: f" in T{number - 1}" if number else "",
+    "a_ring": lambda number: f" in T{(number + 1) % TYPES}",
+    "a_ladder": lambda number: f" in T{number + 1}, T{number + 2}" if number + 2 < TYPES else "",
+    "all_in_one_and_one_in_all": lambda number: (
+        " in T0" if number else " in " + ", ".join(f"T{n}" for n in range(TYPES))
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_twenty_thousand_types_in_each_other_are_checked_in_moments(shape):
+    types = "".join(f"type T{number}{SHAPES[shape](number)}\n" for number in range(TYPES))
+    rule = 'rule r:\n  permit User in T1 "x" to read on Page\n'
+    began = time.process_time()
+
+    found = found_in("type User in T0\ntype Page\naction read on Page by User\n" + types + rule)
+
+    # Where each type is in the one before it, a user is in T0 and never in T1.
+    assert [each.code for each in found] == (["impossible_scope"] if shape == "a_chain_backwards" else [])
+    assert time.process_time() - began < 10
+
+
+names = st.sampled_from("ABCDEFGH")
+
+
+@given(st.dictionaries(names, st.frozensets(names), min_size=1))
+def test_what_can_be_in_a_type_is_what_a_way_leads_to(parents):
+    schema = Schema(
+        entities={
+            name: EntityType(name=name, parents=above, attributes=RecordType({})) for name, above in parents.items()
+        },
+        enums={}, actions={}, groups={}, roles={}, obligations={},
+    )  # fmt: skip
+
+    def ways(name: str) -> set[str]:
+        seen, work = {name}, [name]
+        while work:
+            new = [each for each in parents.get(work.pop(), ()) if each in parents and each not in seen]
+            seen.update(new)
+            work += new
+        return seen
+
+    above = {name: ways(name) for name in parents}
+    assert {name: schema.members[name] for name in parents} == {
+        name: frozenset(each for each in parents if name in above[each]) for name in parents
+    }
+    for member in parents:
+        for parent in parents:
+            assert schema.can_be_in(member, parent) is (parent in above[member])
