@@ -166,7 +166,7 @@ class Schema:
 
 
 class _Members(dict[str, frozenset[str]]):
-    """Sets that are spelled out when they are asked for: those of a chain are as long together as its length squared."""
+    """Sets spelled out when they are asked for: together, those of a chain are as long as its length squared."""
 
     def __init__(self, types: Sequence[str], inside: Mapping[str, int]) -> None:
         super().__init__()
