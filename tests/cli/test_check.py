@@ -148,12 +148,12 @@ def test_what_is_wrong_within_a_folder_is_named_from_where_the_command_runs(run,
     result = run("check", folder.name)
 
     assert result.exit_code == 1
-    shown = [line for line in result.stdout.splitlines() if line.startswith((" -->", "error"))]
+    shown = sorted(line for line in result.stdout.splitlines() if line.startswith((" -->", "error")))
     assert shown == [
-        "error[misnamed_policy]: the name ends in `.PDP`, and that of a policy in `.pdp`",
         f" --> {folder.name}/guards.PDP",
-        "error[unreadable_folder]: the folder is a link",
         f" --> {folder.name}/links",
+        "error[misnamed_policy]: the name ends in `.PDP`, and that of a policy in `.pdp`",
+        "error[unreadable_folder]: the folder is a link",
     ]
 
 
