@@ -15,6 +15,8 @@ from pdp.terms import Policy
 from tests.properties.worlds import (
     NOW,
     STEP,
+    Clause,
+    Condition,
     Question,
     Rule,
     compile_text,
@@ -170,12 +172,18 @@ def led_to(question: Question) -> set[pdp.EntityRef]:
     return found
 
 
+BY_OWNER = [
+    Rule("by_owner", "permit", "User", "any", "Doc", (Clause("when", Condition("atom", atom=atom)),))
+    for atom in ("resource.owner.active", 'resource.owner in Group "a"', 'resource.owner in Group "c"')
+]
+
+
 @many
-@given(st.one_of(fences, rule_sets), grants, questions)
+@given(rule_sets, st.sampled_from(BY_OWNER), grants, questions)
 def test_entities_that_a_request_does_not_lead_to_can_be_left_out(
-    rules: tuple[Rule, ...], given_grants: tuple[str, ...], question: Question
+    rules: tuple[Rule, ...], by_owner: Rule, given_grants: tuple[str, ...], question: Question
 ) -> None:
-    policy = compile_text(rules, grants=given_grants)
+    policy = compile_text((*rules, by_owner), grants=given_grants)
     near = led_to(question)
 
     whole = question.ask(policy)
