@@ -5,6 +5,7 @@ PdpError
 │   ├── PolicyError           the policy text does not hold up
 │   └── FactsError            entity data does not hold up
 ├── RequestError              a request cannot even be asked
+├── EndlessSourceError        sources name ever more entities that others are in
 └── Denied                    what is not allowed is not begun (in pdp.enforcement, with its decision)
 """
 
@@ -88,6 +89,10 @@ class FactsError(DiagnosticError):
 
 class RequestError(PdpError):
     """A request that the caller built wrongly, such as a session that is not a mapping."""
+
+
+class EndlessSourceError(PdpError):
+    """Providers were asked for more entities in one decision than any hierarchy has: they make them up."""
 
 
 def article(name: object) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from pdp.conform import Mismatch, conform_entity
 from pdp.entities import Store
-from pdp.errors import RequestError
+from pdp.errors import EndlessSourceError, RequestError
 from pdp.model import Approval, Entity, Node
 from pdp.ports import AttributeProvider
 from pdp.schema import Schema
 from pdp.values import UNKNOWN, EntityRef, Unknown, Value, equal, show
+
+MAX_ASKED: Final = 100_000
+"""The entities that providers are asked for in one decision."""
 
 
 class Snapshot:
@@ -59,6 +63,10 @@ class Snapshot:
         if held is not None:
             return held
         if ref not in self._answers:
+            if self._providers and len(self._answers) >= MAX_ASKED:
+                # A provider that puts each entity into a new one would be asked for ever. That no answer comes of it,
+                # rather than an unknown entity, keeps the order in which entities are asked for out of the answer.
+                raise EndlessSourceError
             self._answers[ref] = self._find(ref)
         return self._answers[ref]
 

@@ -128,7 +128,7 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
 
     def unreadable(error: OSError) -> None:
         # A folder that is passed over could hold a forbid: then nothing is loaded.
-        folder = str(error.filename or root)
+        folder = _shown(str(error.filename or root), root) or "."
         problems.append(_problem("unreadable_folder", folder, "the folder cannot be listed", "check its permissions"))
 
     for folder, folders, names in os.walk(root, onerror=unreadable):
@@ -136,23 +136,30 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
         for linked in (os.path.join(folder, name) for name in folders):
             if os.path.islink(linked):
                 help_ = "put the folder itself there: links are not followed"
-                problems.append(_problem("unreadable_folder", linked, "the folder is a link", help_))
+                problems.append(_problem("unreadable_folder", _shown(linked, root), "the folder is a link", help_))
         for name in sorted(names):
             file = os.path.join(folder, name)
-            shown = file[len(root) :].lstrip(os.sep).replace(os.sep, "/")
+            shown = _shown(file, root)
             if name.startswith("."):
                 continue
             if name.endswith(".pdp") or is_entity_file(shown):
                 found.append((file, shown))
             elif name.lower().endswith(".pdp"):
                 # To pass over what is clearly a policy could lose a forbid.
-                problems.append(_problem("no_policy", shown, "the file is no policy", "its name has to end in `.pdp`"))
+                message = f"the name ends in `{name[-4:]}`, and that of a policy in `.pdp`"
+                problems.append(_problem("misnamed_policy", shown, message, "rename the file"))
         if len(found) > MAX_FILES:
-            return [], [_problem("too_many_files", root, f"the folder holds over {MAX_FILES} files", "split it")]
+            help_ = "split it into several folders"
+            return [], [_problem("too_many_files", root, f"the folder holds over {MAX_FILES} files", help_)]
     if not problems and not any(shown.endswith(".pdp") for _, shown in found):
         help_ = "write one, or start with `pdp init`"
         problems.append(_problem("no_policy", root, "the folder holds no file that ends in `.pdp`", help_))
     return found, problems
+
+
+def _shown(path: str, root: str) -> str:
+    """Return the path of what stands in a folder as messages name it: from the folder on."""
+    return path[len(root) :].lstrip(os.sep).replace(os.sep, "/")
 
 
 def _problem(code: str, path: str, message: str, help_: str) -> Diagnostic:

@@ -6,7 +6,7 @@ The full name is always understood.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from pdp.classes import dataclass, field
@@ -99,19 +99,20 @@ class Schema:
     @cached_property
     def members(self) -> Mapping[str, frozenset[str]]:
         """For each entity type, the types whose entities can be in one of it, itself included."""
-        children: dict[str, list[str]] = {}
+        return _Members(tuple(self.entities), self._inside)
+
+    @cached_property
+    def _inside(self) -> Mapping[str, int]:
+        """For each entity type, its members as bits, in the order of the types."""
+        children: dict[str, list[str]] = {name: [] for name in self.entities}
         for name, declared in self.entities.items():
             for parent in declared.parents:
                 children.setdefault(parent, []).append(name)
-        found: dict[str, frozenset[str]] = {}
-        for name in self.entities:
-            inside, work = {name}, [name]
-            while work:
-                new = [child for child in children.get(work.pop(), ()) if child not in inside]
-                inside.update(new)
-                work += new
-            found[name] = frozenset(inside)
-        return found
+        return _descendants(children)
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {name: number for number, name in enumerate(self.entities)}
 
     @cached_property
     def containers(self) -> frozenset[str]:
@@ -148,7 +149,7 @@ class Schema:
 
     def can_be_in(self, member: str, parent: str) -> bool:
         """Tell whether an entity of the first type can be one of, or in one of, the second."""
-        return member in self.members.get(parent, frozenset())
+        return member in self._numbers and self._inside.get(parent, 0) >> self._numbers[member] & 1 == 1
 
     def attribute(self, entity: str, name: str) -> FieldType | None:
         """Return the declared type of an attribute, or None where it is not declared."""
@@ -162,3 +163,70 @@ class Schema:
     def resolve_action(self, name: str) -> str:
         """Return the name under which an action that a caller names is known here."""
         return self.action_aliases.get(name, name)
+
+
+class _Members(dict[str, frozenset[str]]):
+    """Sets spelled out when they are asked for: together, those of a chain are as long as its length squared."""
+
+    def __init__(self, types: Sequence[str], inside: Mapping[str, int]) -> None:
+        super().__init__()
+        self._types = types
+        self._inside = inside
+
+    def __missing__(self, name: str) -> frozenset[str]:
+        bits = reversed(f"{self._inside[name]:b}")
+        found = self[name] = frozenset(each for each, bit in zip(self._types, bits, strict=False) if bit == "1")
+        return found
+
+
+def _descendants(children: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return for each name the bits of itself and of all that its children lead to.
+
+    Names that lead to each other are found together (Tarjan's algorithm, without recursion), so that each edge is
+    looked at once.
+    """
+    numbers = {name: number for number, name in enumerate(children)}
+    found: dict[str, int] = {}
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    open_: list[str] = []
+    for root in children:
+        work = [] if root in index else [(root, iter(children[root]))]
+        while work:
+            here, rest = work[-1]
+            if here not in index:
+                index[here] = low[here] = len(index)
+                open_.append(here)
+            child = next(rest, None)
+            if child is None:
+                work.pop()
+                if low[here] == index[here]:
+                    _close(here, open_, found, children, numbers)
+                if work:
+                    above = work[-1][0]
+                    low[above] = min(low[above], low[here])
+            elif child not in index:
+                work.append((child, iter(children[child])))
+            elif child not in found:
+                low[here] = min(low[here], index[child])
+    return found
+
+
+def _close(
+    first: str,
+    open_: list[str],
+    found: dict[str, int],
+    children: Mapping[str, Sequence[str]],
+    numbers: Mapping[str, int],
+) -> None:
+    """Settle the names that lead to each other: those that are open from the first of them on."""
+    together = [open_.pop()]
+    while together[-1] != first:
+        together.append(open_.pop())
+    bits = 0
+    for name in together:
+        bits |= 1 << numbers[name]
+        for child in children[name]:
+            bits |= found.get(child, 0)
+    for name in together:
+        found[name] = bits

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 import pdp
-from pdp import evaluation
+from pdp import evaluation, facts
 from pdp.model import Approval, Membership, Node
 from pdp.values import UNKNOWN, Datetime, EntityRef
 
@@ -130,3 +130,56 @@ def test_unknown_is_what_the_bound_gives() -> None:
 
     assert evaluation._in(1, evaluation.ValueSet([1]), scene_of_many) is True
     assert evaluation._in(1, evaluation.ValueSet([1, 2]), scene_of_many) is UNKNOWN
+
+
+PLACES = """
+type Group in Group
+type User in Group
+type Folder in Folder
+type Page in Folder
+action read on Page by User
+rule staff_reads:
+  permit User in Group "staff" to read on Page
+rule nobody_reads_what_is_old:
+  forbid User to read on Page
+  when resource in Folder "old"
+  because "it is wrong by now"
+"""
+
+
+class Endless:
+    """A source that puts each entity of a type into a new one."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.asked = 0
+
+    def entity(self, ref: pdp.EntityRef) -> pdp.Entity | None:
+        self.asked += 1
+        parents = [pdp.ref(self.kind, f"{self.kind} {self.asked}")]
+        in_kind = ref.type == self.kind or (ref.type, self.kind) in (("User", "Group"), ("Page", "Folder"))
+        return pdp.Entity(
+            ref.type, ref.id, {}, parents if in_kind else [pdp.ref("Group", "staff")][: ref.type == "User"]
+        )
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("kind", ["Group", "Folder"])
+def test_a_source_that_makes_up_parents_without_end_is_a_deny(
+    kind: str, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "MAX_ASKED", 1000)
+    source = Endless(kind)
+    engine = pdp.Engine.from_text(PLACES, providers=[source], compiled=compiled)
+    ada, home = pdp.ref("User", "ada"), pdp.ref("Page", "home")
+
+    decision = engine.decide(ada, "read", home, now=NOW)
+    allowed = engine.allows(ada, "read", home, now=NOW)
+
+    assert (decision.outcome, decision.reason, decision.detail) == (
+        pdp.Outcome.DENY,
+        pdp.Reason.INTERNAL_ERROR,
+        "the decision failed: EndlessSourceError",
+    )
+    assert not allowed
+    assert source.asked < 10_000

@@ -58,7 +58,8 @@ USES = {
     "equality": lambda cls: (cls(left=1) == cls(left=1), cls(left=1) == cls(left=2), cls() == 1),
     "what is not compared": lambda cls: cls(place=1) == cls(place=2),
     "another class": lambda cls: cls() == cls.__mro__[1](),
-    "equal hashes": lambda cls: hash(cls(left=1, place=1)) == hash(cls(left=1, place=2)),
+    # Both are held: of two that are gone, the second may stand where the first did, and hash alike by chance.
+    "equal hashes": lambda cls: len({hash(each) for each in [cls(left=1, place=1), cls(left=1, place=2)]}),
     "assignment": lambda cls: setattr(cls(), "left", 2),
     "deletion": lambda cls: delattr(cls(), "left"),
     "order": lambda cls: (cls(left=1) < cls(left=2), cls(left=1) >= cls(left=2), cls(left=2) > cls(left=1)),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -79,6 +83,120 @@ def test_an_exception_anywhere_inside_is_a_deny(
         assert not decision
         assert decision.reason is pdp.Reason.INTERNAL_ERROR
         assert error.__name__ in decision.detail
+
+
+# ------------------------------------------------------------------------------------------------- every call site
+
+DUTIES = """
+context { ip?: Ip, change: String }
+type Group
+type User in Group { level: Int }
+type Folder
+type Page in Folder { tags: [String] }
+action read, write on Page by User
+obligation log { what: String }
+role reader on Page: read
+grant reader on Folder "public" to Group "staff" until 2027-01-01
+define fresh = now - session.authenticated_at < 15m
+rule staff_writes:
+  permit User in Group "staff" to write on Page
+  when principal.level + 1 > 2 and (any tag in resource.tags: tag like "x*")
+  needs session.mfa and fresh else "sign in again"
+  needs approval of context.change from Group "staff" for 4h
+  oblige log { what: context.change }
+rule not_from_there:
+  forbid User to any on Page
+  when context.ip in 192.0.2.0/24
+  unless session.mfa and principal in Group "admins" else "ask an admin"
+  because "not from there"
+"""
+BO, STAFF, BOOK = pdp.ref("User", "bo"), pdp.ref("Group", "staff"), pdp.ref("Page", "book")
+HELD = [
+    pdp.Entity("Group", "staff"),
+    pdp.Entity("Folder", "public"),
+    pdp.Entity("User", "ada", {"level": 3}, [STAFF]),
+    pdp.Entity("User", "bo", {"level": 3}, [STAFF]),
+    pdp.Entity("Page", "book", {"tags": ["a", "xy"]}, [pdp.ref("Folder", "public")]),
+]
+FRESH = {"mfa": True, "authenticated_at": "2026-11-23T08:55:00Z"}
+# What is asked, in what context, and with which session; then whether it is allowed.
+QUESTIONS: dict[str, tuple[str, dict[str, str], dict[str, Any] | None, bool]] = {
+    "allowed by a rule": ("write", {"ip": "10.0.0.1", "change": "c1"}, FRESH, True),
+    "allowed by a grant": ("read", {"ip": "10.0.0.1", "change": "c1"}, None, True),
+    "forbidden": ("read", {"ip": "192.0.2.1", "change": "c1"}, FRESH, False),
+    "forbidden, as nobody can tell": ("write", {"change": "c1"}, FRESH, False),
+    "without a permit": ("write", {"ip": "10.0.0.1", "change": "c2"}, FRESH, False),
+    "without a session": ("write", {"ip": "10.0.0.1", "change": "c1"}, None, False),
+}
+PACKAGE = str(Path(pdp.__file__).parent)
+
+
+class Injected:
+    """Raises an error in the call of a function of the product that is so many calls away."""
+
+    def __init__(self, at: int, error: type[BaseException]) -> None:
+        self.left = at
+        self.error = error
+
+    def __call__(self, frame: FrameType, event: str, arg: Any) -> None:
+        # Compiled rules bear the name of their policy.
+        if event == "call" and frame.f_code.co_filename.startswith((PACKAGE, "<", "policy.pdp")):
+            self.left -= 1
+            if self.left == 0:
+                raise self.error("broken")
+
+    def run(self, call: Callable[[], object]) -> object:
+        outer = sys.gettrace()
+        sys.settrace(self)
+        try:
+            return call()
+        except self.error:
+            # The host is told, which is no allow.
+            return False
+        finally:
+            sys.settrace(outer)
+
+
+# What a generator that is dropped says of the error goes to nobody.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize(
+    "error", [RuntimeError, MemoryError, RecursionError, KeyboardInterrupt, asyncio.CancelledError]
+)
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_an_error_in_any_call_inside_allows_nothing_and_changes_no_later_answer(
+    question: str, error: type[BaseException], compiled: bool
+) -> None:
+    action, context, session, allowed = QUESTIONS[question]
+    approval = pdp.Approval(BO, ADA.ref, "write", BOOK, Datetime.of(NOW), "c1")
+    options: dict[str, Any] = {"entities": HELD, "approvals": [approval], "handles": ["log"], "compiled": compiled}
+
+    def asks() -> tuple[Callable[[], object], ...]:
+        loaded = pdp.Engine.from_text(DUTIES, clock=lambda: NOW, **options)
+        asked = (ADA.ref, action, BOOK, context, session)
+        return lambda: loaded.decide(*asked), lambda: loaded.allows(*asked)
+
+    decide, allows = asks()
+    assert [bool(decide()), allows()] == [allowed, allowed]
+    for ask in (decide, allows):
+        at, injected = 0, Injected(0, error)
+        while injected.left <= 0:
+            at += 1
+            injected = Injected(at, error)
+
+            answer = injected.run(ask)
+
+            assert allowed or not answer, at
+            assert bool(ask()) is allowed, at
+        assert at > 1
+    # The rules are compiled in the first call, which is many calls deep: some of them fail.
+    for at in range(1, 4000, 397):
+        decide, _ = asks()
+
+        answer = Injected(at, error).run(decide)
+
+        assert allowed or not answer, at
+        assert bool(decide()) is allowed, at
 
 
 def test_a_keyboard_interrupt_goes_through() -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pytest
 
-from pdp import folder, ids
+from pdp import facts, folder, ids
 from pdp.checker import expansion, world
 from pdp.codes import CODES
 from pdp.conform import reading, scalars
@@ -330,6 +330,7 @@ def test_the_limits_are_those_of_the_code():
         loading.MAX_FILE,
         MAX_ENTITIES,
         reading.MAX_PARENTS,
+        facts.MAX_ASKED,
         reading.MAX_SET,
         MAX_COMBINATIONS,
         reading.MAX_DEPTH,

@@ -93,7 +93,8 @@ class Report:
                 shown.append(each)
             elif errors[path] == MAX_ERRORS + 1:
                 message = f"the file has more than {MAX_ERRORS} errors: no more are shown"
-                shown.append(Diagnostic(code="too_many_errors", message=message, span=each.span))
+                help_ = "mend these first"
+                shown.append(Diagnostic(code="too_many_errors", message=message, span=each.span, help=help_))
         return shown
 
 

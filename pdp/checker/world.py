@@ -133,6 +133,7 @@ class Builder:
     roles: dict[str, Role] = field(default_factory=dict)
     joined: dict[str, set[str]] = field(default_factory=dict)
     expanded: dict[str, set[str]] = field(default_factory=dict)
+    depths: dict[str, int] = field(default_factory=dict)
 
     def build(self) -> Schema:
         """Return the schema; what is in error is left out or stands with what is known of it."""
@@ -316,7 +317,7 @@ class Builder:
         """Return the actions of a group or a role, those of its groups and roles included."""
         if symbol.name in self.expanded:
             return self.expanded[symbol.name]
-        found = set(self.joined.get(symbol.name, ()))
+        found, depth = set(self.joined.get(symbol.name, ())), 0
         self.report.repeated([(ident.text, ident.span) for ident in _members(symbol)])
         names = self.world.names(symbol.file)
         for ident in _members(symbol):
@@ -327,8 +328,12 @@ class Builder:
             elif isinstance(member.decl, tree.ActionDecl):
                 found.add(member.name)
             elif self._may_contain(symbol, member, ident, path):
-                found |= self._expand(member, [*path, symbol])
-        self.expanded[symbol.name] = found
+                inside = self._expand(member, [*path, symbol])
+                # What is expanded already counts with its depth, so that no order of declarations changes an answer.
+                if self._is_shallow(self.depths[member.name], ident):
+                    found |= inside
+                    depth = max(depth, self.depths[member.name] + 1)
+        self.expanded[symbol.name], self.depths[symbol.name] = found, depth
         return found
 
     def _may_contain(self, symbol: Symbol, member: Symbol, ident: tree.Ident, path: list[Symbol]) -> bool:
@@ -349,15 +354,18 @@ class Builder:
                 "a group of actions holds actions and groups",
             )
             return False
-        if len(path) >= _MAX_NESTING:
-            self.report.error(
-                "nested_too_deep",
-                f"groups and roles contain each other more than {_MAX_NESTING} deep",
-                ident.span,
-                "name the actions directly",
-            )
-            return False
-        return True
+        return self._is_shallow(len(path), ident)
+
+    def _is_shallow(self, depth: int, ident: tree.Ident) -> bool:
+        if depth < _MAX_NESTING:
+            return True
+        self.report.error(
+            "nested_too_deep",
+            f"groups and roles contain each other more than {_MAX_NESTING} deep",
+            ident.span,
+            "name the actions directly",
+        )
+        return False
 
 
 _MAX_NESTING: Final = 64

@@ -193,7 +193,8 @@ class Cursor:
         self.diagnostics.append(Diagnostic(code=code, message=message, span=span, help=help, notes=notes))
         if len(self.diagnostics) >= limits.MAX_ERRORS:
             message = f"the file has {limits.MAX_ERRORS} errors or more: the rest of it is not looked at"
-            self.diagnostics.append(Diagnostic(code="too_many_errors", message=message, span=span))
+            last = Diagnostic(code="too_many_errors", message=message, span=span, help="mend these first")
+            self.diagnostics.append(last)
             raise Abandoned
 
     def failure(

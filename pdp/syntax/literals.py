@@ -52,7 +52,8 @@ class Literals(Cursor):
             size = len(value.encode("utf-8", "surrogatepass"))
             if size > limits.MAX_STRING_BYTES:
                 message = f"the string is longer than {limits.MAX_STRING_BYTES} bytes"
-                self.report("string_too_long", message, self.start, self.end)
+                help_ = "a policy holds rules, not texts: compare an id instead"
+                self.report("string_too_long", message, self.start, self.end, help_)
                 return ""
         return value
 

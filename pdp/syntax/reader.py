@@ -20,7 +20,10 @@ def read_source(path: str | os.PathLike[str], display: str, *, limit: int = MAX_
         data = _read(path, limit)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return _problem("unreadable_file", f"the file cannot be read: {reason.lower()}", Source(display, ""))
+        message = f"the file cannot be read: {reason.lower()}"
+        # A file that is passed over could hold a forbid.
+        help_ = "mend it or remove it: none is passed over"
+        return _problem("unreadable_file", message, Source(display, ""), help=help_)
     if len(data) > limit:
         message = f"the file is larger than {limit} bytes"
         return _problem("file_too_large", message, Source(display, ""), help="split it into several files")

@@ -33,6 +33,7 @@ def test_of_each_file_the_first_errors_are_shown() -> None:
         "unknown_action",
     ]
     assert found[MAX_ERRORS].message == "the file has more than 50 errors: no more are shown"
+    assert found[MAX_ERRORS].help == "mend these first"
     assert found[MAX_ERRORS].span is not None
     assert found[MAX_ERRORS].span.text == "x50"
 

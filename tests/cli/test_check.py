@@ -140,6 +140,23 @@ def test_a_path_that_cannot_be_used_is_told_apart(run, tmp_path):
     assert "start with `pdp init`" in empty.stdout
 
 
+def test_what_is_wrong_within_a_folder_is_named_from_where_the_command_runs(run, folder, tmp_path, monkeypatch):
+    (folder / "guards.PDP").write_text("")
+    (folder / "links").symlink_to(tmp_path)
+    monkeypatch.chdir(folder.parent)
+
+    result = run("check", folder.name)
+
+    assert result.exit_code == 1
+    shown = sorted(line for line in result.stdout.splitlines() if line.startswith((" -->", "error")))
+    assert shown == [
+        f" --> {folder.name}/guards.PDP",
+        f" --> {folder.name}/links",
+        "error[misnamed_policy]: the name ends in `.PDP`, and that of a policy in `.pdp`",
+        "error[unreadable_folder]: the folder is a link",
+    ]
+
+
 FAILING_TEST = """
 test "fails":
   given Service "y" { stage: staging, owner: Team "t" }

@@ -249,7 +249,11 @@ def test_no_more_errors_are_shown_of_a_file_than_a_person_reads():
     _, found = load_text("e.json", json.dumps({"entities": entities}))
 
     assert [each.code for each in found] == ["wrong_type"] * 100 + ["too_many_data_errors"]
-    assert found[-1].message == "there are more errors in this file than these 100"
+    assert (found[-1].message, found[-1].span.text, found[-1].help) == (
+        "there are more errors in this file than these 100",
+        '"1"',
+        "mend these first",
+    )
 
 
 def test_no_more_errors_are_shown_of_one_attribute_than_a_person_reads():

@@ -15,6 +15,8 @@ from pdp.terms import Policy
 from tests.properties.worlds import (
     NOW,
     STEP,
+    Clause,
+    Condition,
     Question,
     Rule,
     compile_text,
@@ -152,6 +154,43 @@ def test_rules_out_of_scope_can_be_left_out(
     assert told(whole) == told(slice_)
     assert (whole.valid_until, whole.remedies) == (slice_.valid_until, slice_.remedies)
     assert {*whole.determining_rules, *whole.erring_rules} <= in_scope
+
+
+def led_to(question: Question) -> set[pdp.EntityRef]:
+    """Every entity that a request leads to, along memberships and references."""
+    held = {entity.ref: entity for entity in question.entities}
+    work = [pdp.ref("User", "u1"), pdp.ref("Doc", "d1"), pdp.ref("Agent", "bot")]
+    work += [approval.approver for approval in question.approvals]
+    found: set[pdp.EntityRef] = set()
+    while work:
+        here = work.pop()
+        if here in found or here not in held:
+            continue
+        found.add(here)
+        work += [each.parent for each in held[here].parents]
+        work += [value for value in held[here].attributes.values() if isinstance(value, pdp.EntityRef)]
+    return found
+
+
+BY_OWNER = [
+    Rule("by_owner", "permit", "User", "any", "Doc", (Clause("when", Condition("atom", atom=atom)),))
+    for atom in ("resource.owner.active", 'resource.owner in Group "a"', 'resource.owner in Group "c"')
+]
+
+
+@many
+@given(rule_sets, st.sampled_from(BY_OWNER), grants, questions)
+def test_entities_that_a_request_does_not_lead_to_can_be_left_out(
+    rules: tuple[Rule, ...], by_owner: Rule, given_grants: tuple[str, ...], question: Question
+) -> None:
+    policy = compile_text((*rules, by_owner), grants=given_grants)
+    near = led_to(question)
+
+    whole = question.ask(policy)
+    slice_ = replace(question, entities=tuple(each for each in question.entities if each.ref in near)).ask(policy)
+
+    assert told(whole) == told(slice_)
+    assert (whole.valid_until, whole.remedies) == (slice_.valid_until, slice_.remedies)
 
 
 @settings(many, max_examples=300)

@@ -1363,7 +1363,11 @@ def test_the_errors_of_a_file_are_limited():
 
     assert len(found) == limits.MAX_ERRORS + 1
     assert [each.code for each in found[-2:]] == ["lower_case_type", "too_many_errors"]
-    assert found[-1].message == "the file has 50 errors or more: the rest of it is not looked at"
+    assert (found[-1].message, found[-1].span.text, found[-1].help) == (
+        "the file has 50 errors or more: the rest of it is not looked at",
+        "a",
+        "mend these first",
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ characters

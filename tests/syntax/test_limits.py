@@ -37,6 +37,9 @@ ATTACKS = {
     "a million quoted attributes": ("'define a = b' + '[\"c\"]' * 10**6", "nested_too_deep"),
     # Long literals.
     "a string of seven megabytes": ("'define a = \"' + 'a' * 7_000_000 + '\"'", "string_too_long"),
+    "a string of ten megabytes": ("'define a = \"' + 'a' * 10_000_000 + '\"'", "file_too_large"),
+    "a million rules": ("'rule a: permit B to c on D\\n' * 10**6", "file_too_large"),
+    "a million exclamation marks and no value": ("'define a = b and ' + '!' * 10**6 + '\\n'", "foreign_operator"),
     "a string of escapes": ("'define a = \"' + '\\\\n' * 3_500_000 + '\"'", "string_too_long"),
     "a string that is not closed": ("'define a = \"' + 'a' * 7_000_000", "unterminated_string"),
     "a string of escaped quotes": ("'define a = \"' + '\\\\\"' * 3_500_000", "unterminated_string"),
@@ -203,7 +206,11 @@ def test_a_string_is_read_up_to_the_limit(char):
 def test_the_longest_string_is_told():
     (found,) = parse(Source("test.pdp", 'define a = "' + "b" * 70_000 + '"'))[1]
 
-    assert (found.message, found.span.text[:2]) == ("the string is longer than 65536 bytes", '"b')
+    assert (found.message, found.span.text, found.help) == (
+        "the string is longer than 65536 bytes",
+        '"' + "b" * 70_000 + '"',
+        "a policy holds rules, not texts: compare an id instead",
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------ files

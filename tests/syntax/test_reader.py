@@ -50,7 +50,7 @@ def test_bytes_that_are_no_utf_8_are_told_with_their_place(path, data, byte, pla
         f"the byte {byte} is no UTF-8",
         "save the file as UTF-8",
     )
-    assert str(found.span) == f"policies/a.pdp:{place}"
+    assert (str(found.span), found.span.text) == (f"policies/a.pdp:{place}", "\ufffd")
 
 
 def test_a_file_that_is_too_large_is_told(path):
@@ -83,7 +83,11 @@ def test_no_more_than_the_limit_is_read(path):
 def test_a_file_that_is_not_there_is_told(path):
     found = refused(path)
 
-    assert (found.code, found.message) == ("unreadable_file", "the file cannot be read: no such file or directory")
+    assert (found.code, found.message, found.help) == (
+        "unreadable_file",
+        "the file cannot be read: no such file or directory",
+        "mend it or remove it: none is passed over",
+    )
     assert found.span is not None
     assert found.span.source.path == "policies/a.pdp"
 
