@@ -22,6 +22,7 @@ from pdp.errors import RequestError
 from pdp.evaluation import FOREVER, Question, Scene
 from pdp.facts import Snapshot
 from pdp.folder import Loaded, load, load_sources
+from pdp.ids import wrong_id
 from pdp.interpreter import Finding, Judgement, conclude, judge, look_at
 from pdp.model import Approval, Decision, Entity, Leaf, Node, Obligation, Outcome, Reason, Remedy, Request
 from pdp.ports import AttributeProvider, DecisionSink
@@ -213,7 +214,7 @@ class Engine:
 
     def _brought(self, request: Request, entities: Iterable[Entity]) -> Decision:
         try:
-            request = request._replace(entities=() if entities is None else tuple(entities))
+            request = request._replace(entities=tuple(entities))
         except Exception:
             world = self._world
             refused = _deny(world, Reason.INVALID_REQUEST, "the entities that the request brings are not a list")
@@ -538,7 +539,12 @@ def _name(given: object, role: str, schema: Schema) -> EntityRef:
         raise _Refused(Reason.INVALID_REQUEST, f"the {role} is neither an entity nor a reference")
     if not _is_string(given.type) or not _is_string(given.id):
         raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s type and id are not strings")
-    return EntityRef(schema.resolve(_text(given.type)), _text(given.id))
+    name = _text(given.id)
+    wrong = wrong_id(name)
+    if wrong is not None:
+        # Files refuse such an id, and so do entities that a request brings. Above all, nobody is called nothing.
+        raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s id is none: {wrong.message}")
+    return EntityRef(schema.resolve(_text(given.type)), name)
 
 
 def _is_string(given: object) -> bool:

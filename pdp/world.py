@@ -14,6 +14,7 @@ from pdp.entities import Store
 from pdp.entities.held import Held, everything_above, lookup, sound
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER
+from pdp.ids import wrong_id
 from pdp.model import Approval, Decision, Entity, Node
 from pdp.schema import Schema
 from pdp.values import EntityRef, Unknown, show
@@ -94,7 +95,7 @@ class World:
     def hold(self, ref: EntityRef) -> Held:
         """Return an entity, and remember it; raise where there is anything uncertain about it, or it is revoked."""
         node = self._node(ref)
-        if node is None or ref in self.revoked or not sound(node, self.schema):
+        if node is None or wrong_id(ref.id) is not None or ref in self.revoked or not sound(node, self.schema):
             careful()
         program = self.program
         found = Held(

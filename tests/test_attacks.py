@@ -232,3 +232,19 @@ def test_a_decision_with_any_reason_but_permitted_is_no_allow(reason: pdp.Reason
     decision = pdp.Decision(outcome=pdp.Outcome.DENY, reason=reason)
 
     assert not decision
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "name", ["", "a\0", "\ud800", "x\u202ey", "x" * 5000], ids=["empty", "NUL", "half", "bidi", "long"]
+)
+def test_a_request_asks_for_nobody_by_an_id_that_no_file_could_have(name, compiled):
+    text = "type Agent\ntype Page\naction read on Page by Agent\nrule each: permit Agent to read on Page\n"
+    engine = pdp.Engine.from_text(text, compiled=compiled)
+
+    for _ in range(2):
+        for principal, resource in ((name, "home"), ("a", name)):
+            found = engine.decide(pdp.ref("Agent", principal), "read", pdp.ref("Page", resource))
+            assert found.reason is pdp.Reason.INVALID_REQUEST
+            assert not engine.allows(pdp.ref("Agent", principal), "read", pdp.ref("Page", resource))
+    assert engine.allows(pdp.ref("Agent", "a"), "read", pdp.ref("Page", "home"))
