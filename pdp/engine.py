@@ -459,7 +459,12 @@ class Engine:
         if action is not None:
             context = conform.conform_attributes(brought, action.context, schema)
             if request.session is not None:
-                session = conform.conform_attributes(request.session, action.session, schema)
+                given = request.session
+                session = (
+                    given.conformed(action.session, schema)
+                    if type(given) is Session
+                    else conform.conform_attributes(given, action.session, schema)
+                )
         return Question(
             principal=_name(request.principal, "principal", schema),
             action=name,

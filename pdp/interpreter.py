@@ -251,7 +251,9 @@ def _scope_edges(rule: terms.Rule, scene: Scene) -> set[int]:
     scopes = [(rule.principals, question.principal), (rule.resources, question.resource)]
     if question.actor is not None:
         scopes.append((rule.principals if rule.via is None else rule.via, question.actor))
-    ends = {end for items, ref in scopes for truth, end in [holds(items, ref, scene)] if truth is not False}
+    # A scope of whole types has no end.
+    named = [(items, ref) for items, ref in scopes if any(scope.within is not None for scope in items)]
+    ends = {end for items, ref in named for truth, end in [holds(items, ref, scene)] if truth is not False}
     return {end for end in ends if end < FOREVER}
 
 

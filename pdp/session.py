@@ -10,6 +10,7 @@ from pdp.conform import conform_attributes
 from pdp.evaluation import FOREVER, NEVER
 from pdp.operators import Found
 from pdp.schema import Schema
+from pdp.types import RecordType
 from pdp.values import Datetime, Unknown
 
 _STARTS: Final = ("issued_at", "authenticated_at")
@@ -53,7 +54,7 @@ class Session(Mapping[str, Any]):
 
         None where anything in it is not of its declared type, or where another acts for the principal.
         """
-        fields = conform_attributes(self._given, way.schema.actions[way.action].session, way.schema)
+        fields = self.conformed(way.schema.actions[way.action].session, way.schema)
         if "actor" in self._given or any(isinstance(value, Unknown) for value in fields.values()):
             return None
         starts = [value.micros for each in _STARTS if isinstance(value := fields.get(each), Datetime)]
@@ -68,6 +69,13 @@ class Session(Mapping[str, Any]):
             self.seen.clear()
         self.seen[way] = found
         return found
+
+    def conformed(self, kind: RecordType, schema: Schema) -> dict[str, Found]:
+        """Return its attributes by their declared types; unknown where one is of another."""
+        return conform_attributes(self._given, kind, schema)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._given
 
     def __getitem__(self, name: str) -> Any:
         # What is in it cannot be reached to be changed: some actions may have read it, and others not yet.
