@@ -356,6 +356,9 @@ class Engine:
         if cell is None:
             return None
         if session is not None and type(session) is not Session:
+            if type(session) is not dict:
+                # A mapping of the caller's own may say one thing now and another when the interpreter looks.
+                return None
             session = Session(session, kept=False)
         try:
             told, until, at = cell.run(p, r, request.context, session, request.now, world), FOREVER, None
