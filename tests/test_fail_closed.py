@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import pdp
-from pdp import conform, engine, evaluation, interpreter, operators
+from pdp import answers, conform, evaluation, interpreter, operators
 from pdp.facts import Snapshot
 from pdp.values import Datetime
 
@@ -46,9 +46,9 @@ def test_the_request_of_these_tests_is_allowed_when_nothing_goes_wrong() -> None
 
 
 SITES = [
-    (engine, "judge"),
-    (engine, "Snapshot"),
-    (engine, "Question"),
+    (answers, "judge"),
+    (answers, "Snapshot"),
+    (answers, "Question"),
     (conform, "conform_attributes"),
     (interpreter, "before_rules"),
     (interpreter, "look_at"),
