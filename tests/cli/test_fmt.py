@@ -270,7 +270,9 @@ def test_a_read_only_file_is_left(run, place):
     result, told = run("fmt", "policies"), run("fmt", "policies", "--json")
 
     assert (result.exit_code, told.exit_code) == (4, 4)
-    assert result.stderr.startswith("error[unwritable_file]: the file is read-only\n --> policies/ugly.pdp\n")
+    assert result.stderr.startswith(
+        "error[unwritable_file]: the file is read-only\n --> policies/ugly.pdp\nhelp: check its permissions\n"
+    )
     assert {each["code"] for each in json.loads(told.stdout)["diagnostics"]} == {"unwritable_file"}
     assert content(place / "ugly.pdp") == UGLY
 
@@ -337,7 +339,12 @@ def test_a_text_that_would_say_something_else_is_never_written(run, place, monke
     result = run("fmt", "policies", "--json")
 
     assert result.exit_code == 4
-    assert {each["code"] for each in json.loads(result.stdout)["diagnostics"]} == {"unfaithful_layout"}
+    [found] = json.loads(result.stdout)["diagnostics"]
+    assert (found["code"], found["message"], found["help"]) == (
+        "unfaithful_layout",
+        "the file is left as it is: in the canonical layout, it would not say the same",
+        "this is a mistake of `pdp fmt`: please report it",
+    )
     assert content(place / "ugly.pdp") == UGLY
 
 
