@@ -13,6 +13,7 @@ import linecache
 import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, islice
 from types import CodeType
 from typing import Any, Final
 
@@ -31,6 +32,9 @@ from pdp.values import INT_MAX, INT_MIN
 
 MAX_NESTED: Final = 30
 """How deep tests are nested; what is deeper is tested in one expression."""
+
+MAX_WHOLE: Final = 100_000
+"""Rules with more terms than this between them are left to the interpreter: nobody is to wait for seconds."""
 
 _MAX_STRING: Final = 2**20
 
@@ -198,6 +202,9 @@ class Maker:
         return [] if isinstance(ends, ast.Constant) else [nodes.branch(ends, [nodes.run(self._terms_of.leave())])]
 
     def _begin(self) -> None:
+        parts = chain.from_iterable(lowered.parts for lowered in self._rules)
+        if any(True for _ in islice(chain.from_iterable(map(terms.walk, parts)), MAX_WHOLE, None)):
+            raise Unsupported
         self._nodes = Nodes(Listing(self._title))
         self._constants = Constants(self._nodes, self._shape)
         self._terms_of = Expressions(self._setting, self._nodes, self._constants, self._reader)

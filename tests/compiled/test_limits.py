@@ -160,8 +160,8 @@ def shaped(number: int) -> Term:
     return terms.Or(operands=(test_of("name", CompareOp.EQ, f"x{number}"), terms.And(operands=tuple(some))))
 
 
-def test_ten_thousand_conditions_of_different_shapes():
-    known = policy(*(rule(number, shaped(number)) for number in range(10_000)))
+def test_two_thousand_conditions_of_different_shapes():
+    known = policy(*(rule(number, shaped(number)) for number in range(2_000)))
     engine = Engine(known, store_of(ENTITIES, known.schema))
     judge = Engine(known, store_of(ENTITIES, known.schema), compiled=False)
 
