@@ -304,7 +304,12 @@ def _only_needs(finding: Finding) -> bool:
     """Tell whether a permit fails for nothing but its needs."""
     if any(duty.unknown for duty in finding.duties):
         return False
-    return all(found is True for clause, found in finding.clauses if clause.kind is not ClauseKind.NEEDS)
+    # No text has an `unless` in a permit. Where data has one, it counts as in the whole condition.
+    return all(
+        found is (clause.kind is not ClauseKind.UNLESS)
+        for clause, found in finding.clauses
+        if clause.kind is not ClauseKind.NEEDS
+    )
 
 
 def _unmet(finding: Finding, kind: ClauseKind, scene: Scene) -> tuple[Need, ...]:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from pdp import terms
+from pdp.classes import replace
 from pdp.codegen import support
-from pdp.engine import Engine
+from pdp.engine import Engine, store_of
 from pdp.model import Decision, Entity, Membership, Request
 from pdp.values import Datetime, EntityRef
 from tests.differential.comparing import exactly
@@ -197,3 +199,20 @@ def test_a_context_that_changes_while_an_answer_is_learned_does_not_become_anybo
 
     assert not engine.decide(BOB, "read", PAGE, {"form": {"ok": False}})
     assert engine.decide(BOB, "read", PAGE, {"form": {"ok": True}})
+
+
+def test_a_permit_with_an_unless_that_holds_promises_no_remedy():
+    # No text has one; data of another front-end may.
+    text = "rule r:\n  permit User to read on Doc\n  when not resource.public\n"
+    policy = Engine.from_text(TYPES + text, entities=ENTITIES).policy
+    (rule,) = policy.rules
+    (clause,) = rule.clauses
+    condition = clause.condition
+    assert isinstance(condition, terms.Not)
+    unless = replace(clause, kind=terms.ClauseKind.UNLESS, condition=condition.operand)
+    changed = replace(policy, rules=(replace(rule, clauses=(unless,)),))
+    store = store_of(ENTITIES, policy.schema)
+
+    for compiled in (False, True):
+        found = Engine(changed, store, compiled=compiled).decide(BOB, "read", PAGE)
+        assert (found.outcome, found.remedies) == ("deny", ())
