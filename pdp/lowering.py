@@ -12,7 +12,6 @@ from typing import Final, TypeAlias
 from pdp import terms
 from pdp.classes import dataclass, replace
 from pdp.schema import Schema
-from pdp.symbols import CompareOp
 from pdp.terms import ClauseKind, RootName
 from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type, join
 from pdp.values import (
@@ -192,17 +191,6 @@ def within(root: RootName, refs: tuple[EntityRef, ...]) -> terms.Term:
     """Return the test that a scope is: that the principal or the resource is in one of these."""
     target: Value = refs[0] if len(refs) == 1 else ValueSet(refs)
     return terms.In(left=terms.Root(name=root), right=terms.Constant(value=target))
-
-
-def equality(term: terms.Term) -> tuple[terms.Attribute, Value] | None:
-    """Return the attribute and the constant where a term is an equality of both, else None."""
-    if isinstance(term, terms.Compare) and term.op is CompareOp.EQ:
-        left, right = term.left, term.right
-        if isinstance(left, terms.Constant):
-            left, right = right, left
-        if isinstance(left, terms.Attribute) and isinstance(right, terms.Constant):
-            return left, right.value
-    return None
 
 
 # ------------------------------------------------------------------------------------------------------------- types

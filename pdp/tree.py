@@ -13,8 +13,9 @@ from typing import Final, TypeAlias
 
 from pdp import terms
 from pdp.classes import dataclass
-from pdp.lowering import Setting, equality, type_of, within
+from pdp.lowering import Setting, type_of, within
 from pdp.model import Effect
+from pdp.symbols import CompareOp
 from pdp.terms import ClauseKind, RootName, Rule, Scope
 from pdp.types import Primitive
 from pdp.values import EntityRef, Value
@@ -177,7 +178,10 @@ class Fork:
     rules: Mapping[Value, tuple[int, ...]]
 
 
-Choices = Mapping[tuple[RootName, str], Value]
+Path = tuple[bool, str]
+"""An attribute of the principal (True) or of the resource: what Python hashes faster than a member of an enum."""
+
+Choices = Mapping[Path, Value]
 """What a rule asks some attributes to be equal to: if one is not, the rule does not matter."""
 
 
@@ -196,29 +200,34 @@ def fork(found: Sequence[Choices]) -> Fork | None:
     for place, tests in enumerate(found):
         if best in tests:
             groups.setdefault(tests[best], []).append(place)
-    return Fork(*best, {value: tuple(places) for value, places in groups.items()})
+    root = RootName.PRINCIPAL if best[0] else RootName.RESOURCE
+    return Fork(root, best[1], {value: tuple(places) for value, places in groups.items()})
 
 
 _OWNERS: Final = (RootName.PRINCIPAL, RootName.RESOURCE)
 _KINDS: Final = {str: Primitive.STRING, int: Primitive.INT}
 
 
-def choices(rule: Rule, setting: Setting, known: dict[tuple[RootName, str], object]) -> Choices:
+def choices(rule: Rule, setting: Setting, known: dict[Path, object]) -> Choices:
     """Return what a rule asks attributes to be equal to, texts and numbers only. `known` remembers their types."""
-    chosen: dict[tuple[RootName, str], Value] = {}
+    chosen: dict[Path, Value] = {}
     work = [clause.condition for clause in rule.clauses if clause.kind is ClauseKind.WHEN]
     while work:
         test = work.pop()
         if test.__class__ is terms.And:
             work.extend(test.operands)
-            continue
-        found = equality(test)
-        if found is None or not isinstance(base := found[0].base, terms.Root) or base.name not in _OWNERS:
-            continue
-        path = base.name, found[0].name
-        if path not in known:
-            known[path] = type_of(found[0], setting, {})
-        kind = _KINDS.get(found[1].__class__)
-        if kind is not None and known[path] is kind:
-            chosen[path] = found[1]
+        elif test.__class__ is terms.Compare and test.op is CompareOp.EQ:
+            left, right = test.left, test.right
+            if left.__class__ is terms.Constant:
+                left, right = right, left
+            if left.__class__ is not terms.Attribute or right.__class__ is not terms.Constant:
+                continue
+            kind, base = _KINDS.get(right.value.__class__), left.base
+            if kind is None or base.__class__ is not terms.Root or base.name not in _OWNERS:
+                continue
+            path = base.name is RootName.PRINCIPAL, left.name
+            if path not in known:
+                known[path] = type_of(left, setting, {})
+            if known[path] is kind:
+                chosen[path] = right.value
     return chosen
