@@ -25,6 +25,10 @@ _STRANGERS: Final = 10_000
 """Of so many entities that no source holds, and of which there is nothing to know, something is remembered."""
 
 
+_STALE: Final = 1_000
+"""After so many changes nothing is taken over any more from before the first of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
     """Facts as the engine was given them, to be read by the schema of each policy that it holds."""
@@ -51,6 +55,8 @@ class World:
     __slots__ = (
         "_direct",
         "_node",
+        "_older",
+        "_stale",
         "approvals",
         "find",
         "given",
@@ -77,14 +83,14 @@ class World:
         self.ready: dict[Cell, dict[Any, Decision]] = {}
         self.leased: dict[Cell, dict[tuple[Any, int], Decision]] = {}
         self._node = lookup(store, self.schema)
-        self._keep({})
-
-    def _keep(self, held: dict[EntityRef, Held]) -> None:
-        self.held = held
-        self.find: Callable[[EntityRef], Any] = held.get
+        self.held: dict[EntityRef, Held] = {}
+        self.find: Callable[[EntityRef], Any] = self.held.get
         # Where nothing may be answered at once, nothing is found at once.
-        self.held_for_decide = held if self._direct.decide else {}
-        self.held_for_allows = held if self._direct.allows else {}
+        self.held_for_decide = self.held if direct.decide else {}
+        self.held_for_allows = self.held if direct.allows else {}
+        # What a world before held, and holds still but for the stale: taken over entity by entity, when one is asked for.
+        self._older: dict[EntityRef, Held] = {}
+        self._stale: frozenset[EntityRef] = frozenset()
 
     # --------------------------------------------------------------------------------------------------- remembering
 
@@ -94,17 +100,19 @@ class World:
 
     def hold(self, ref: EntityRef) -> Held:
         """Return an entity, and remember it; raise where there is anything uncertain about it, or it is revoked."""
-        node = self._node(ref)
-        if node is None or wrong_id(ref.id) is not None or ref in self.revoked or not sound(node, self.schema):
-            careful()
-        program = self.program
-        found = Held(
-            ref,
-            node.attributes,
-            everything_above(ref, self._node),
-            program.gates[ref.type],
-            program.doors[ref.type],
-        )
+        found = None if ref in self._stale else self._older.get(ref)
+        if found is None:
+            node = self._node(ref)
+            if node is None or wrong_id(ref.id) is not None or ref in self.revoked or not sound(node, self.schema):
+                careful()
+            program = self.program
+            found = Held(
+                ref,
+                node.attributes,
+                everything_above(ref, self._node),
+                program.gates[ref.type],
+                program.doors[ref.type],
+            )
         if len(self.held) < len(self.store) + _STRANGERS:
             self.held[ref] = found
         return found
@@ -145,10 +153,16 @@ class World:
         found = self.with_store(self.store.with_node(node))
         if (old is not None and old.parents == node.parents) or not self._holds_others(node.ref.type):
             # No other is in anything else than before: what is remembered of all others still holds.
-            held = self.held.copy()
-            held.pop(node.ref, None)
-            found._keep(held)
+            found._remember(self, node.ref)
         return found
+
+    def _remember(self, before: World, changed: EntityRef) -> None:
+        """Take over what a world before remembers of entities, but for the one that changed."""
+        # To copy all of it would take longer than all else. Of two worlds, the one that remembers more is taken.
+        if 2 * len(before.held) >= len(before._older):
+            self._older, self._stale = before.held, frozenset((changed,))
+        elif len(before._stale) < _STALE:
+            self._older, self._stale = before._older, before._stale | {changed}
 
     def _holds_others(self, kind: str) -> bool:
         return any(kind in declared.parents for declared in self.schema.entities.values())

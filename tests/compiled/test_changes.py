@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pdp import world
 from pdp.engine import Engine, store_of
 from pdp.entities import Store
 from pdp.errors import FactsError, PdpError, PolicyError, RequestError
@@ -590,3 +593,36 @@ def test_a_decision_that_is_kept_keeps_its_meaning_and_not_its_world(engine: Eng
     assert [exactly(each) for each in kept] == before
     assert {each.revision for each in kept} == {revision}
     assert policy() is None
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["ask", "change", "move"]), st.integers(0, 3), st.integers(0, 2)), max_size=40
+    ),
+    stale=st.sampled_from([0, 1, 1000]),
+)
+def test_what_is_taken_over_from_a_world_before_is_what_its_entities_are(steps: list[tuple[str, int, int]], stale: int):
+    text = (
+        "type Team in Team\ntype User in Team { level: Int }\ntype Page\naction read on Page by User\n"
+        'rule r: permit User to read on Page\n  when principal.level == 1 or principal in Team "t0"\n'
+    )
+    users = {number: Entity("User", f"u{number}", {"level": 0}) for number in range(4)}
+    teams = [Entity("Team", f"t{number}") for number in range(3)]
+    pages = [Entity("Page", "p")]
+    engine = Engine.from_text(text, entities=[*users.values(), *teams, *pages])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world, "_STALE", stale)
+        for what, number, value in steps:
+            if what == "ask":
+                store = store_of([*users.values(), *teams, *pages], engine.policy.schema)
+                judge = Engine(engine.policy, store, compiled=False)
+                question = EntityRef("User", f"u{number}"), "read", EntityRef("Page", "p")
+                assert engine.allows(*question) is judge.allows(*question)
+            elif what == "change":
+                parent = [Membership(EntityRef("Team", f"t{value}"))]
+                users[number] = Entity("User", f"u{number}", {"level": value}, parent)
+                engine.upsert_entity(users[number])
+            else:
+                # Whoever is in this team is in another from now on.
+                teams[2] = Entity("Team", "t2", {}, [Membership(EntityRef("Team", f"t{value % 2}"))])
+                engine.upsert_entity(teams[2])
