@@ -56,6 +56,7 @@ class Answers:
         self._providers, self._handles, self._clock, self._compiles = providers, handles, clock, compiles
 
     def answer(self, world: World, request: Request) -> Decision:
+        """Return the decision; whatever goes wrong is a deny."""
         if self._compiles:
             try:
                 if request.now is None and self._clock is not wall_clock:
@@ -74,7 +75,7 @@ class Answers:
         principal, resource, session = _exact(request.principal), _exact(request.resource), request.session
         if principal is None or resource is None or type(request.entities) is not tuple or request.entities:
             return None
-        p, r = self._held(world, principal), self._held(world, resource)
+        p, r = _held(world, principal), _held(world, resource)
         cell = world.program.cell(world.schema.resolve_action(_text(request.action)), p.kind, r.kind)
         if cell is None:
             return None
@@ -127,13 +128,6 @@ class Answers:
         _, fields, _, until = entered(None, session, question.now, world, cell.way)
         return replace(question, session=fields), until
 
-    def _held(self, world: World, ref: EntityRef) -> Held:
-        found = world.held.get(ref)
-        if found is None:
-            known = resolved(ref, world.schema)
-            found = world.held.get(known) or world.hold(known)
-        return found
-
     def _learn(
         self, world: World, cell: Cell, told: Any, key: Any, scene: Scene, others: Sequence[Finding] = ()
     ) -> None:
@@ -155,6 +149,7 @@ class Answers:
     def judge(
         self, world: World, request: Request
     ) -> tuple[Decision, Judgement | None, Question | None, Snapshot | None]:
+        """Return what the interpreter alone decides, and what led to it as far as it came."""
         question: Question | None = None
         facts: Snapshot | None = None
         try:
@@ -245,11 +240,13 @@ class Answers:
 
 
 def deny(world: World, reason: Reason, detail: str) -> Decision:
+    """Return a deny that no rule had a part in."""
     leaf = Leaf(outcome=Outcome.DENY, reason=reason, detail=detail, revision=world.policy.revision)
     return Decision.made(leaf, world.store)
 
 
 def unrecorded(world: World, error: Exception) -> Decision:
+    """Return the deny of a request whose decision the sink did not take."""
     # What is not on record did not happen: an allow that nobody could audit is none.
     return _failed(world, f"the decision could not be recorded: {type(error).__name__}")
 
@@ -263,6 +260,10 @@ def _exact(given: Entity | EntityRef) -> EntityRef | None:
     if type(given) is EntityRef:
         return given
     return EntityRef(_text(given.type), _text(given.id)) if issubclass(type(given), EntityRef) else None
+
+
+def _held(world: World, ref: EntityRef) -> Held:
+    return world.held.get(ref) or world.far(resolved(ref, world.schema))
 
 
 def _name(given: object, role: str, schema: Schema) -> EntityRef:
@@ -279,6 +280,7 @@ def _name(given: object, role: str, schema: Schema) -> EntityRef:
 
 
 def is_string(given: object) -> bool:
+    """Tell whether something is a text by its own class."""
     # Callers are not bound by annotations, nor is a class to what it says of itself.
     return issubclass(type(given), str)
 

@@ -75,20 +75,6 @@ else:
     if not b <= n < u or t in w.revoked_sessions:
         careful()
 """
-_LEAST: Final = """
-if n is not None:
-    n = micros(n)
-if s is not None:
-    if type(s) is not SESSION:
-        careful()
-    if n is None:
-        n = clock()
-    sa, b, e, t = s.seen.get(WAY) or opened(s, WAY)
-    if not b <= n < e or t in w.revoked_sessions:
-        careful()
-else:
-    sa = None
-"""
 _BINDINGS: Final[Mapping[str, Any]] = {
     "DICT": dict,
     "FOREVER": FOREVER,
@@ -103,17 +89,17 @@ _BINDINGS: Final[Mapping[str, Any]] = {
 }
 
 
-def prologue(way: Way, *, context: bool, lease: bool) -> Prologue:
+def prologue(way: Way, *, context: bool) -> Prologue:
     """Return what reads context, session and time for the tests of a function.
 
-    `context` says that the tests look at the context; `lease` that the end of the session is asked for.
+    `context` says that the tests look at the context.
     """
-    return Prologue(_parsed(context, lease), {**_BINDINGS, "WAY": way})
+    return Prologue(_parsed(context), {**_BINDINGS, "WAY": way})
 
 
 @lru_cache
-def _parsed(context: bool, lease: bool) -> list[ast.stmt]:
-    tree = ast.parse((_CONTEXT if context else _NO_CONTEXT) + (_REST if lease else _LEAST))
+def _parsed(context: bool) -> list[ast.stmt]:
+    tree = ast.parse((_CONTEXT if context else _NO_CONTEXT) + _REST)
     for node in ast.walk(tree):
         if isinstance(node, ast.stmt | ast.expr):
             # None of it is the policy's: it stands for the first line of the listing.

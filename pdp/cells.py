@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pdp import terms
@@ -48,15 +49,23 @@ class Program:
         """Return what answers a kind of question, made now if need be; None where it cannot be asked."""
         found = self.doors.get(principal, {}).get(action, {}).get(resource)
         if found is None:
-            declared = self.schema.actions.get(action)
-            if declared is None or principal not in declared.principals or resource not in declared.resources:
+            placed = self.placed(action, principal, resource)
+            if placed is None:
                 return None
             setting = Setting(schema=self.schema, action=action, principal=principal, resource=resource)
-            found = self.attempt((action, principal, resource), lambda: self._make(setting))
+            make = partial(Cell, self, setting, placed, self._ways[action])
+            found = self.attempt((action, principal, resource), make)
             if found.allows is not None:
                 self.gates[principal].setdefault(action, {})[resource] = found.allows
             self.doors[principal].setdefault(action, {})[resource] = found
         return found
+
+    def placed(self, action: str, principal: str, resource: str) -> Placed | None:
+        """Return the rules of a kind of question; None where it cannot be asked."""
+        declared = self.schema.actions.get(action)
+        if declared is None or principal not in declared.principals or resource not in declared.resources:
+            return None
+        return self.index.cell(action, principal, resource)
 
     def attempt(self, what: Hashable, make: Callable[[], T]) -> T:
         """Return what is made, which takes long; what has failed often is the interpreter's from then on.
@@ -80,10 +89,6 @@ class Program:
                 isinstance(each, terms.Approvals) for clause in rule.clauses for each in terms.walk(clause.condition)
             )
         return found
-
-    def _make(self, setting: Setting) -> Cell:
-        placed = self.index.cell(setting.action, setting.principal, setting.resource)
-        return Cell(self, setting, placed, self._ways[setting.action])
 
 
 LEAVES: Final = 4096
@@ -149,10 +154,7 @@ class Cell:
         lowered = [lower(rule, scope) for rule, scope in self.placed.open]
         uses = any(reads(RootName.CONTEXT, each) for one in lowered for each in one.parts)
 
-        def enter(*, lease: bool) -> Prologue:
-            return prologue(self.way, context=uses, lease=lease)
-
-        return self.maker(lowered, self.title, enter=enter)
+        return self.maker(lowered, self.title, enter=prologue(self.way, context=uses))
 
     def _first_allows(self, *arguments: Any) -> bool:
         return self._compile_allows()(*arguments)
@@ -183,7 +185,7 @@ class Cell:
         lowered: Sequence[Lowered],
         title: str,
         *,
-        enter: Callable[..., Prologue] | None = None,
+        enter: Prologue | None = None,
         shape: Shape | None = None,
     ) -> Maker:
         """Return what makes functions of rules of this cell."""

@@ -121,6 +121,12 @@ class Placed:
     forbids: bool
     rechecks: bool
 
+    @property
+    def looked_up(self) -> set[int]:
+        """The numbers of all rules that are looked up."""
+        rows = chain.from_iterable(table.values() for table in self.rows)
+        return set(chain.from_iterable(chain.from_iterable(row.values()) for row in rows))
+
 
 def _put(
     bucket: Bucket, number: int, principals: tuple[EntityRef, ...] | None, resources: tuple[EntityRef, ...] | None

@@ -16,6 +16,12 @@ from pdp.classes import dataclass
 
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
+
+MAX_SET: Final = 100_000
+"""No set that anybody brings has more elements."""
+
+MAX_STRING: Final = 2**20
+"""No text that anybody brings has more characters."""
 SECOND: Final = 1_000_000
 DAY: Final = 86_400 * SECOND
 

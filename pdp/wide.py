@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from pdp import terms
@@ -66,24 +65,28 @@ class Part:
         self._cell.program.attempt(self, self._compile)
 
     def _compile(self) -> None:
-        lowered = [lower(rule, scope) for rule, scope in self._open]
-        shape = Shape(each for one in lowered for each in one.parts)
-        known = (self._cell.title, shape.key, *map(_outline, lowered))
-        made = self._cell.program.shapes.get(known)
-        if made is None:
-            maker = self._cell.maker(lowered, f"{self._cell.title}, {self._open[0][0].id}", shape=shape)
-            function = maker.decide()
-            made = self._cell.program.shapes[known] = (function, tuple(maker.events))
-            self._cell.functions.append(function)
-        function, self._events = made
+        function, self._events, self.row, lowered = self._made("decide")
         for bit, at in enumerate(self._events):
             if lowered[at].rule.effect is Effect.FORBID:
                 self.forbids |= 1 << bit
             elif self._events.index(at) == bit:
                 # The first bit of a permit says that it applies, the others name needs.
                 self.permits |= 1 << bit
-        self.row = function.constants.row(shape)
         self.call, self._function = function.call, function
+
+    def _made(self, what: str) -> tuple[Function, Sequence[int], tuple[Any, ...], Sequence[Lowered]]:
+        """Return a function of the shape of these rules, what each of its bits is about, their row, and them."""
+        lowered = [lower(rule, scope) for rule, scope in self._open]
+        shape = Shape(each for one in lowered for each in one.parts)
+        shapes = self._cell.program.shapes
+        known = (what, self._cell.title, shape.key, *map(_outline, lowered))
+        if known not in shapes:
+            maker = self._cell.maker(lowered, f"{self._cell.title}, {self._open[0][0].id}", shape=shape)
+            function = maker.decide() if what == "decide" else maker.carefully()
+            shapes[known] = function, tuple(maker.events)
+            self._cell.functions.append(function)
+        function, events = shapes[known]
+        return function, events, function.constants.row(shape), lowered
 
     def look(self, *arguments: Any) -> tuple[int, int, list[Rule]]:
         """Return the bits that tell rules, until when they do, and the rules that only the interpreter can speak of."""
@@ -94,15 +97,8 @@ class Part:
         return bits, until, [self._open[at][0] for at in raising]
 
     def _careful(self) -> Callable[..., tuple[int, int, tuple[int, ...]]]:
-        lowered = [lower(rule, scope) for rule, scope in self._open]
-        shape = Shape(each for one in lowered for each in one.parts)
-        known = ("carefully", self._cell.title, shape.key, *map(_outline, lowered))
-        made = self._cell.program.shapes.get(known)
-        if made is None:
-            maker = self._cell.maker(lowered, f"{self._cell.title}, {self._open[0][0].id}", shape=shape)
-            made = self._cell.program.shapes[known] = (maker.carefully(), ())
-        row, call = made[0].constants.row(shape), made[0].call
-        return lambda *arguments: call(row, *arguments)
+        function, _, row, _ = self._made("carefully")
+        return lambda *arguments: function.call(row, *arguments)
 
     def function(self) -> tuple[Function, tuple[Any, ...], list[Rule]]:
         """Return the function that answers, the row of constants that it is called with here, and the rules."""
@@ -356,9 +352,7 @@ class Wide:
 
     def parts(self) -> list[Part]:
         """Return everything that is compiled, whoever asks. It takes time: most of it is not yet."""
-        rows = chain.from_iterable(table.values() for table in self._rows)
-        entry = self._entry(chain.from_iterable(chain.from_iterable(row.values()) for row in rows))
-        return [*entry.parts, *every_part(self._roots)]
+        return [*self._entry(self._placed.looked_up).parts, *every_part(self._roots)]
 
     def who(self, told: tuple[Any, ...]) -> list[Rule]:
         """Return the rules that a result of `run` tells."""

@@ -88,7 +88,7 @@ class World:
         # Where nothing may be answered at once, nothing is found at once.
         self.held_for_decide = self.held if direct.decide else {}
         self.held_for_allows = self.held if direct.allows else {}
-        # What a world before held, and holds still but for the stale: taken over entity by entity, when one is asked for.
+        # What a world before held, and this one but for the stale: taken over one by one, as they are asked for.
         self._older: dict[EntityRef, Held] = {}
         self._stale: frozenset[EntityRef] = frozenset()
 

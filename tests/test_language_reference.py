@@ -25,10 +25,10 @@ from pathlib import Path
 
 import pytest
 
-from pdp import facts, folder, ids
+from pdp import facts, folder, ids, values
 from pdp.checker import expansion, world
 from pdp.codes import CODES
-from pdp.conform import reading, scalars
+from pdp.conform import reading
 from pdp.entities import loading
 from pdp.entities.document import MAX_FAULTS
 from pdp.entities.reading import MAX_ENTITIES
@@ -331,10 +331,10 @@ def test_the_limits_are_those_of_the_code():
         MAX_ENTITIES,
         reading.MAX_PARENTS,
         facts.MAX_ASKED,
-        reading.MAX_SET,
+        values.MAX_SET,
         MAX_COMBINATIONS,
         reading.MAX_DEPTH,
-        scalars.MAX_STRING,
+        values.MAX_STRING,
         ids.MAX_ID,
         MAX_FAULTS,
     ]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import click
 
 from pdp.cli.commands import Command, Options, Refusal, Status
 
 if TYPE_CHECKING:
-    from pdp.cells import Cell
+    from pdp.cells import Program
     from pdp.cli.terminal import Terminal
     from pdp.codegen.functions import Function
     from pdp.schema import Schema
     from pdp.terms import Policy, Rule
+
+    Shown: TypeAlias = tuple[Function, tuple[Any, ...], list[Rule]]
 
 _HELP = """Show the rules of a kind of question, and their Python.
 
@@ -67,21 +69,32 @@ def command(options: Options, path: str, principal: str, action: str, resource: 
     from pdp.folder import load
 
     policy, _ = load(path).require()
-    cell = _cell(Program(policy), principal, action, resource)
-    rules = _rules(cell)
-    functions = cell.shown() if python else []
+    program = Program(policy)
+    kind = _kind(policy.schema, principal, action, resource)
+    rules = _rules(program, kind)
+    functions = _functions(program, kind) if python else None
     if options.json:
-        emit(_to_json(cell, rules, functions, policy, python=python))
+        emit(_to_json(kind, rules, functions, policy))
         return Status.OK
     terminal = options.terminal()
-    lines = _code(cell, functions, terminal) if python else _list(cell, rules, terminal)
+    lines = _list(kind, rules, terminal) if functions is None else _code(kind, rules, functions, terminal)
     for line in lines:
         say(line)
     return Status.OK
 
 
-def _cell(program: Any, principal: str, action: str, resource: str) -> Cell:
-    schema: Schema = program.schema
+class Kind(NamedTuple):
+    """A kind of question."""
+
+    action: str
+    principal: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.principal} to {self.action} on {self.resource}"
+
+
+def _kind(schema: Schema, principal: str, action: str, resource: str) -> Kind:
     kinds = [schema.resolve(each.partition(":")[0]) for each in (principal, resource)]
     for kind in kinds:
         if kind not in schema.entities:
@@ -90,16 +103,11 @@ def _cell(program: Any, principal: str, action: str, resource: str) -> Cell:
     declared = schema.actions.get(name)
     if declared is None:
         raise _unknown("action", action, schema.actions)
-    found: Cell | None = program.cell(name, *kinds)
-    if found is None:
-        role, kind, those = (
-            ("asked by", kinds[0], declared.principals)
-            if kinds[0] not in declared.principals
-            else ("asked on", kinds[1], declared.resources)
-        )
-        help_ = f"it is {role} {', '.join(f'`{each}`' for each in sorted(those))}"
-        raise Refusal("invalid_usage", f"`{name}` is never {role} `{kind}`", help=help_)
-    return found
+    for role, kind, those in (("by", kinds[0], declared.principals), ("on", kinds[1], declared.resources)):
+        if kind not in those:
+            help_ = f"it is asked {role} {', '.join(f'`{each}`' for each in sorted(those))}"
+            raise Refusal("invalid_usage", f"`{name}` is never asked {role} `{kind}`", help=help_)
+    return Kind(name, *kinds)
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> Refusal:
@@ -108,21 +116,29 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> Refusal:
     return Refusal("invalid_usage", f"there is no {what} `{name}`", help=suggest(name, known))
 
 
-def _rules(cell: Cell) -> list[Rule]:
-    """Return every rule of a cell, in the order of their ids."""
-    found = {rule.id: rule for rule, _ in cell.placed.open}
-    for table in cell.placed.rows:
-        for row in table.values():
-            for numbers in row.values():
-                found |= {rule.id: rule for rule in map(cell.program.index.rules.__getitem__, numbers)}
+def _rules(program: Program, kind: Kind) -> list[Rule]:
+    """Return every rule of a kind of question, in the order of their ids."""
+    placed = program.placed(*kind)
+    assert placed is not None
+    found = {rule.id: rule for rule, _ in placed.open}
+    found |= {rule.id: rule for rule in map(program.index.rules.__getitem__, placed.looked_up)}
     return [found[name] for name in sorted(found)]
 
 
-def _list(cell: Cell, rules: list[Rule], terminal: Terminal) -> Iterator[str]:
+def _functions(program: Program, kind: Kind) -> list[Shown]:
+    try:
+        cell = program.cell(*kind)
+        return [] if cell is None else cell.shown()
+    except Exception:
+        # As an engine has it: what cannot be compiled is the interpreter's.
+        return []
+
+
+def _list(kind: Kind, rules: list[Rule], terminal: Terminal) -> Iterator[str]:
     from pdp.cli.terminal import plain
 
     count = f"{len(rules)} rule{'' if len(rules) == 1 else 's'}"
-    yield f"{terminal.paint(plain(cell.title), 'strong')}: {count}"
+    yield f"{terminal.paint(plain(str(kind)), 'strong')}: {count}"
     for rule in rules:
         yield f"  {terminal.paint(f'{rule.effect:<6}', _tint(rule))}  {plain(rule.id)}  {_place(rule, terminal)}"
     if not rules:
@@ -142,18 +158,18 @@ def _place(rule: Rule, terminal: Terminal) -> str:
     return terminal.paint(f"{plain(rule.span.source.path)}:{line}", "faint")
 
 
-def _code(
-    cell: Cell, functions: list[tuple[Function, tuple[Any, ...], list[Rule]]], terminal: Terminal
-) -> Iterator[str]:
+def _code(kind: Kind, rules: list[Rule], functions: list[Shown], terminal: Terminal) -> Iterator[str]:
     from pdp.cli.terminal import plain
     from pdp.codegen.listing import listed, names_of
 
     if not functions:
-        yield f"# {plain(cell.title)}: no rule has a condition, so there is no function"
-    for at, (function, row, rules) in enumerate(functions):
+        compiles = all(not rule.clauses and not rule.obligations for rule in rules)
+        why = "no rule has a condition" if compiles else "the rules are too long or too deep: the interpreter answers"
+        yield f"# {plain(str(kind))}: there is no function, since {why}"
+    for at, (function, row, those) in enumerate(functions):
         if at:
             yield ""
-        for text in _heading(cell, rules):
+        for text in _heading(kind, those):
             yield terminal.paint(f"# {text}", "strong")
         for name, value in names_of(function).items():
             yield f"{name} = {plain(_value(value))}"
@@ -172,12 +188,12 @@ def _code(
             before = line.place if line.place is not None else before
 
 
-def _heading(cell: Cell, rules: list[Rule]) -> Iterator[str]:
+def _heading(kind: Kind, rules: list[Rule]) -> Iterator[str]:
     from pdp.cli.terminal import plain
 
     names = [plain(rule.id) for rule in rules[:_MOST]]
     more = len(rules) - len(names)
-    yield f"{plain(cell.title)}"
+    yield plain(str(kind))
     yield f"rules: {', '.join(names)}{f', and {more} more of this shape' if more else ''}"
 
 
@@ -191,25 +207,15 @@ def _value(value: object) -> str:
     return repr(value) if value is None or isinstance(value, str | int) else show(value)  # type: ignore[arg-type]
 
 
-def _to_json(
-    cell: Cell,
-    rules: list[Rule],
-    functions: list[tuple[Function, tuple[Any, ...], list[Rule]]],
-    policy: Policy,
-    *,
-    python: bool,
-) -> dict[str, Any]:
+def _to_json(kind: Kind, rules: list[Rule], functions: list[Shown] | None, policy: Policy) -> dict[str, Any]:
     from pdp.codegen.listing import listed
 
-    setting = cell.setting
     found: dict[str, Any] = {
-        "principal": setting.principal,
-        "action": setting.action,
-        "resource": setting.resource,
+        **kind._asdict(),
         "revision": policy.revision,
         "rules": [{"id": rule.id, "effect": str(rule.effect)} for rule in rules],
     }
-    if python:
+    if functions is not None:
         found["functions"] = [
             {
                 "rules": [rule.id for rule in those],

@@ -19,7 +19,7 @@ from pdp.lowering import Key, Setting, attribute_type, key, timed, type_of
 from pdp.symbols import ArithmeticOp, CompareOp, QuantifierOp
 from pdp.terms import RootName
 from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type
-from pdp.values import Record, ValueSet, equal
+from pdp.values import MAX_SET, Record, ValueSet, equal
 
 Reader = Callable[[Any], Any]
 """Reads what a request brings as a value of one type; raises where it is none."""
@@ -28,9 +28,6 @@ MAX_TERMS: Final = 4_000
 """Terms with more parts than this are left to the interpreter: Python's compiler has bounds of its own."""
 
 MAX_DEPTH: Final = 40
-
-MAX_ELEMENTS: Final = 100_000
-"""No set that an entity or a request brings has more elements."""
 
 
 class Unsupported(Exception):
@@ -205,8 +202,8 @@ class Expressions:
         if isinstance(term, terms.Constant):
             size = len(term.value) if isinstance(term.value, ValueSet) else 0
         else:
-            size = MAX_ELEMENTS
-        around: int = MAX_ELEMENTS ** len(self._variables)
+            size = MAX_SET
+        around: int = MAX_SET ** len(self._variables)
         return around * size <= evaluation.MAX_COMBINATIONS
 
     def _in_set(self, term: terms.In, kind: Type) -> ast.expr:

@@ -12,7 +12,7 @@ import itertools
 import linecache
 import weakref
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from itertools import chain, islice
 from types import CodeType
 from typing import Any, Final
@@ -28,15 +28,13 @@ from pdp.lowering import Key, Lowered, Setting, key
 from pdp.model import Effect
 from pdp.terms import RootName
 from pdp.types import Primitive, Type
-from pdp.values import INT_MAX, INT_MIN
+from pdp.values import INT_MAX, INT_MIN, MAX_STRING
 
 MAX_NESTED: Final = 30
 """How deep tests are nested; what is deeper is tested in one expression."""
 
 MAX_WHOLE: Final = 100_000
 """Rules with more terms than this between them are left to the interpreter: nobody is to wait for seconds."""
-
-_MAX_STRING: Final = 2**20
 
 # What is ready besides attributes in local names; no attribute is called so.
 _NOW: Final = "\0now"
@@ -93,17 +91,15 @@ class _Rule:
 
     __slots__ = ("apply", "lowered", "needs", "tests", "timed")
 
-    def __init__(self, lowered: Lowered, tests: list[int], timed: list[terms.Term]) -> None:
-        self.lowered = lowered
-        self.tests = tests
-        self.timed = timed
-        self.apply = 0
-        self.needs: list[int] = []
+    def __init__(
+        self, lowered: Lowered, tests: list[int], timed: list[terms.Term], apply: int = 0, needs: Sequence[int] = ()
+    ) -> None:
+        self.lowered, self.tests, self.timed = lowered, tests, timed
+        self.apply, self.needs = apply, needs
 
-    def without(self, test: int) -> _Rule:
-        found = _Rule(self.lowered, [each for each in self.tests if each != test], self.timed)
-        found.apply, found.needs = self.apply, self.needs
-        return found
+    def without(self, done: Container[int]) -> _Rule:
+        rest = [each for each in self.tests if each not in done]
+        return _Rule(self.lowered, rest, self.timed, self.apply, self.needs)
 
 
 class Maker:
@@ -117,13 +113,13 @@ class Maker:
         *,
         title: str,
         shape: Shape | None = None,
-        enter: Callable[..., Prologue] | None = None,
+        enter: Prologue | None = None,
         leased: type | None = None,
     ) -> None:
         """Take rules; with a `shape`, constants come in a row.
 
-        `enter(lease=…)` gives what a function begins with that is called from outside; the others are called after it.
-        What such a function tells is put into `leased`, with its end, where it has one.
+        `enter` is what a function begins with that is called from outside; the others are called after it. What such a
+        function tells is put into `leased`, with its end, where it has one.
         """
         self._setting = setting
         self._rules = rules
@@ -215,11 +211,10 @@ class Maker:
     ) -> Function:
         self._nodes.leave()
         own = [self._nodes.assign("m", self._nodes.constant(0))] if bits else []
-        inner = inner or self._enter is None
-        if not inner and self._enter is not None:
-            begin = self._enter(lease=bits)
-            own = [*begin.body, *own]
-            self._constants.bound |= begin.bindings
+        enter = None if inner else self._enter
+        if enter is not None:
+            own = [*enter.body, *own]
+            self._constants.bound |= enter.bindings
         else:
             own.append(self._nodes.assign("u", self._nodes.constant(FOREVER)))
             self._constants.bound["clock"] = clock
@@ -228,7 +223,7 @@ class Maker:
             for short, long in (("pa", "p"), ("ra", "r"))
             if short in self._terms_of.owners
         ]
-        parameters = ["k", "p", "r", "c", "sa", "n", "w"] if inner else ["p", "r", "c", "s", "n", "w"]
+        parameters = ["k", "p", "r", "c", "sa", "n", "w"] if enter is None else ["p", "r", "c", "s", "n", "w"]
         tree = self._nodes.function(name, parameters, [*own, *body, *end])
         # INVARIANT: the code can name nothing but what is bound here.
         names: dict[str, Any] = {"__builtins__": {}, **self._constants.bound}
@@ -287,7 +282,7 @@ class Maker:
                     made, ready = self._alone(rule, ready, depth, end)
                     found += made
                 break
-            having = [rule.without(shared) for rule in rest if shared in rule.tests]
+            having = [rule.without((shared,)) for rule in rest if shared in rule.tests]
             rest = [rule for rule in rest if shared not in rule.tests]
             before, ready = self._load([shared], ready)
             test = self._test(shared, ready)
@@ -317,11 +312,8 @@ class Maker:
                 break
         before, then = self._load(taken if depth < MAX_NESTED else [], ready)
         test = self._nodes.every([self._test(number, then) for number in taken])
-        done = frozenset(taken)
-        rest = _Rule(rule.lowered, [each for each in rule.tests if each not in done], rule.timed)
-        rest.apply, rest.needs = rule.apply, rule.needs
         proved = then.union(*(self._proved(number) for number in taken))
-        inner, _ = self._alone(rest, proved, depth + 1, end)
+        inner, _ = self._alone(rule.without(frozenset(taken)), proved, depth + 1, end)
         return [*before, self._nodes.branch(test, inner)], then
 
     def _test(self, number: int, ready: frozenset[str]) -> ast.expr:
@@ -385,7 +377,7 @@ class Maker:
                     [
                         nodes.compare(of, "is not", self._constants.bind(str, "class")),
                         nodes.denied(nodes.method(here, "isascii")),
-                        nodes.compare(size, ">", nodes.constant(_MAX_STRING)),
+                        nodes.compare(size, ">", nodes.constant(MAX_STRING)),
                     ]
                 )
             case Primitive.BOOL:

@@ -14,6 +14,7 @@ from pdp.model import Entity, Membership, Node
 from pdp.schema import EntityType, Schema
 from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type, Wrong
 from pdp.values import (
+    MAX_SET,
     UNKNOWN,
     Datetime,
     Decimal,
@@ -29,7 +30,6 @@ from pdp.values import (
 )
 
 MAX_DEPTH: Final = 64
-MAX_SET: Final = 100_000
 MAX_PARENTS: Final = 1_000_000
 
 

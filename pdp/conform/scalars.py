@@ -9,9 +9,7 @@ from typing import Any, Final, TypeVar
 from pdp import patterns
 from pdp.conform.mismatch import HELP, Mismatch, clip, mismatch
 from pdp.types import Primitive
-from pdp.values import INT_MAX, INT_MIN, Datetime, Decimal, Duration, Ip, Value
-
-MAX_STRING: Final = 2**20
+from pdp.values import INT_MAX, INT_MIN, MAX_STRING, Datetime, Decimal, Duration, Ip, Value
 
 _LONGEST: Final = 64
 _MICROS: Final = patterns.compile(r"(?<![0-9])([0-9]{1,3})us")

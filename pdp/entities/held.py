@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from pdp.entities.store import Store
 from pdp.model import Node
@@ -12,6 +12,7 @@ from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Typ
 from pdp.values import (
     INT_MAX,
     INT_MIN,
+    MAX_SET,
     Datetime,
     Decimal,
     Duration,
@@ -23,9 +24,6 @@ from pdp.values import (
     Value,
     ValueSet,
 )
-
-MAX_ELEMENTS: Final = 100_000
-"""No set has more elements, as everywhere that entities are read."""
 
 
 class Held:
@@ -111,7 +109,7 @@ def fits(value: Value | Unknown, kind: Type) -> bool:
         case EntityTypes():
             return value.__class__ is EntityRef and value.type in kind.names
         case SetType():
-            if value.__class__ is not ValueSet or len(value) > MAX_ELEMENTS:
+            if value.__class__ is not ValueSet or len(value) > MAX_SET:
                 return False
             return all(kind.element is not None and fits(each, kind.element) for each in value)
         case RecordType():

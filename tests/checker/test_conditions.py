@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from pdp import terms
+from pdp import evaluation, terms
 from pdp.folder import load_sources
 from pdp.source import Source
 
@@ -146,3 +146,7 @@ def test_a_permit_with_via_knows_that_there_is_an_actor() -> None:
 
 def test_the_terms_below_every_kind_of_term_are_known() -> None:
     assert terms._CHILDREN.keys() == set(get_args(terms.Term))
+
+
+def test_what_every_kind_of_term_is_worth_is_known() -> None:
+    assert evaluation._EVALUATED.keys() == set(get_args(terms.Term))

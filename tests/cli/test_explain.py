@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pdp import Engine, ref
+from pdp import Engine, Entity, ref
 from pdp.cells import Program
+from pdp.codegen import functions
 
 
 def test_the_rules_of_a_kind_of_question_are_listed_with_their_places(run, folder):
@@ -78,7 +79,21 @@ def test_a_policy_that_does_not_load_is_told(run, folder):
     shown = run("explain", folder, "User", "fly", "User")
 
     assert shown.exit_code == 4
-    assert "undeclared" in shown.stderr or "unknown_action" in shown.stderr
+    assert "error[unknown_action]: " in shown.stderr
+
+
+def test_rules_that_are_not_compiled_are_listed_and_said_to_be_the_interpreters(run, folder, monkeypatch):
+    monkeypatch.setattr(functions, "MAX_WHOLE", 1)
+
+    listed = run("explain", folder, "User", "deploy", "Service")
+    shown = run("explain", folder, "User", "deploy", "Service", "--python")
+
+    assert listed.stdout.splitlines()[0] == "User to deploy on Service: 2 rules"
+    assert (shown.exit_code, shown.stdout) == (
+        0,
+        "# User to deploy on Service: there is no function, since the rules are too long or too deep: "
+        "the interpreter answers\n",
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ tracebacks
@@ -106,9 +121,11 @@ def test_a_traceback_through_a_compiled_rule_shows_the_line_of_the_policy():
 
 
 def test_the_lines_of_a_policy_leave_with_it():
-    engine = Engine.from_text(POLICY)
+    engine = Engine.from_text(POLICY, entities=[Entity("User", "ada", {"level": 5}), Entity("Page", "home")])
+    before = set(linecache.cache)
     engine.decide(ref("User", "ada"), "read", ref("Page", "home"))
-    mine = {name for name in linecache.cache if "User to read on Page" in name}
+    mine = set(linecache.cache) - before
+    assert mine
 
     engine.replace_policy(Engine.from_text(POLICY.replace("5", "6")).policy)
     gc.collect()
