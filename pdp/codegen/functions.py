@@ -20,15 +20,16 @@ from typing import Any, Final
 from pdp import terms
 from pdp.classes import dataclass
 from pdp.codegen.constants import Constants, Shape
-from pdp.codegen.expressions import Expressions, Reader, Unsupported, local
+from pdp.codegen.edges import Edges
+from pdp.codegen.expressions import Expressions, Reader, Unsupported
 from pdp.codegen.nodes import Listing, Nodes
+from pdp.codegen.reading import Reading
 from pdp.codegen.support import clock
 from pdp.evaluation import FOREVER
 from pdp.lowering import Key, Lowered, Setting, key
 from pdp.model import Effect
 from pdp.terms import RootName
-from pdp.types import Primitive, Type
-from pdp.values import INT_MAX, INT_MIN, MAX_STRING
+from pdp.types import Type
 
 MAX_NESTED: Final = 30
 """How deep tests are nested; what is deeper is tested in one expression."""
@@ -204,6 +205,8 @@ class Maker:
         self._nodes = Nodes(Listing(self._title))
         self._constants = Constants(self._nodes, self._shape)
         self._terms_of = Expressions(self._setting, self._nodes, self._constants, self._reader)
+        self._edges = Edges(self._nodes, self._terms_of)
+        self._reading = Reading(self._setting, self._nodes, self._constants, self._reader)
         self.events = []
 
     def _finish(
@@ -343,50 +346,9 @@ class Maker:
         for name in sorted(wanted - ready):
             declared = self._setting.context.fields.get(name)
             if declared is not None and (not declared.optional or f"{_PROVED}{name}" in ready):
-                found += self._read(name, declared.type)
+                found += self._reading.of(name, declared.type)
                 ready |= {name}
         return found, ready
-
-    def _read(self, name: str, kind: Type) -> list[ast.stmt]:
-        """Return the statements that read an attribute: what is of its type already is only looked at."""
-        nodes, to = self._nodes, local(self._setting.context, name)
-        here, reader = nodes.name(to), self._reader(kind)
-        get = nodes.assign(to, nodes.item(nodes.name("c"), name))
-        read = nodes.call(self._constants.bind(reader, "read"), here)
-        odd = self._odd(to, kind)
-        if odd is None:
-            known = getattr(reader, "known", None)
-            if known is None:
-                return [get, nodes.assign(to, read)]
-            # What a text came to before is looked up; texts of another class may lie about what they are.
-            of = nodes.call(self._constants.bind(type, "check"), here)
-            plain = nodes.compare(of, "is", self._constants.bind(str, "class"))
-            seen = nodes.method(self._constants.bind(known, "known"), "get", here)
-            return [get, nodes.assign(to, nodes.some([nodes.every([plain, seen]), read]))]
-        return [get, nodes.branch(odd, [nodes.assign(to, read)])]
-
-    def _odd(self, name: str, kind: Type) -> ast.expr | None:
-        """Return what is true for a value that is not plainly of its type."""
-        nodes, here = self._nodes, self._nodes.name(name)
-        # Not what the value says its class is: that can be said of anything.
-        of = nodes.call(self._constants.bind(type, "check"), here)
-        match kind:
-            case Primitive.STRING:
-                size = nodes.call(self._constants.bind(len, "check"), here)
-                return nodes.some(
-                    [
-                        nodes.compare(of, "is not", self._constants.bind(str, "class")),
-                        nodes.denied(nodes.method(here, "isascii")),
-                        nodes.compare(size, ">", nodes.constant(MAX_STRING)),
-                    ]
-                )
-            case Primitive.BOOL:
-                return nodes.compare(of, "is not", self._constants.bind(bool, "class"))
-            case Primitive.INT:
-                fits = nodes.compare(nodes.constant(INT_MIN), "<=", here, "<=", nodes.constant(INT_MAX))
-                return nodes.some([nodes.compare(of, "is not", self._constants.bind(int, "class")), nodes.denied(fits)])
-            case _:
-                return None
 
     # --------------------------------------------------------------------------------------------------------- ends
 
@@ -427,7 +389,7 @@ class Maker:
         for number, demand in enumerate(lowered.demands):
             found.append(nodes.assign(f"d{number}", self._all(demand.tests)))
         if late:
-            found += self._edges(lowered, late)
+            found += self._edges.of(lowered, late)
         met = [
             nodes.every([nodes.name(f"d{number}"), *([self._all(demand.timed)] if demand.timed else [])])
             for number, demand in enumerate(lowered.demands)
@@ -449,84 +411,6 @@ class Maker:
             missing.append(nodes.branch(nodes.denied(each), [nodes.mark("x", bit)]))
         none = nodes.some([nodes.name("x"), nodes.constant(rule.apply)])
         return [*missing, nodes.assign("m", nodes.binary(nodes.name("m"), "|", none))]
-
-    # -------------------------------------------------------------------------------------------------------- edges
-
-    def _edges(self, lowered: Lowered, late: Sequence[terms.Term]) -> list[ast.stmt]:
-        """Return the statements that take note of the edges of a rule that depends on time.
-
-        It does where all that time does not touch holds, and what it touches is not settled whatever the time.
-        """
-        nodes = self._nodes
-        tests = self._endings(lowered)
-        loads: list[ast.stmt] = []
-        for each in late:
-            for inner in terms.walk(each):
-                if isinstance(inner, terms.TimeTest):
-                    tests += self._edge_of_time(inner)
-                elif isinstance(inner, terms.CalendarTest):
-                    span, load = self._terms_of.span(inner)
-                    loads += load
-                    tests += self._note(nodes.item(span, 3))
-        open_: list[ast.expr] = [
-            nodes.name(f"d{number}") for number, demand in enumerate(lowered.demands) if demand.tests
-        ]
-        mixed = [each for each in late if not isinstance(each, terms.TimeTest | terms.CalendarTest)]
-        try:
-            open_ += [nodes.denied(self._sure(each, False)) for each in mixed]
-            if len(mixed) == len(late):
-                open_.append(nodes.denied(nodes.every([self._sure(each, True) for each in mixed])))
-        except Unsupported:
-            open_.append(self._terms_of.leave())
-        asked = nodes.every(open_)
-        if isinstance(asked, ast.Constant):
-            return [*loads, *tests] if asked.value else loads
-        return [*loads, nodes.branch(asked, tests)]
-
-    def _endings(self, lowered: Lowered) -> list[ast.stmt]:
-        """Return the statements that leave a rule that depends on time to the interpreter where more in it has an end.
-
-        What `or`, `if` or an element of a set keeps a test from looking at has its edges all the same.
-        """
-        asked = [*lowered.tests, *(each for demand in lowered.demands for each in demand.tests)]
-        skipped: list[terms.Term] = [each for each in asked if not isinstance(each, terms.In | terms.Approvals)]
-        skipped += [*lowered.timed, *(each for demand in lowered.demands for each in demand.timed)]
-        ends = self._terms_of.endings(skipped)
-        return (
-            []
-            if isinstance(ends, ast.Constant)
-            else [self._nodes.branch(ends, [self._nodes.run(self._terms_of.leave())])]
-        )
-
-    def _edge_of_time(self, term: terms.TimeTest) -> list[ast.stmt]:
-        # `now <= bound` still holds at the bound and no longer one microsecond later.
-        later = {"<=": (1,), ">": (1,), "<": (0,), ">=": (0,)}.get(str(term.op), (0, 1))
-        try:
-            return [each for late in later for each in self._note(self._terms_of.bound(term, late))]
-        except Unsupported:
-            return [self._nodes.run(self._terms_of.leave())]
-
-    def _note(self, edge: ast.expr) -> list[ast.stmt]:
-        nodes = self._nodes
-        e, n, u = (nodes.name(each) for each in "enu")
-        return [nodes.assign("e", edge), nodes.branch(nodes.compare(n, "<", e, "<", u), [nodes.assign("u", e)])]
-
-    def _sure(self, term: terms.Term, answer: bool) -> ast.expr:
-        """Return whether a term is true, or false, whatever the time."""
-        from_all, from_some = self._nodes.every, self._nodes.some
-        match term:
-            case terms.TimeTest() | terms.CalendarTest():
-                return self._nodes.constant(False)
-            case terms.Not():
-                return self._sure(term.operand, not answer)
-            case terms.And() | terms.Or():
-                joined = from_all if isinstance(term, terms.And) is answer else from_some
-                return joined([self._sure(each, answer) for each in term.operands])
-            case _ if any(isinstance(each, terms.TimeTest | terms.CalendarTest) for each in terms.walk(term)):
-                raise Unsupported
-            case _:
-                found = self._terms_of.truth(term)
-                return found if answer else self._nodes.denied(found)
 
 
 def _compiled(tree: ast.Module, name: str) -> CodeType:
