@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pdp import terms, zones
-from pdp.checker.report import Report
+from pdp.checker.report import SETTLED_HELP, Report
 from pdp.operators import ordered
 from pdp.source import Span
 from pdp.syntax import tree
@@ -167,11 +167,8 @@ def _report_settled(
         settled = len({ordered(op, each, value) for each in tried}) == 1
     if settled:
         report.error(
-            "constant_condition", f"`{' '.join(span.text.split())}` is the same at every time", span, _SETTLED_HELP
+            "constant_condition", f"`{' '.join(span.text.split())}` is the same at every time", span, SETTLED_HELP
         )
-
-
-_SETTLED_HELP: Final = "remove it, or ask for something that can be otherwise"
 
 
 def _calendar_value(field: zones.CalendarField, term: Any, report: Report) -> int | None:

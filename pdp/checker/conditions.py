@@ -11,7 +11,7 @@ from pdp.checker.cover import Block, combinations, uses_of
 from pdp.checker.expansion import Allowance
 from pdp.checker.inference import infer, static
 from pdp.checker.place import Place, Verdicts
-from pdp.checker.report import Report
+from pdp.checker.report import SETTLED_HELP, Report
 from pdp.checker.resolver import Argument
 from pdp.errors import Diagnostic, listed
 from pdp.model import Effect
@@ -205,7 +205,7 @@ def report_verdicts(verdicts: Verdicts, report: Report) -> None:
     for span, truths in verdicts.seen.items():
         if len(truths) == 1:
             code, message = verdicts.texts[span]
-            report.error(code, message, span, "remove it, or ask for something that can be otherwise")
+            report.error(code, message, span, SETTLED_HELP)
 
 
 def warn_of_has(term: terms.Term, positive: bool, report: Report) -> None:

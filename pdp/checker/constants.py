@@ -10,12 +10,10 @@ from typing import Final
 from pdp import terms
 from pdp.checker.clock import Calendar, Now, Zone
 from pdp.checker.place import text
-from pdp.checker.report import Report
+from pdp.checker.report import SETTLED_HELP, Report
 from pdp.symbols import CompareOp, ContainsOp, QuantifierOp
 from pdp.types import EnumType, Primitive, SetType, Type
 from pdp.values import INT_MAX, INT_MIN, EntityRef, EnumMember, Value
-
-HELP: Final = "remove it, or ask for something that can be otherwise"
 
 _DEPENDS = (
     terms.Root,
@@ -54,7 +52,7 @@ def report_constants(condition: terms.Term, report: Report) -> None:
                 "constant_condition",
                 f"`{text(term)}` is the same for every request",
                 term.span,
-                HELP,
+                SETTLED_HELP,
             )
             continue
         nested = isinstance(term, terms.Not | terms.And | terms.Or)

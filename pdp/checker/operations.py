@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pdp import terms
-from pdp.checker.constants import HELP, settled
+from pdp.checker.constants import settled
 from pdp.checker.place import Place, problem, text
-from pdp.checker.report import Report
+from pdp.checker.report import SETTLED_HELP, Report
 from pdp.errors import article, listed
 from pdp.syntax.tree import ArithmeticOp, CompareOp
 from pdp.types import ORDERED, WRONG, EntityTypes, EnumType, Primitive, SetType, Type, Wrong, comparable, join
@@ -40,7 +40,7 @@ def compare(term: terms.Compare, left: Type, right: Type, at: Place) -> Type:
 def _report_settled(term: terms.Term, outcome: bool | None, at: Place) -> None:
     if outcome is not None:
         word = "always" if outcome else "never"
-        problem(at, "constant_condition", f"`{text(term)}` is {word} true", term.span, HELP)
+        problem(at, "constant_condition", f"`{text(term)}` is {word} true", term.span, SETTLED_HELP)
 
 
 def quantifier(term: terms.Quantifier, domain: Type, at: Place) -> None:

@@ -13,6 +13,9 @@ from pdp.syntax.limits import MAX_ERRORS
 _MAX_COMPARED: Final = 50_000
 """How many known words misspelt ones are compared with, all in all: whoever misspells that many has another problem."""
 
+SETTLED_HELP: Final = "remove it, or ask for something that can be otherwise"
+"""What to do about a condition that always comes to the same."""
+
 
 class Report:
     """The diagnostics found so far. The same code at the same place is one finding, however many cells show it."""
