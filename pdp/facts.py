@@ -28,7 +28,7 @@ class Snapshot:
     >>> agent = EntityType(name="Agent", parents=frozenset(), attributes=RecordType({}))
     >>> world = Schema(entities={"Agent": agent}, enums={}, actions={}, groups={}, roles={}, obligations={})
     >>> Snapshot(Store.empty(), world).node(EntityRef("Agent", "builder"))
-    Node(ref=EntityRef(type='Agent', id='builder'), attributes={}, parents=())
+    Node(ref=EntityRef(type='Agent', id='builder'), attributes={}, parents=(), tags={})
     """
 
     def __init__(

@@ -77,11 +77,15 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An entity as the engine holds it: values of the model, what does not conform to the schema as unknown."""
+    """An entity as the engine holds it: values of the model, what does not conform to the schema as unknown.
+
+    Only Cedar's entities have tags.
+    """
 
     ref: EntityRef
     attributes: Mapping[str, Value | Unknown] = field(hash=False)
     parents: tuple[Membership, ...] = ()
+    tags: Mapping[str, Value] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,23 @@ from functools import cached_property
 
 from pdp.classes import dataclass, field
 from pdp.source import Span
-from pdp.types import EnumType, FieldType, RecordType
+from pdp.symbols import Semantics
+from pdp.types import EnumType, FieldType, RecordType, Type
+from pdp.values import EntityRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityType:
-    """A declared entity type: the types that its entities can be in directly, and its attributes."""
+    """A declared entity type: the types that its entities can be in directly, and its attributes.
+
+    Cedar's may have tags, all of one type, and may have the entities of some `ids` only.
+    """
 
     name: str
     parents: frozenset[str]
     attributes: RecordType
+    tags: Type | None = None
+    ids: frozenset[str] | None = None
     docs: str = ""
     span: Span | None = field(default=None, compare=False, repr=False)
 
@@ -32,13 +39,18 @@ class EntityType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """A declared action: on what, by whom, and with which context, that of its namespace included."""
+    """A declared action: on what, by whom, and with which context, that of its namespace included.
+
+    Cedar's are entities: `ref` is its name as one, and `parents` are the groups of actions that it is in directly.
+    """
 
     name: str
     principals: frozenset[str]
     resources: frozenset[str]
     context: RecordType
     session: RecordType
+    ref: EntityRef | None = None
+    parents: tuple[EntityRef, ...] = ()
     docs: str = ""
     span: Span | None = field(default=None, compare=False, repr=False)
 
@@ -78,7 +90,10 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Schema:
-    """All that is declared, by name. `aliases` leads from the other name of a thing to the one used everywhere."""
+    """All that is declared, by name. `aliases` leads from the other name of a thing to the one used everywhere.
+
+    `open` says that what is not declared can be asked about: nobody wrote a schema, and this is what policies name.
+    """
 
     entities: Mapping[str, EntityType]
     enums: Mapping[str, EnumType]
@@ -88,6 +103,13 @@ class Schema:
     obligations: Mapping[str, ObligationType]
     aliases: Mapping[str, str] = field(default_factory=dict)
     action_aliases: Mapping[str, str] = field(default_factory=dict)
+    semantics: Semantics = Semantics.PDP
+    open: bool = False
+
+    @property
+    def is_cedar(self) -> bool:
+        """Whether the policies mean what Cedar says."""
+        return self.semantics is Semantics.CEDAR
 
     def cells(self) -> Iterator[Cell]:
         """Yield every cell, in the order of names."""

@@ -204,7 +204,8 @@ class Ip:
     """An IP address, or a range of them: the version (4 or 6), and its first and last address as integers.
 
     An address equals the range that holds it alone. An IPv4-mapped IPv6 address is the IPv4 address (RFC 4291,
-    2.5.5.2).
+    2.5.5.2). `written` is the address that a range was written with, where that is not its first: only Cedar has such
+    ranges, and for Cedar they are others than the one that is written with its first.
 
     >>> Ip.parse("10.1.2.3") in Ip.parse("10.0.0.0/8")
     True
@@ -215,6 +216,7 @@ class Ip:
     version: int
     first: int
     last: int
+    written: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Ip:
@@ -245,7 +247,8 @@ class Ip:
     def __str__(self) -> str:
         width = 32 if self.version == 4 else 128
         size = width - (self.last - self.first).bit_length()
-        text = _format_v4(self.first) if self.version == 4 else _format_v6(self.first)
+        address = self.first if self.written is None else self.written
+        text = _format_v4(address) if self.version == 4 else _format_v6(address)
         return text if size == width else f"{text}/{size}"
 
 

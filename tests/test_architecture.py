@@ -32,7 +32,7 @@ LAYERS = {
         "zones",
     },
     1: {"syntax"},
-    2: {"checker", "linter", "operators", "schema", "terms", "types"},
+    2: {"checker", "extensions", "linter", "operators", "schema", "terms", "types"},
     3: {"lowering", "tree"},
     4: {"codegen", "evaluation", "interpreter"},
     5: {
@@ -41,6 +41,7 @@ LAYERS = {
         "build",
         "bundle",
         "cache",
+        "cedar",
         "conform",
         "entities",
         "facts",

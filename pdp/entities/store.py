@@ -34,7 +34,7 @@ class Store:
 
     >>> store = Store.of([Node(EntityRef("Group", "sre"), {})])
     >>> store.node(EntityRef("Group", "sre"))
-    Node(ref=EntityRef(type='Group', id='sre'), attributes={}, parents=())
+    Node(ref=EntityRef(type='Group', id='sre'), attributes={}, parents=(), tags={})
     >>> store.revision == Store.empty().revision
     False
     """
@@ -133,7 +133,8 @@ class Store:
 
 def _digest(node: Node) -> bytes:
     parents = sorted({_membership(parent) for parent in node.parents})
-    form = f"{_ref(node.ref)}{_fields(node.attributes.items())}{len(parents)}:{''.join(parents)}"
+    tags = f"t{_fields(node.tags.items())}" if node.tags else ""
+    form = f"{_ref(node.ref)}{_fields(node.attributes.items())}{len(parents)}:{''.join(parents)}{tags}"
     return hashlib.sha256(form.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -177,7 +178,8 @@ def _form(value: Value | Unknown) -> str:
         case Duration():
             return f"l{value.micros};"
         case Ip():
-            return f"a{value.version},{value.first},{value.last};"
+            written = "" if value.written is None else f",{value.written}"
+            return f"a{value.version},{value.first},{value.last}{written};"
         case Record():
             return f"r{_fields(value.items())}"
         case ValueSet():
