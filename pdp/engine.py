@@ -88,7 +88,7 @@ class Engine:
         )
         # A decision looks here once, and all of it is made of what it finds.
         at_once = compiles and clock is wall_clock
-        self._direct = Direct(decide=at_once, allows=at_once and sink is None)
+        self._direct = Direct(decide=at_once, allows=at_once and sink is None, alone=not self._providers)
         if not self._direct.allows and type(self).allows is Engine.allows:
             # To look for what is not there before each decision would cost as much as the decision.
             vars(self)["allows"] = self._allows_as_decided
@@ -298,7 +298,8 @@ class Engine:
         To be in it would still count, as if it were there. A provider may hold it.
         """
         held = lookup(store, schema)
-        for node in () if self._providers else nodes:
+        # For Cedar, what nobody holds is in nothing itself.
+        for node in () if self._providers or schema.is_cedar else nodes:
             for each in node.parents:
                 if held(each.parent) is None:
                     raise RequestError(f"{show(node.ref)} is in {show(each.parent)}, which the engine does not hold")

@@ -7,7 +7,7 @@ from typing import Final
 
 from pdp.conform import Mismatch, conform_entity
 from pdp.entities import Store
-from pdp.errors import EndlessSourceError, RequestError
+from pdp.errors import EndlessSourceError, FailedSourceError, RequestError
 from pdp.model import Approval, Entity, Node
 from pdp.ports import AttributeProvider
 from pdp.schema import Schema
@@ -84,15 +84,21 @@ class Snapshot:
 
     def _find(self, ref: EntityRef) -> Node | Unknown | None:
         declared = self._schema.entities.get(ref.type)
-        if declared is None:
+        cedar = self._schema.is_cedar
+        if not cedar and declared is None:
             return None
-        if declared.bare:
+        if not cedar and declared is not None and declared.bare:
             return Node(ref, {})
         for provider in self._providers:
             found = self._ask(provider, ref)
             if found is not None:
+                if cedar and isinstance(found, Unknown):
+                    # Cedar would skip a forbid that cannot tell. No answer at all is a deny.
+                    raise FailedSourceError(f"the source of {show(ref)} failed")
                 return found
-        return self._brought.get(ref)
+        brought = self._brought.get(ref)
+        # For Cedar, an entity that nothing holds has no attributes and is in nothing.
+        return Node(ref, {}) if cedar and brought is None else brought
 
     def _ask(self, provider: AttributeProvider, ref: EntityRef) -> Node | Unknown | None:
         try:
