@@ -48,7 +48,9 @@ _DURATION: Final = patterns.compile(
     r"(-)?(?:([0-9]++)d)?(?:([0-9]++)h)?(?:([0-9]++)m(?!s))?(?:([0-9]++)s)?(?:([0-9]++)ms)?"
 )
 _UNITS: Final = (_DAY, 3_600_000, 60_000, 1000, 1)
-_BYTE: Final = patterns.compile(r"0|[1-9][0-9]{0,2}")
+_SMALL: Final = "0|[1-9][0-9]{0,2}"
+_PREFIX: Final = patterns.compile(_SMALL)
+_V4: Final = patterns.compile(rf"({_SMALL})\.({_SMALL})\.({_SMALL})\.({_SMALL})")
 _GROUP: Final = patterns.compile(r"[0-9A-Fa-f]{1,4}")
 
 _LONGEST_IP: Final = 43
@@ -140,17 +142,17 @@ def parse_ip(text: str) -> Ip:
     address, slash, prefix = text.partition("/")
     version, bits = (6, _v6(address)) if ":" in address else (4, _v4(address))
     width = 32 if version == 4 else 128
-    if slash and (not _BYTE.fullmatch(prefix) or int(prefix) > width):
+    if slash and (not _PREFIX.fullmatch(prefix) or int(prefix) > width):
         raise ValueError(f"a prefix is a number from 0 to {width}")
     hosts = (1 << (width - int(prefix))) - 1 if slash else 0
     return Ip(version, bits & ~hosts, bits | hosts, bits if bits & hosts else None)
 
 
 def _v4(text: str) -> int:
-    parts = text.split(".")
-    if len(parts) != 4 or not all(_BYTE.fullmatch(part) and int(part) <= 255 for part in parts):
+    match = _V4.fullmatch(text)
+    a, b, c, d = (256,) * 4 if match is None else map(int, match.groups())
+    if max(a, b, c, d) > 255:
         raise ValueError("this is not an IP address")
-    a, b, c, d = (int(part) for part in parts)
     return a << 24 | b << 16 | c << 8 | d
 
 
