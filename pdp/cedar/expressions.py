@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pdp.cedar.cursor import Failure
+from pdp.cedar.hints import float_after
 from pdp.cedar.limits import MAX_DEPTH, MAX_SIGNS
 from pdp.cedar.names import Names
 from pdp.cedar.tree import (
@@ -232,7 +233,7 @@ class Expressions(Names):
         value = int(found or "0") if len(found) <= _INT_DIGITS else INT_MAX + 2
         if minuses and self.text not in (".", "[", "("):
             start, value = minuses.pop(), -value
-        if self.text == "." and self.start == self.ended and (hint := hints.float_after(self.content, self.start)):
+        if self.text == "." and self.start == self.ended and (hint := float_after(self.content, self.start)):
             raise self.failure(hint.code, hint.message, start, hint.end, hint.help)
         if not -INT_MAX - 1 <= value <= INT_MAX:
             written = self.content[start : self.ended]
