@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from pdp.conform import Mismatch, conform_entity
+from pdp.conform import Mismatch
 from pdp.entities import Store
+from pdp.entities.objects import node_of
 from pdp.errors import EndlessSourceError, FailedSourceError, RequestError
 from pdp.model import Approval, Entity, Node
 from pdp.ports import AttributeProvider
@@ -106,7 +107,7 @@ class Snapshot:
             answer: object = provider.entity(ref)
             if answer is None:
                 return None
-            found = conform_entity(answer, self._schema) if isinstance(answer, Entity) else None
+            found = node_of(answer, self._schema) if isinstance(answer, Entity) else None
         except Exception:
             # A source that failed or is late might have held anything: not even the request may stand in for it.
             return UNKNOWN
@@ -117,7 +118,7 @@ def _brought(entities: Iterable[Entity], schema: Schema) -> dict[EntityRef, Node
     found: dict[EntityRef, Node] = {}
     for entity in entities:
         try:
-            node = conform_entity(entity, schema)
+            node = node_of(entity, schema)
         except Mismatch as wrong:
             raise RequestError(f"an entity of the request cannot be read: {wrong}") from None
         if not _same(found.setdefault(node.ref, node), node):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pdp.entities.files import MAX_FILE, is_entity_file
 from pdp.errors import Diagnostic
-from pdp.loaded import Loaded
+from pdp.loaded import Loaded, digest
 from pdp.source import Source, Span
 from pdp.syntax.limits import MAX_FILE_BYTES
 from pdp.syntax.reader import read_source
@@ -28,16 +27,7 @@ def load(path: Path | str, *, cache: Path | str | None = None) -> Loaded:
     folder `cache`, by default the one that `pdp.cache.place` finds; `off` is for none.
     """
     root = _plain(os.fspath(path))
-    found, problems = _find(root)
-    sources: list[Source] = []
-    for file, shown in found:
-        # Entities may be many; a policy that long would be a mistake.
-        limit = MAX_FILE_BYTES if shown.endswith(".pdp") else MAX_FILE
-        source = read_source(file, shown, limit=limit)
-        if isinstance(source, Diagnostic):
-            problems.append(source)
-        else:
-            sources.append(source)
+    sources, problems = read_folder(root)
     if problems:
         return load_sources(sources, problems)
     from pdp.cache import place
@@ -54,6 +44,21 @@ def load(path: Path | str, *, cache: Path | str | None = None) -> Loaded:
     policies, data = _parted(sources)
     policy, store, diagnostics = load_kept(kept, os.path.realpath(root), digest(policies), policies, data)
     return Loaded(policy=policy, store=store, diagnostics=tuple(diagnostics), files=len(sources))
+
+
+def read_folder(path: Path | str) -> tuple[list[Source], list[Diagnostic]]:
+    """Return the texts of a folder, or of a single file, and what is wrong with what cannot be read."""
+    found, problems = _find(_plain(os.fspath(path)))
+    sources: list[Source] = []
+    for file, shown in found:
+        # Entities may be many; a policy that long would be a mistake.
+        limit = MAX_FILE if is_entity_file(shown) else MAX_FILE_BYTES
+        source = read_source(file, shown, limit=limit)
+        if isinstance(source, Diagnostic):
+            problems.append(source)
+        else:
+            sources.append(source)
+    return sources, problems
 
 
 def load_sources(sources: Sequence[Source], problems: Sequence[Diagnostic] = ()) -> Loaded:
@@ -82,16 +87,6 @@ def _parted(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:
     """Return policies and entity files."""
     policies = [source for source in sources if source.path.endswith(".pdp")]
     return policies, [source for source in sources if not source.path.endswith(".pdp")]
-
-
-def digest(sources: Sequence[Source]) -> str:
-    """Return the revision of a set of texts: their paths and contents, whatever order they are in."""
-    whole = hashlib.sha256()
-    for source in sorted(sources, key=lambda source: source.path):
-        for text in (source.path, source.text):
-            data = text.encode("utf-8", "surrogatepass")
-            whole.update(len(data).to_bytes(8, "big") + data)
-    return whole.hexdigest()[:16]
 
 
 def _plain(path: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 from pdp.classes import dataclass
 from pdp.entities.store import Store
 from pdp.errors import Diagnostic, FactsError, PolicyError, Severity
+from pdp.source import Source
 from pdp.terms import Policy
 
 
@@ -29,3 +33,13 @@ class Loaded:
         if self.store is None:
             raise FactsError(self.diagnostics)
         return self.policy, self.store
+
+
+def digest(sources: Sequence[Source]) -> str:
+    """Return the revision of a set of texts: their paths and contents, whatever order they are in."""
+    whole = hashlib.sha256()
+    for source in sorted(sources, key=lambda source: source.path):
+        for text in (source.path, source.text):
+            data = text.encode("utf-8", "surrogatepass")
+            whole.update(len(data).to_bytes(8, "big") + data)
+    return whole.hexdigest()[:16]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from pdp import conform
 from pdp.cells import LEAVES, Cell, Program
 from pdp.classes import dataclass, replace
 from pdp.codegen.support import careful, clock
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import Held, everything_above, lookup, sound
+from pdp.entities.objects import node_of, with_actions
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER
 from pdp.ids import wrong_id, wrong_text
@@ -185,16 +185,16 @@ def read_again(store: Store, schema: Schema) -> Store:
     """Return entities as another schema has them; raise RequestError for one that it cannot hold as it is."""
     found = []
     for node in store:
-        entity = Entity(node.ref.type, node.ref.id, node.attributes, node.parents)
+        entity = Entity(node.ref.type, node.ref.id, node.attributes, node.parents, node.tags)
         try:
-            read = conform.conform_entity(entity, schema)
+            read = node_of(entity, schema)
         except Mismatch as wrong:
             raise RequestError(f"{show(node.ref)} does not fit the policy: {wrong}") from None
         for name, value in node.attributes.items():
             if not isinstance(value, Unknown) and isinstance(read.attributes.get(name, value), Unknown):
                 raise RequestError(f"{show(node.ref)} does not fit the policy: `{name}` is of another type there")
         found.append(read)
-    return Store.of(found)
+    return with_actions(Store.of(found), schema)
 
 
 def resolved(ref: EntityRef, schema: Schema) -> EntityRef:

@@ -66,7 +66,9 @@ MAY_IMPORT_PDP_IN_FUNCTIONS = {"cli"}
 MAY_IMPORT_LATE = {
     "pdp.answers": {"pdp.cedar.reading", "pdp.cedar.text"},
     "pdp.cells": {"pdp.cedar.reading"},
+    "pdp.engine": {"pdp.cedar.given"},
     "pdp.entities": {"pdp.entities.loading"},
+    "pdp.entities.objects": {"pdp.cedar.facts"},
     "pdp.entities.loading": {"pdp.entities.csvfile", "pdp.entities.jsonfile", "pdp.entities.yamlfile"},
     "pdp.folder": {"pdp.build", "pdp.cache", "pdp.cache.loading", "pdp.cedar.keeping", "pdp.cedar.loading"},
     "pdp.cache.loading": {"pdp.build", "pdp.cache.writing"},

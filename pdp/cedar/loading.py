@@ -16,7 +16,7 @@ from pdp.cedar.templates import link, read_links
 from pdp.classes import dataclass, replace
 from pdp.entities.store import Store
 from pdp.errors import Diagnostic, Severity
-from pdp.loaded import Loaded
+from pdp.loaded import Loaded, digest
 from pdp.schema import Action, Schema
 from pdp.source import Source
 from pdp.terms import Policy
@@ -58,10 +58,17 @@ class Read:
 
 def load_sources(sources: Sequence[Source], revision: str, problems: Sequence[Diagnostic] = ()) -> Loaded:
     """Load the texts of a folder; `problems` are what was found before."""
-    found = read(sorted_out(sources))
+    return load_texts(sorted_out(sources), problems, revision)
+
+
+def load_texts(texts: Texts, problems: Sequence[Diagnostic] = (), revision: str | None = None) -> Loaded:
+    """Load texts that belong together; without a `revision`, their own."""
+    found = read(texts)
+    sources = [*texts.policies, *texts.schemas, *texts.links, *texts.entities]
     diagnostics = (*problems, *found.diagnostics)
-    sound = found.sound and not problems
-    policy, store = (found.policy(revision), found.store) if sound else (None, None)
+    policy = store = None
+    if not any(each.severity is Severity.ERROR for each in diagnostics):
+        policy, store = found.policy(digest(sources) if revision is None else revision), found.store
     return Loaded(policy=policy, store=store, diagnostics=diagnostics, files=len(sources))
 
 
