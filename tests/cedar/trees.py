@@ -25,7 +25,7 @@ from pdp.cedar.tree import (
     Variable,
     VariableName,
 )
-from pdp.cedar.words import FUNCTIONS, METHODS, RESERVED
+from pdp.cedar.words import COUNTED, FUNCTIONS, METHODS, RESERVED
 from pdp.values import INT_MAX, INT_MIN, EntityRef
 
 # What tells escapes, words and stars apart stands beside any other text.
@@ -55,10 +55,16 @@ def _chain(kind: type[And] | type[Or], inner: st.SearchStrategy[Expression]) -> 
 
 
 def _calls(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-    wanted = {**FUNCTIONS, **{name: count + 1 for name, count in METHODS.items()}}
-    return st.sampled_from(sorted(wanted)).flatmap(
-        lambda name: st.tuples(*[inner] * wanted[name]).map(lambda given: Call(name=name, arguments=given))
+    counted = {name: METHODS[name] + 1 for name in COUNTED}
+    fixed = st.sampled_from(sorted(counted)).flatmap(
+        lambda name: st.tuples(*[inner] * counted[name]).map(lambda given: Call(name=name, arguments=given))
     )
+    free = st.sampled_from(sorted(FUNCTIONS.keys() | METHODS.keys() - COUNTED)).flatmap(
+        lambda name: st.lists(inner, min_size=name not in FUNCTIONS, max_size=3).map(
+            lambda given: Call(name=name, arguments=tuple(given))
+        )
+    )
+    return fixed | free
 
 
 def _larger(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
