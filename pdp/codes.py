@@ -205,7 +205,7 @@ WARNINGS: Final[dict[str, str]] = {
 }
 
 CEDAR: Final[dict[str, str]] = {
-    "call_arity": "A function or a method of Cedar is given fewer or more arguments than it takes.",
+    "call_arity": "A method on sets or tags is given fewer or more arguments than it takes.",
     "call_style": "A function of Cedar is called as a method, or a method as a function.",
     "chained_signs": "More than four `!` or `-` stand in a row, or one of each.",
     "duplicate_annotation": "A policy has an annotation twice.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from pdp.cedar.cursor import Failure
@@ -28,7 +29,7 @@ from pdp.cedar.tree import (
     SetOf,
     Variable,
 )
-from pdp.cedar.words import FUNCTIONS, METHODS, RESERVED, VARIABLES
+from pdp.cedar.words import COUNTED, FUNCTIONS, METHODS, RESERVED, VARIABLES
 from pdp.errors import suggest
 from pdp.source import Span
 from pdp.syntax.characters import show
@@ -277,9 +278,8 @@ class Expressions(Names):
         if isinstance(found, Entity):
             return found
         if self.text == "(":
-            message = f"there is no function `{show(found)}`"
-            self.report("unknown_function", message, start, self.ended, self._known(found, FUNCTIONS))
-            return self._arguments(found, (), start)
+            self._unknown_call("function", found, start, FUNCTIONS)
+            return self._arguments(found, (), start, start)
         return self.unknown_name(found, start)
 
     def _bracket(self) -> Expression:
@@ -373,42 +373,34 @@ class Expressions(Names):
         return Access(span=Span(self.source, start, self.ended), base=base, name=name)
 
     def _method(self, name: str, base: Expression, start: int, place: int) -> Call:
-        wanted = METHODS.get(name)
-        if wanted is None and name in FUNCTIONS:
-            message = f"`{name}` is a function, not a method"
-            self.report("call_style", message, place, self.ended, f"write `{name}(…)`")
-        elif wanted is None:
-            message = f"there is no method `{show(name)}`"
-            self.report("unknown_function", message, place, self.ended, self._known(name, METHODS))
-        return self._arguments(name, (base,), start, place, wanted)
+        if name not in METHODS:
+            if name in FUNCTIONS:
+                message = f"`{name}` is a function, not a method"
+                self.report("call_style", message, place, self.ended, f"write `{name}(…)`")
+            else:
+                self._unknown_call("method", name, place, METHODS)
+        return self._arguments(name, (base,), start, place)
 
     def _function(self, name: str, start: int) -> Call:
-        wanted = FUNCTIONS.get(name)
-        if wanted is None and name in METHODS:
-            message = f"`{name}` is a method, not a function"
-            self.report("call_style", message, start, self.ended, f"write `value.{name}(…)`")
-        elif wanted is None:
-            message = f"there is no function `{show(name)}`"
-            self.report("unknown_function", message, start, self.ended, self._known(name, FUNCTIONS))
-        return self._arguments(name, (), start, start, wanted)
+        if name not in FUNCTIONS:
+            if name in METHODS:
+                message = f"`{name}` is a method, not a function"
+                self.report("call_style", message, start, self.ended, f"write `value.{name}(…)`")
+            else:
+                self._unknown_call("function", name, start, FUNCTIONS)
+        return self._arguments(name, (), start, start)
 
-    def _known(self, name: str, names: dict[str, int]) -> str:
-        return suggest(name, names) or "there are " + ", ".join(f"`{each}`" for each in names)
+    def _unknown_call(self, what: str, name: str, start: int, known: Mapping[str, int]) -> None:
+        help_ = suggest(name.rpartition("::")[2], known) or "there are " + ", ".join(f"`{each}`" for each in known)
+        self.report("unknown_function", f"there is no {what} `{show(name)}`", start, self.ended, help_)
 
-    def _arguments(
-        self,
-        name: str,
-        receiver: tuple[Expression, ...],
-        start: int,
-        place: int | None = None,
-        wanted: int | None = None,
-    ) -> Call:
+    def _arguments(self, name: str, receiver: tuple[Expression, ...], start: int, place: int) -> Call:
         named, height, opened = self.ended, self.height if receiver else 0, self.start
         self.advance()
         items, tall = self._items(")", opened)
-        if wanted is not None and place is not None and len(items) != wanted:
-            takes = "no argument" if wanted == 0 else "one argument"
-            given = "none is given" if not items else f"{len(items)} {'is' if len(items) == 1 else 'are'} given"
+        if name in COUNTED and receiver and len(items) != METHODS[name]:
+            takes = "one argument" if METHODS[name] else "no argument"
+            given = f"{len(items)} {'is' if len(items) == 1 else 'are'} given" if items else "none is given"
             self.report("call_arity", f"`{name}` takes {takes}, and {given}", place, named)
         self.grow(max(height, tall) + 1, start, named)
         return Call(span=Span(self.source, start, self.ended), name=name, arguments=receiver + items)

@@ -37,9 +37,10 @@ class Names(Strings):
         found = self.rest_of_name(self.name(expected, "an entity type"), start)
         if isinstance(found, Entity):
             return found
-        path = show(found)
-        message = f"`{path}` is no entity"
-        raise self.failure("expected_entity", message, start, self.ended, f'an entity is written `{path}::"id"`')
+        message = f"`{show(found)}` is no entity"
+        type_, qualified, id_ = found.rpartition("::")
+        meant = f'`{show(type_)}::"{show(id_)}"`' if qualified else f'`{show(found)}::"id"`'
+        raise self.failure("expected_entity", message, start, self.ended, f"an entity is written {meant}")
 
     def rest_of_name(self, first: str, start: int) -> Entity | str:
         """Read what follows the first part of a name; return the entity, or the name of what is none."""

@@ -19,7 +19,6 @@ from pdp.cedar.tree import (
     Relation,
     Slot,
     SlotName,
-    VariableName,
 )
 from pdp.errors import Diagnostic, suggest
 from pdp.model import Effect
@@ -238,13 +237,10 @@ class Parser(Expressions):
     def _scope(self, effect: Effect) -> tuple[Constraint, ActionConstraint, Constraint]:
         opened = self.start
         self.expect("(", f"after `{effect}`", f"write `{effect} {_SCOPE}`")
-        self._variable("principal")
         principal = self._constraint(SlotName.PRINCIPAL)
         self.expect(",", "and `action` after the scope of the principal", f"the scope is `{_SCOPE}`")
-        self._variable("action")
         action = self._action()
         self.expect(",", "and `resource` after the scope of the action", f"the scope is `{_SCOPE}`")
-        self._variable("resource")
         resource = self._constraint(SlotName.RESOURCE)
         self.take(",")
         self.close(")", opened, "`)` after the scope of the resource")
@@ -273,6 +269,7 @@ class Parser(Expressions):
     def _constraint(self, slot: SlotName) -> Constraint:
         start = self.start
         name = slot[1:]
+        self._variable(name)
         type_ = None
         if self.take("is"):
             type_ = self.type_name(f"an entity type after `{name} is`")
@@ -282,7 +279,7 @@ class Parser(Expressions):
                 raise self.failure("scope_operator", message, self.start, self.end, help_)
         operator = self._operator(name)
         if not operator:
-            return Constraint(span=self.span(start), type=type_) if type_ else Constraint()
+            return Constraint(span=self.span(start), type=type_)
         target = self._target(slot)
         return Constraint(span=self.span(start), type=type_, relation=Relation(operator), target=target)
 
@@ -320,12 +317,15 @@ class Parser(Expressions):
 
     def _action(self) -> ActionConstraint:
         start = self.start
+        self._variable("action")
         if self.text == "is":
             help_ = f'name actions: `action in [{_ACTION}::"…"]`'
-            raise self.failure("scope_operator", "`is` cannot stand in the scope of the action", start, self.end, help_)
-        operator = self._operator(VariableName.ACTION)
+            raise self.failure(
+                "scope_operator", "`is` cannot stand in the scope of the action", self.start, self.end, help_
+            )
+        operator = self._operator("action")
         if not operator:
-            return ActionConstraint()
+            return ActionConstraint(span=self.span(start))
         opened = self._parentheses()
         listed = self.text == "["
         if listed and operator == "==":
