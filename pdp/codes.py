@@ -204,4 +204,9 @@ WARNINGS: Final[dict[str, str]] = {
     "unused_import": "An imported name is not used.",
 }
 
-CODES: Final[dict[str, str]] = {**SYNTAX, **NAMES, **TYPES, **RULES, **FACTS, **FOLDER, **WARNINGS}
+CEDAR: Final[dict[str, str]] = {
+    "action_differs": "Entity data in Cedar's JSON holds an action that is not the one that the schema declares.",
+    "undeclared_tags": "An entity in Cedar's JSON has tags, and its type is declared without.",
+}
+
+CODES: Final[dict[str, str]] = {**SYNTAX, **NAMES, **TYPES, **RULES, **FACTS, **FOLDER, **WARNINGS, **CEDAR}

@@ -30,6 +30,11 @@ _SPACE: Final = " \t\r\n"
 
 def read(text: str, source: Source, schema: Schema, report: Report) -> Any:
     """Return what the file says, or None where it is no JSON."""
+    return decode(text, report, whole='{"entities": []}')
+
+
+def decode(text: str, report: Report, whole: str) -> Any:
+    """Return what a text says, or None where it is no JSON; `whole` is a text that says that there are no entities."""
     doubled = False
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -42,7 +47,7 @@ def read(text: str, source: Source, schema: Schema, report: Report) -> Any:
     try:
         data = decoder.decode(text)
     except json.JSONDecodeError as error:
-        report.add(_syntax(text, error))
+        report.add(_syntax(text, error, whole))
     except RecursionError:
         at = _too_deep_at(text)
         report.add(Fault(code="data_too_deep", message=too_deep().message, place=(at, at + 1)))
@@ -149,7 +154,7 @@ def _too_deep_at(text: str) -> int:
 # ----------------------------------------------------------------------------------------------------- syntax errors
 
 
-def _syntax(text: str, error: json.JSONDecodeError) -> Fault:
+def _syntax(text: str, error: json.JSONDecodeError, whole: str) -> Fault:
     """Say what is wrong in other words than the standard library, whose own differ between versions."""
     at = error.pos
     if "Unterminated string" in error.msg:
@@ -166,12 +171,12 @@ def _syntax(text: str, error: json.JSONDecodeError) -> Fault:
             return _fault(f"there is a comma before `{closer}`", (comma, comma + 1), "remove the comma")
     if after >= len(text):
         message = "the file ends too early" if before else "the file is empty"
-        help_ = "a bracket is not closed" if before else 'write `{"entities": []}` for no entities'
+        help_ = "a bracket is not closed" if before else f"write `{whole}` for no entities"
         return _fault(message, (before, before), help_)
-    return _unexpected(text, after, error.msg)
+    return _unexpected(text, after, error.msg, whole)
 
 
-def _unexpected(text: str, at: int, said: str) -> Fault:
+def _unexpected(text: str, at: int, said: str, whole: str) -> Fault:
     match = _WORD.match(text, at)
     word = match[0] if match else ""
     where = (at, at + len(word))
@@ -183,7 +188,8 @@ def _unexpected(text: str, at: int, said: str) -> Fault:
         meant = word.lower().replace("none", "null")
         return _fault(f"`{word}` is no JSON", where, f"write `{meant}`")
     if "Extra data" in said:
-        return _fault("there is something after the end", where, "a file holds one object")
+        kind = "list" if whole.startswith("[") else "object"
+        return _fault("there is something after the end", where, f"a file holds one {kind}")
     if "property name" in said:
         return _fault(f"expected a key in double quotes, found `{clip(word)}`", where)
     if "':'" in said:
