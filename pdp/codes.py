@@ -205,6 +205,7 @@ WARNINGS: Final[dict[str, str]] = {
 }
 
 CEDAR: Final[dict[str, str]] = {
+    "action_differs": "Entity data in Cedar's JSON holds an action that is not the one that the schema declares.",
     "attribute_twice": "A schema of Cedar declares an attribute twice, and the last counts.",
     "call_arity": "A method on sets or tags is given fewer or more arguments than it takes.",
     "call_style": "A function of Cedar is called as a method, or a method as a function.",
@@ -229,6 +230,7 @@ CEDAR: Final[dict[str, str]] = {
     "shadowed_declaration": "A namespace declares a name that stands in no namespace as well.",
     "surplus_slot": "A link fills a slot that its template does not have.",
     "too_many_links": "A file holds more links than are read.",
+    "undeclared_tags": "An entity in Cedar's JSON has tags, and its type is declared without.",
     "unfinished_policy": "A policy ends too early, and the next one was read as a part of it.",
     "unknown_extension": "An extension type is none of Cedar's.",
     "unknown_function": "There is no function, or no method, of this name.",
