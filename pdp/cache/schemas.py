@@ -55,7 +55,7 @@ def _write_wide(value: int, places: Places) -> Any:
 
 
 def _read_wide(data: Any, places: Places) -> int:
-    return int.from_bytes(data, signed=True) if data.__class__ is bytes else NUMBER.read(data, places)  # type: ignore[no-any-return]
+    return int.from_bytes(data, signed=True) if data.__class__ is bytes else NUMBER.read(data, places)
 
 
 _WIDE: Final = Form(_write_wide, _read_wide)

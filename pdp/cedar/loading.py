@@ -12,7 +12,7 @@ from pdp.cedar.lowering import lower
 from pdp.cedar.parser import parse_policies
 from pdp.cedar.schemas import implicit_schema, load_schemas
 from pdp.cedar.schemas.resolver import session_of
-from pdp.cedar.templates import link, read_links
+from pdp.cedar.templates import Link, link, read_links
 from pdp.classes import dataclass, replace
 from pdp.entities.store import Store
 from pdp.errors import Diagnostic, Severity
@@ -102,7 +102,7 @@ def read(texts: Texts) -> Read:
     """Read texts that belong together."""
     diagnostics: list[Diagnostic] = []
     parsed = _parse(texts.policies, diagnostics)
-    links = []
+    links: list[Link] = []
     for source in texts.links:
         found, wrong = read_links(source)
         links += found
