@@ -204,4 +204,27 @@ WARNINGS: Final[dict[str, str]] = {
     "unused_import": "An imported name is not used.",
 }
 
-CODES: Final[dict[str, str]] = {**SYNTAX, **NAMES, **TYPES, **RULES, **FACTS, **FOLDER, **WARNINGS}
+CEDAR: Final[dict[str, str]] = {
+    "call_arity": "A function or a method of Cedar is given fewer or more arguments than it takes.",
+    "call_style": "A function of Cedar is called as a method, or a method as a function.",
+    "chained_signs": "More than four `!` or `-` stand in a row, or one of each.",
+    "duplicate_annotation": "A policy has an annotation twice.",
+    "duplicate_policy_id": "Two policies, or a policy and a link, have one id.",
+    "empty_condition": "The braces of a condition hold nothing.",
+    "foreign_number": "A number has a fraction.",
+    "foreign_regex": "A pattern is written as a regular expression.",
+    "misplaced_slot": "A slot stands where no template has one.",
+    "missing_slot": "A link does not fill a slot of its template.",
+    "not_an_action": "The scope of the action names an entity that is none.",
+    "not_callable": "Something is called that is neither a function nor a method.",
+    "scope_operator": "The scope of a policy holds an operator that can only stand in a condition.",
+    "scope_set": "The scope of a policy holds a set where it can only hold one entity.",
+    "surplus_slot": "A link fills a slot that its template does not have.",
+    "too_many_links": "A file holds more links than are read.",
+    "unfinished_policy": "A policy ends too early, and the next one was read as a part of it.",
+    "unknown_function": "There is no function, or no method, of this name.",
+    "unknown_template": "A link names a template that is not there, or a policy that is none.",
+    "unknown_variable": "A name in a condition stands for nothing.",
+}
+
+CODES: Final[dict[str, str]] = {**SYNTAX, **NAMES, **TYPES, **RULES, **FACTS, **FOLDER, **WARNINGS, **CEDAR}

@@ -80,7 +80,10 @@ class Decimal:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Datetime:
-    """An instant, in microseconds since 1970-01-01T00:00:00Z; from year 1 to year 9999.
+    """An instant, in microseconds since 1970-01-01T00:00:00Z; from year 1 to year 9999, but where Cedar computes it.
+
+    Cedar counts 64 bits of milliseconds, and has a year 0: what no calendar of Python holds, `str` writes as Cedar
+    could compute it.
 
     >>> str(Datetime.parse("2026-11-23T09:00:00+01:00"))
     '2026-11-23T08:00:00Z'
@@ -127,6 +130,8 @@ class Datetime:
         return _EPOCH + self.micros * _MICROSECOND
 
     def __str__(self) -> str:
+        if not DATETIME_MIN <= self.micros <= DATETIME_MAX:
+            return f'datetime("1970-01-01").offset(duration("{self.micros // 1000}ms"))'
         moment = self.to_datetime()
         text = f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d}T{moment:%H:%M:%S}"
         if moment.microsecond:
