@@ -40,7 +40,8 @@ def _admits(known: dict[str, bool], constraint: tree.Constraint, name: str, worl
 def has_any_principal(policy: tree.Policy, world: World) -> bool:
     """Tell whether the action of a scope is looked at: not where no principal of any action is in the scope."""
     return any(
-        deed.declared.resources and any(scopes.admits(policy.principal, name, world) for name in deed.declared.principals)
+        deed.declared.resources
+        and any(scopes.admits(policy.principal, name, world) for name in deed.declared.principals)
         for deed in world.deeds.values()
     )
 

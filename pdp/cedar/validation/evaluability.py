@@ -264,8 +264,14 @@ class Evaluability:
         if expression.within is None:
             return found
         group = self.check(expression.within, known | base.sure)
-        within = self._membership(expression.operand, base._replace(kind=EntityKind(expression.type)), expression.within, group)
-        return Found(Scalar.BOOL, _also(base.sure, within.when_true), _meet(found.when_false, _also(base.sure, within.when_false)))
+        within = self._membership(
+            expression.operand, base._replace(kind=EntityKind(expression.type)), expression.within, group
+        )
+        return Found(
+            Scalar.BOOL,
+            _also(base.sure, within.when_true),
+            _meet(found.when_false, _also(base.sure, within.when_false)),
+        )
 
     def _entity(self, kind: Kind | None, at: tree.Expression) -> None:
         self._expect(kind, "an entity", isinstance(kind, EntityKind), at)
@@ -389,10 +395,11 @@ class Evaluability:
 
     def _made(self, expression: tree.Call) -> Range:
         (argument,) = expression.arguments
-        read, made = READERS[expression.name]
+        read = READERS[expression.name][0]
         if not isinstance(argument, tree.Literal) or not isinstance(argument.value, str):
             where = f"`{expression.name}(…)` cannot read `{written(argument)}`"
-            self._skipped(where, expression, f"for example: {examples.valued(argument, '"x"')}")
+            example = examples.valued(argument, '"x"')
+            self._skipped(where, expression, f"for example: {example}")
             return FULL
         try:
             value = read(argument.value)

@@ -100,9 +100,7 @@ def kind_of(declared: Type) -> Kind:
 
 def record_of(declared: RecordType) -> RecordKind:
     """Return the validator's form of a record type."""
-    return RecordKind(
-        {name: Attribute(kind_of(each.type), each.optional) for name, each in declared.fields.items()}
-    )
+    return RecordKind({name: Attribute(kind_of(each.type), each.optional) for name, each in declared.fields.items()})
 
 
 def join(left: Kind, right: Kind) -> Kind | None:

@@ -90,7 +90,14 @@ def _fit_help(policy: tree.Policy, deeds: list[Deed]) -> str:
             types = sorted({name for deed in deeds for name in _side(deed, word)})
             if types and target.ref.type not in types:
                 return f"the {word} is of type {listed(types, '')}; what is in an entity is asked for with `in`"
-    pairs = sorted({str(Environment(deed, p, r)) for deed in deeds for p in _side(deed, "principal") for r in _side(deed, "resource")})
+    pairs = sorted(
+        {
+            str(Environment(deed, p, r))
+            for deed in deeds
+            for p in _side(deed, "principal")
+            for r in _side(deed, "resource")
+        }
+    )
     return f"there is {listed(pairs, 'no request of such an action at all')}"
 
 

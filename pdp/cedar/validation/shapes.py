@@ -1,7 +1,7 @@
-"""What the expressions of a policy have in common: equal ones get one number, and each access to what may be absent a bit.
+"""What the expressions of a policy have in common: equal ones get one number, and what may be absent gets a bit.
 
-A capability of Cedar's validator, that an expression has an attribute or a tag, is such a bit, and a set of them a number.
-So chains of any length are looked at in linear time.
+A capability of Cedar's validator, that an expression has an attribute or a tag, is such a bit, and a set of them is a
+number. So chains of any length are looked at in linear time.
 """
 
 from __future__ import annotations

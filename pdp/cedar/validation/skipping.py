@@ -71,8 +71,8 @@ def _from_scope(policy: tree.Policy, checker: Evaluability) -> Facts:
     ):
         target = constraint.target
         kind = checker.variable(name)
-        mine = kind.name if isinstance(kind, EntityKind) else constraint.type
-        if constraint.relation is tree.Relation.IN and isinstance(target, tree.Entity):
-            if mine is not None and mine != target.ref.type:
-                known |= checker.exists(checker.shapes.key("variable", name))
+        mine = (kind.name if isinstance(kind, EntityKind) else "") or constraint.type
+        by = target.ref.type if constraint.relation is tree.Relation.IN and isinstance(target, tree.Entity) else mine
+        if mine is not None and mine != by:
+            known |= checker.exists(checker.shapes.key("variable", name))
     return known

@@ -11,7 +11,18 @@ from typing import NamedTuple, assert_never
 from pdp.cedar import tree
 from pdp.cedar.validation import operations
 from pdp.cedar.validation.findings import Findings, written
-from pdp.cedar.validation.kinds import TRUTHS, Attribute, EntityKind, Kind, RecordKind, Scalar, SetKind, join, show, truth
+from pdp.cedar.validation.kinds import (
+    TRUTHS,
+    Attribute,
+    EntityKind,
+    Kind,
+    RecordKind,
+    Scalar,
+    SetKind,
+    join,
+    show,
+    truth,
+)
 from pdp.cedar.validation.operations import Place
 from pdp.cedar.validation.shapes import Shapes
 from pdp.cedar.validation.world import Environment, World
@@ -149,7 +160,7 @@ class Typechecker:
 
     # ---------------------------------------------------------------------------------------------------- attributes
 
-    def _attributes(self, kind: Kind, at: tree.Node) -> RecordKind | None:
+    def _attributes(self, kind: Kind, at: tree.Expression) -> RecordKind | None:
         match kind:
             case EntityKind():
                 return self.world.record(kind.name)
