@@ -158,16 +158,24 @@ def admits_action(constraint: tree.ActionConstraint, ref: EntityRef, world: Worl
             return any(each not in world.deeds for each in refs) or world.is_in(ref, refs)
 
 
-def check_groups(constraint: tree.ActionConstraint, findings: Findings) -> None:
-    """Report a list of actions that strict validation has no type for."""
-    if constraint.relation is not tree.Relation.IN:
+def check_groups(policy: tree.Policy, world: World, findings: Findings) -> None:
+    """Report a list of actions that strict validation has no type for; it looks at lists of policies that can apply."""
+    constraint = policy.action
+    types = {entity.ref.type for entity in constraint.entities}
+    if constraint.relation is not tree.Relation.IN or len(types) == 1 or not _has_principals(policy, world):
         return
-    if not constraint.entities:
+    if not types:
         findings.error("empty_set", "no action is in an empty list", constraint, "name an action, or leave `in []` out")
         return
-    first = constraint.entities[0].ref.type
-    for entity in constraint.entities[1:]:
-        if entity.ref.type != first:
-            message = f"a set of `{first}` holds a `{entity.ref.type}`"
-            findings.error("mixed_set", message, entity, "write one policy for the actions of each namespace")
-            return
+    first, *others = constraint.entities
+    entity = next(each for each in others if each.ref.type != first.ref.type)
+    if all(each.ref in world.deeds for each in constraint.entities):
+        message = f"a set of `{first.ref.type}` holds a `{entity.ref.type}`"
+        findings.error("mixed_set", message, entity, "write one policy for the actions of each namespace")
+
+
+def _has_principals(policy: tree.Policy, world: World) -> bool:
+    return any(
+        deed.declared.resources and any(admits(policy.principal, name, world) for name in deed.declared.principals)
+        for deed in world.deeds.values()
+    )

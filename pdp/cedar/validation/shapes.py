@@ -6,7 +6,7 @@ number. So chains of any length are looked at in linear time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, assert_never
 
 from pdp.cedar import tree
@@ -154,6 +154,14 @@ class Shapes:
         if expression.within is None:
             return found
         return self.key("and", found, self.key(tree.BinaryOp.IN, *keys))
+
+
+def reads(shapes: Iterable[Shape]) -> int:
+    """Return the variables that expressions read."""
+    roots = 0
+    for shape in shapes:
+        roots |= shape.roots
+    return roots
 
 
 def children(expression: tree.Expression) -> tuple[tree.Expression, ...]:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from pdp.cedar import tree
-from pdp.cedar.validation.environments import admitted, roots_of
 from pdp.cedar.validation.evaluability import Evaluability, Facts
 from pdp.cedar.validation.findings import Findings
 from pdp.cedar.validation.kinds import EntityKind
-from pdp.cedar.validation.shapes import Shapes
+from pdp.cedar.validation.shapes import Shapes, reads
+from pdp.cedar.validation.views import Views
 from pdp.cedar.validation.world import World
 from pdp.errors import Diagnostic
 from pdp.model import Effect
@@ -42,9 +42,9 @@ def skipping(policies: Sequence[tree.Policy], schema: Schema | None) -> list[Dia
 
 def _check(policy: tree.Policy, world: World | None, findings: Findings, steps: int) -> int:
     shapes = Shapes()
-    size = sum(shapes(condition.body).size for condition in policy.conditions)
-    roots = roots_of(policy, shapes)
-    environments = (None,) if world is None else admitted(policy, world, roots)
+    bodies = [shapes(condition.body) for condition in policy.conditions]
+    size = sum(body.size for body in bodies)
+    environments = (None,) if world is None else Views(policy, world).environments(reads(bodies))
     for environment in environments:
         steps += size
         if steps > MAX_STEPS:

@@ -25,6 +25,7 @@ from pdp.cedar.validation.kinds import (
 )
 from pdp.cedar.validation.operations import Place
 from pdp.cedar.validation.shapes import Shapes
+from pdp.cedar.validation.views import Views
 from pdp.cedar.validation.world import Environment, World
 from pdp.errors import listed
 
@@ -39,9 +40,10 @@ class Answer(NamedTuple):
 class Typechecker:
     """Gives types to the expressions of one policy."""
 
-    def __init__(self, world: World, shapes: Shapes, findings: Findings) -> None:
+    def __init__(self, world: World, shapes: Shapes, views: Views, findings: Findings) -> None:
         self.world = world
         self.shapes = shapes
+        self.views = views
         self.findings = findings
         self._memo: dict[tuple[object, ...], Answer] = {}
         self._place: Place
@@ -64,7 +66,7 @@ class Typechecker:
         shape = self.shapes(expression)
         if shape.size < _SMALL:
             return self.check(expression, prior)
-        key = (id(expression), prior & shape.reads, self._place.environment.part(shape.roots))
+        key = (id(expression), prior & shape.reads, self.views.part(self._place.environment, shape.roots))
         found = self._memo.get(key)
         if found is None:
             found = self._memo[key] = self.check(expression, prior)

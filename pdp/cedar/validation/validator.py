@@ -7,12 +7,12 @@ from typing import Final
 
 from pdp.cedar import tree
 from pdp.cedar.validation import scopes
-from pdp.cedar.validation.environments import admitted, has_any_principal, roots_of
 from pdp.cedar.validation.findings import Findings
 from pdp.cedar.validation.kinds import Scalar
 from pdp.cedar.validation.lookalikes import check_texts
-from pdp.cedar.validation.shapes import Shapes
+from pdp.cedar.validation.shapes import Shapes, reads
 from pdp.cedar.validation.typechecker import Answer, Typechecker, both
+from pdp.cedar.validation.views import Views
 from pdp.cedar.validation.world import Environment, World
 from pdp.errors import Diagnostic
 from pdp.schema import Schema
@@ -42,11 +42,12 @@ def validate(policies: Sequence[tree.Policy], schema: Schema) -> list[Diagnostic
 def _check_conditions(policy: tree.Policy, world: World, findings: Findings, room: int) -> int:
     """Check the conditions in every environment; return how many expressions were looked at."""
     shapes = Shapes()
-    checker = Typechecker(world, shapes, findings)
-    if policy.action.relation is not None and has_any_principal(policy, world):
-        scopes.check_groups(policy.action, findings)
-    size = 1 + sum(shapes(condition.body).size for condition in policy.conditions)
-    environments = admitted(policy, world, roots_of(policy, shapes))
+    views = Views(policy, world)
+    checker = Typechecker(world, shapes, views, findings)
+    scopes.check_groups(policy, world, findings)
+    bodies = [shapes(condition.body) for condition in policy.conditions]
+    size = 1 + sum(body.size for body in bodies)
+    environments = views.environments(reads(bodies))
     first = next(environments, None)
     second = next(environments, None)
     several = second is not None

@@ -5,21 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pdp.cedar import tree
 from pdp.cedar.validation.kinds import EMPTY, EntityKind, Kind, RecordKind, kind_of, record_of
-from pdp.cedar.validation.shapes import ROOTS
 from pdp.schema import Action, Cell, EntityType, Schema
 from pdp.values import EntityRef
-
-_PRINCIPAL, _ACTION, _RESOURCE, _CONTEXT = (
-    ROOTS[name]
-    for name in (
-        tree.VariableName.PRINCIPAL,
-        tree.VariableName.ACTION,
-        tree.VariableName.RESOURCE,
-        tree.VariableName.CONTEXT,
-    )
-)
 
 
 class Deed(NamedTuple):
@@ -37,15 +25,6 @@ class Environment(NamedTuple):
     deed: Deed
     principal: str
     resource: str
-
-    def part(self, roots: int) -> tuple[object, ...]:
-        """Return what an expression can see of this environment that reads these variables."""
-        return (
-            self.principal if roots & _PRINCIPAL else None,
-            self.deed.ref if roots & _ACTION else None,
-            self.resource if roots & _RESOURCE else None,
-            self.deed.number if roots & _CONTEXT else None,
-        )
 
     def __str__(self) -> str:
         return str(Cell(action=self.deed.declared.name, principal=self.principal, resource=self.resource))
