@@ -206,7 +206,7 @@ WARNINGS: Final[dict[str, str]] = {
 
 CEDAR: Final[dict[str, str]] = {
     "bidi_in_text": "A text in a Cedar policy holds a character that changes the order in which it is shown.",
-    "call_arity": "A function or a method of Cedar is given fewer or more arguments than it takes.",
+    "call_arity": "A method on sets or tags is given fewer or more arguments than it takes.",
     "call_style": "A function of Cedar is called as a method, or a method as a function.",
     "chained_signs": "More than four `!` or `-` stand in a row, or one of each.",
     "computed_extension": "A value of an extension is made of a text that is not written out.",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from pdp.cedar.cursor import Failure
 from pdp.cedar.hints import float_after
+from pdp.cedar.lexer import call_ahead
 from pdp.cedar.limits import MAX_DEPTH, MAX_SIGNS
 from pdp.cedar.names import Names
 from pdp.cedar.tree import (
@@ -28,7 +30,7 @@ from pdp.cedar.tree import (
     SetOf,
     Variable,
 )
-from pdp.cedar.words import FUNCTIONS, METHODS, RESERVED, VARIABLES
+from pdp.cedar.words import COUNTED, FUNCTIONS, METHODS, RESERVED, VARIABLES
 from pdp.errors import suggest
 from pdp.source import Span
 from pdp.syntax.characters import show
@@ -48,6 +50,7 @@ _COMPARE: Final = {
 }
 _TESTS: Final = frozenset({"has", "like", "is"})
 _RELATIONS: Final = _TESTS | _COMPARE.keys()
+_SPECIAL: Final = RESERVED | {"permit", "forbid"}
 _INT_DIGITS: Final = len(str(INT_MAX))
 
 
@@ -233,8 +236,9 @@ class Expressions(Names):
         value = int(found or "0") if len(found) <= _INT_DIGITS else INT_MAX + 2
         if minuses and self.text not in (".", "[", "("):
             start, value = minuses.pop(), -value
-        if self.text == "." and self.start == self.ended and (hint := float_after(self.content, self.start)):
-            raise self.failure(hint.code, hint.message, start, hint.end, hint.help)
+        hint = float_after(self.content, self.start, "-" if minuses else "") if self.text == "." else None
+        if hint is not None:
+            raise self.failure(hint.code, hint.message, minuses[-1] if minuses else start, hint.end, hint.help)
         if not -INT_MAX - 1 <= value <= INT_MAX:
             written = self.content[start : self.ended]
             help_ = f"a `Long` goes from {-INT_MAX - 1} to {INT_MAX}"
@@ -246,7 +250,7 @@ class Expressions(Names):
 
     def _word(self) -> Expression:
         text, start = self.text, self.start
-        if text in RESERVED:
+        if text in _SPECIAL and (text in RESERVED or (self.next_policy() and call_ahead(self.content, self.end))):
             return self._reserved()
         self.advance()
         if self.text == "::":
@@ -277,9 +281,8 @@ class Expressions(Names):
         if isinstance(found, Entity):
             return found
         if self.text == "(":
-            message = f"there is no function `{show(found)}`"
-            self.report("unknown_function", message, start, self.ended, self._known(found, FUNCTIONS))
-            return self._arguments(found, (), start)
+            self._unknown_call("function", found, start, FUNCTIONS)
+            return self._arguments(found, (), start, start)
         return self.unknown_name(found, start)
 
     def _bracket(self) -> Expression:
@@ -373,42 +376,34 @@ class Expressions(Names):
         return Access(span=Span(self.source, start, self.ended), base=base, name=name)
 
     def _method(self, name: str, base: Expression, start: int, place: int) -> Call:
-        wanted = METHODS.get(name)
-        if wanted is None and name in FUNCTIONS:
-            message = f"`{name}` is a function, not a method"
-            self.report("call_style", message, place, self.ended, f"write `{name}(…)`")
-        elif wanted is None:
-            message = f"there is no method `{show(name)}`"
-            self.report("unknown_function", message, place, self.ended, self._known(name, METHODS))
-        return self._arguments(name, (base,), start, place, wanted)
+        if name not in METHODS:
+            if name in FUNCTIONS:
+                message = f"`{name}` is a function, not a method"
+                self.report("call_style", message, place, self.ended, f"write `{name}(…)`")
+            else:
+                self._unknown_call("method", name, place, METHODS)
+        return self._arguments(name, (base,), start, place)
 
     def _function(self, name: str, start: int) -> Call:
-        wanted = FUNCTIONS.get(name)
-        if wanted is None and name in METHODS:
-            message = f"`{name}` is a method, not a function"
-            self.report("call_style", message, start, self.ended, f"write `value.{name}(…)`")
-        elif wanted is None:
-            message = f"there is no function `{show(name)}`"
-            self.report("unknown_function", message, start, self.ended, self._known(name, FUNCTIONS))
-        return self._arguments(name, (), start, start, wanted)
+        if name not in FUNCTIONS:
+            if name in METHODS:
+                message = f"`{name}` is a method, not a function"
+                self.report("call_style", message, start, self.ended, f"write `value.{name}(…)`")
+            else:
+                self._unknown_call("function", name, start, FUNCTIONS)
+        return self._arguments(name, (), start, start)
 
-    def _known(self, name: str, names: dict[str, int]) -> str:
-        return suggest(name, names) or "there are " + ", ".join(f"`{each}`" for each in names)
+    def _unknown_call(self, what: str, name: str, start: int, known: Mapping[str, int]) -> None:
+        help_ = suggest(name.rpartition("::")[2], known) or "there are " + ", ".join(f"`{each}`" for each in known)
+        self.report("unknown_function", f"there is no {what} `{show(name)}`", start, self.ended, help_)
 
-    def _arguments(
-        self,
-        name: str,
-        receiver: tuple[Expression, ...],
-        start: int,
-        place: int | None = None,
-        wanted: int | None = None,
-    ) -> Call:
+    def _arguments(self, name: str, receiver: tuple[Expression, ...], start: int, place: int) -> Call:
         named, height, opened = self.ended, self.height if receiver else 0, self.start
         self.advance()
         items, tall = self._items(")", opened)
-        if wanted is not None and place is not None and len(items) != wanted:
-            takes = "no argument" if wanted == 0 else "one argument"
-            given = "none is given" if not items else f"{len(items)} {'is' if len(items) == 1 else 'are'} given"
+        if name in COUNTED and receiver and len(items) != METHODS[name]:
+            takes = "one argument" if METHODS[name] else "no argument"
+            given = f"{len(items)} {'is' if len(items) == 1 else 'are'} given" if items else "none is given"
             self.report("call_arity", f"`{name}` takes {takes}, and {given}", place, named)
         self.grow(max(height, tall) + 1, start, named)
         return Call(span=Span(self.source, start, self.ended), name=name, arguments=receiver + items)

@@ -37,9 +37,10 @@ class Names(Strings):
         found = self.rest_of_name(self.name(expected, "an entity type"), start)
         if isinstance(found, Entity):
             return found
-        path = show(found)
-        message = f"`{path}` is no entity"
-        raise self.failure("expected_entity", message, start, self.ended, f'an entity is written `{path}::"id"`')
+        message = f"`{show(found)}` is no entity"
+        type_, qualified, id_ = found.rpartition("::")
+        meant = f'`{show(type_)}::"{show(id_)}"`' if qualified else f'`{show(found)}::"id"`'
+        raise self.failure("expected_entity", message, start, self.ended, f"an entity is written {meant}")
 
     def rest_of_name(self, first: str, start: int) -> Entity | str:
         """Read what follows the first part of a name; return the entity, or the name of what is none."""
@@ -58,9 +59,13 @@ class Names(Strings):
             self.report("null_literal", f"Cedar has no `{text}`", start, self.ended, help_)
         else:
             help_ = "the variables are `principal`, `action`, `resource` and `context`"
-            if text[:1].isupper() or "::" in text:
+            type_, qualified, id_ = text.rpartition("::")
+            if qualified and id_[:1].islower():
+                help_ = f'an entity is written `{show(type_)}::"{show(id_)}"`'
+            elif qualified or text[:1].isupper():
                 help_ = f'an entity is written `{show(text)}::"id"`, a test of its type `principal is {show(text)}`'
-            help_ = suggest(text, VARIABLES) or help_
+            else:
+                help_ = suggest(text, VARIABLES) or help_
             self.report("unknown_variable", f"`{show(text)}` is no variable", start, self.ended, help_)
         return Literal(span=Span(self.source, start, self.ended), value=False)
 

@@ -6,7 +6,6 @@ from typing import Final
 
 from pdp.cedar.cursor import Abandoned, Failure
 from pdp.cedar.expressions import Expressions
-from pdp.cedar.lexer import POLICY_START
 from pdp.cedar.limits import MAX_DEPTH
 from pdp.cedar.tree import (
     ActionConstraint,
@@ -19,7 +18,6 @@ from pdp.cedar.tree import (
     Relation,
     Slot,
     SlotName,
-    VariableName,
 )
 from pdp.errors import Diagnostic, suggest
 from pdp.model import Effect
@@ -106,7 +104,7 @@ class Parser(Expressions):
         while self.kind != "end":
             if self.kind == "open":
                 raise self.fail("")
-            if self.start > self.begun and POLICY_START(self.content, self.start) and self.first_on_line():
+            if self.next_policy():
                 return
             if self._take_end() and (self.text in ("permit", "forbid", "@") or self.kind == "end"):
                 return
@@ -238,13 +236,10 @@ class Parser(Expressions):
     def _scope(self, effect: Effect) -> tuple[Constraint, ActionConstraint, Constraint]:
         opened = self.start
         self.expect("(", f"after `{effect}`", f"write `{effect} {_SCOPE}`")
-        self._variable("principal")
         principal = self._constraint(SlotName.PRINCIPAL)
         self.expect(",", "and `action` after the scope of the principal", f"the scope is `{_SCOPE}`")
-        self._variable("action")
         action = self._action()
         self.expect(",", "and `resource` after the scope of the action", f"the scope is `{_SCOPE}`")
-        self._variable("resource")
         resource = self._constraint(SlotName.RESOURCE)
         self.take(",")
         self.close(")", opened, "`)` after the scope of the resource")
@@ -273,6 +268,7 @@ class Parser(Expressions):
     def _constraint(self, slot: SlotName) -> Constraint:
         start = self.start
         name = slot[1:]
+        self._variable(name)
         type_ = None
         if self.take("is"):
             type_ = self.type_name(f"an entity type after `{name} is`")
@@ -282,23 +278,23 @@ class Parser(Expressions):
                 raise self.failure("scope_operator", message, self.start, self.end, help_)
         operator = self._operator(name)
         if not operator:
-            return Constraint(span=self.span(start), type=type_) if type_ else Constraint()
+            return Constraint(span=self.span(start), type=type_)
         target = self._target(slot)
         return Constraint(span=self.span(start), type=type_, relation=Relation(operator), target=target)
 
     def _target(self, slot: SlotName) -> Entity | Slot:
         opened = self._parentheses()
-        start = self.start
+        start, name = self.start, slot[1:]
         found: Entity | Slot
         if self.text == slot:
             self.advance()
             found = Slot(span=self.span(start), name=slot)
         elif self.kind == "slot":
-            self.misplaced_slot()
-            raise Failure
+            message = f"`{show(self.text)}` does not stand for the {name}"
+            raise self.failure("misplaced_slot", message, self.start, self.end, f"write `{slot}`")
         elif self.text == "[":
             help_ = "name one entity that the others are in, or write one policy for each"
-            message = f"a scope of the {slot[1:]} holds one entity, not a set"
+            message = f"the scope of the {name} holds one entity, not a set"
             raise self.failure("scope_set", message, self.start, self.end, help_)
         else:
             found = self.entity(f"an entity or `{slot}`")
@@ -320,12 +316,15 @@ class Parser(Expressions):
 
     def _action(self) -> ActionConstraint:
         start = self.start
+        self._variable("action")
         if self.text == "is":
             help_ = f'name actions: `action in [{_ACTION}::"…"]`'
-            raise self.failure("scope_operator", "`is` cannot stand in the scope of the action", start, self.end, help_)
-        operator = self._operator(VariableName.ACTION)
+            raise self.failure(
+                "scope_operator", "`is` cannot stand in the scope of the action", self.start, self.end, help_
+            )
+        operator = self._operator("action")
         if not operator:
-            return ActionConstraint()
+            return ActionConstraint(span=self.span(start))
         opened = self._parentheses()
         listed = self.text == "["
         if listed and operator == "==":
@@ -349,8 +348,8 @@ class Parser(Expressions):
         opened = self._parentheses()
         start = self.start
         if self.kind == "slot":
-            self.misplaced_slot()
-            raise Failure
+            message = "a template does not leave the action open"
+            raise self.failure("misplaced_slot", message, self.start, self.end, "name actions, or leave out the scope")
         found = self.entity("an action")
         if found.ref.type.rpartition("::")[2] != _ACTION:
             message = f"`{show(found.ref.type)}` is no type of actions"

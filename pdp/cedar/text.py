@@ -70,6 +70,8 @@ def read_ref(text: str) -> EntityRef:
     >>> read_ref('Photos::User::"ada"').type
     'Photos::User'
     """
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError("the name of an entity holds half a character")
     reader = Names(Source("", text))
     try:
         reader.advance()
@@ -81,6 +83,15 @@ def read_ref(text: str) -> EntityRef:
         pass
     told = reader.diagnostics[0]
     raise ValueError(told.message if told.help is None else f"{told.message}: {told.help}")
+
+
+def is_type(text: str) -> bool:
+    """Tell whether a text is the name of an entity type, with its namespaces.
+
+    >>> is_type("Photos::User"), is_type("Photos::if"), is_type("")
+    (True, False, False)
+    """
+    return all(_is_name(part) for part in text.split("::"))
 
 
 def show(expression: Expression) -> str:

@@ -29,3 +29,6 @@ METHODS: Final[dict[str, int]] = {
     **dict.fromkeys((Function.TO_HOURS, Function.TO_DAYS), 0),
 }
 """What is called as `value.name(…)`, and with how many arguments beside the value."""
+
+COUNTED: Final = frozenset({"contains", "containsAll", "containsAny", "hasTag", "getTag", "isEmpty"})
+"""What has to be called with as many arguments as it takes. A call of an extension with others is read, and errs."""
