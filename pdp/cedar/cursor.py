@@ -118,9 +118,11 @@ class Cursor:
             help_ = "names that hold `__cedar` are Cedar's own"
         self.report("reserved_name", f"`{self.text}` cannot be the name of {what}", self.start, self.end, help_)
 
-    def first_on_line(self) -> bool:
-        """Tell whether nothing stands before the token in hand on its line, comments left aside."""
-        return self.ended == 0 or "\n" in self.content[self.ended : self.start]
+    def next_policy(self) -> bool:
+        """Tell whether the token in hand looks like the start of another policy: it stands first on its line."""
+        if self.start == self.begun or POLICY_START(self.content, self.start) is None:
+            return False
+        return "\n" in self.content[self.ended : self.start]
 
     # -------------------------------------------------------------------------------------------------- reporting
 
@@ -168,8 +170,9 @@ class Cursor:
         after_operand = self.operand_ended == self.ended
         hint = hints.explain(self.content, self.kind, self.text, self.start, after_operand)
         if hint is not None:
-            return self.failure(hint.code, hint.message, self.start, hint.end, hint.help)
-        if self.start > self.begun and POLICY_START(self.content, self.start) and self.first_on_line():
+            start = hint.start if hint.start >= 0 else self.start
+            return self.failure(hint.code, hint.message, start, hint.end, hint.help)
+        if self.next_policy():
             return self._unfinished()
         found = "the end of the file" if self.kind == "end" else f"`{show(self.text)}`"
         # The end of the file is shown right after the last token, not on an empty line.

@@ -7,6 +7,7 @@ from typing import Final
 
 from pdp.cedar.cursor import Failure
 from pdp.cedar.hints import float_after
+from pdp.cedar.lexer import call_ahead
 from pdp.cedar.limits import MAX_DEPTH, MAX_SIGNS
 from pdp.cedar.names import Names
 from pdp.cedar.tree import (
@@ -49,6 +50,7 @@ _COMPARE: Final = {
 }
 _TESTS: Final = frozenset({"has", "like", "is"})
 _RELATIONS: Final = _TESTS | _COMPARE.keys()
+_SPECIAL: Final = RESERVED | {"permit", "forbid"}
 _INT_DIGITS: Final = len(str(INT_MAX))
 
 
@@ -234,8 +236,9 @@ class Expressions(Names):
         value = int(found or "0") if len(found) <= _INT_DIGITS else INT_MAX + 2
         if minuses and self.text not in (".", "[", "("):
             start, value = minuses.pop(), -value
-        if self.text == "." and self.start == self.ended and (hint := float_after(self.content, self.start)):
-            raise self.failure(hint.code, hint.message, start, hint.end, hint.help)
+        hint = float_after(self.content, self.start, "-" if minuses else "") if self.text == "." else None
+        if hint is not None:
+            raise self.failure(hint.code, hint.message, minuses[-1] if minuses else start, hint.end, hint.help)
         if not -INT_MAX - 1 <= value <= INT_MAX:
             written = self.content[start : self.ended]
             help_ = f"a `Long` goes from {-INT_MAX - 1} to {INT_MAX}"
@@ -247,7 +250,7 @@ class Expressions(Names):
 
     def _word(self) -> Expression:
         text, start = self.text, self.start
-        if text in RESERVED:
+        if text in _SPECIAL and (text in RESERVED or (self.next_policy() and call_ahead(self.content, self.end))):
             return self._reserved()
         self.advance()
         if self.text == "::":

@@ -9,12 +9,13 @@ from pdp.syntax.characters import lookalike, name_of, show
 
 
 class Hint(NamedTuple):
-    """What is wrong with a token, wherever it stands; `end` is where to stop underlining."""
+    """What is wrong with a token, wherever it stands; `start` and `end` are what to underline, by default the token."""
 
     code: str
     message: str
     end: int
     help: str | None
+    start: int = -1
 
 
 _SIGNS: Final = {
@@ -84,8 +85,9 @@ def _before_operand(content: str, kind: str, text: str, start: int) -> Hint | No
     # The first part of such a sign was read as an operator of its own: `=` after `==`, say.
     for width in (1, 2):
         sign = _SIGN.match(content, start - width)
-        if start >= width and sign is not None and sign.end() > start and len(sign[0]) > 1:
-            return Hint("foreign_operator", f"`{sign[0]}` is no operator of Cedar", sign.end(), _SIGNS[sign[0]])
+        if start >= width and sign is not None and sign.end() > start:
+            message = f"`{sign[0]}` is no operator of Cedar"
+            return Hint("foreign_operator", message, sign.end(), _SIGNS[sign[0]], start - width)
     if text == "/":
         regex = _REGEX.match(content, start)
         help_ = 'write `like "…"`, where `*` stands for any text'
@@ -110,13 +112,13 @@ def _after_operand(content: str, kind: str, text: str, start: int) -> Hint | Non
     return _bad(content, text, start) if kind == "bad" else None
 
 
-def float_after(content: str, point: int) -> Hint | None:
+def float_after(content: str, point: int, sign: str) -> Hint | None:
     """Say that a number with a fraction is none, where a point follows a number."""
     fraction = _FRACTION.match(content, point)
     whole = _DIGITS_BEFORE.search(content, max(0, point - 21), point)
     if fraction is None or whole is None:
         return None
-    number = show(whole[0] + fraction[0])
+    number = show(sign + whole[0] + fraction[0])
     help_ = f'write `decimal("{number}")`, and compare with `.lessThan(…)` and its like'
     return Hint("foreign_number", f"`{number}` is no number of Cedar: it has whole ones", fraction.end(), help_)
 

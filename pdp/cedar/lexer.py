@@ -36,6 +36,9 @@ string_start: Final = patterns.compile(_STRING_BODY).match
 POLICY_START: Final = patterns.compile(rf"@[{SPACE}]*+[A-Za-z_]|(?:permit|forbid)(?![A-Za-z0-9_])").match
 """Match what starts a policy, if it stands first on its line."""
 
+call_ahead: Final = patterns.compile(rf"[{SPACE}]*+\(").match
+"""Match what follows a name that is called."""
+
 
 def tokens(text: str) -> Callable[[], re.Match[str]]:
     """Return a function that matches one token after the other, white space before it included.

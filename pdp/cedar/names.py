@@ -59,9 +59,13 @@ class Names(Strings):
             self.report("null_literal", f"Cedar has no `{text}`", start, self.ended, help_)
         else:
             help_ = "the variables are `principal`, `action`, `resource` and `context`"
-            if text[:1].isupper() or "::" in text:
+            type_, qualified, id_ = text.rpartition("::")
+            if qualified and id_[:1].islower():
+                help_ = f'an entity is written `{show(type_)}::"{show(id_)}"`'
+            elif qualified or text[:1].isupper():
                 help_ = f'an entity is written `{show(text)}::"id"`, a test of its type `principal is {show(text)}`'
-            help_ = suggest(text, VARIABLES) or help_
+            else:
+                help_ = suggest(text, VARIABLES) or help_
             self.report("unknown_variable", f"`{show(text)}` is no variable", start, self.ended, help_)
         return Literal(span=Span(self.source, start, self.ended), value=False)
 

@@ -6,7 +6,6 @@ from typing import Final
 
 from pdp.cedar.cursor import Abandoned, Failure
 from pdp.cedar.expressions import Expressions
-from pdp.cedar.lexer import POLICY_START
 from pdp.cedar.limits import MAX_DEPTH
 from pdp.cedar.tree import (
     ActionConstraint,
@@ -105,7 +104,7 @@ class Parser(Expressions):
         while self.kind != "end":
             if self.kind == "open":
                 raise self.fail("")
-            if self.start > self.begun and POLICY_START(self.content, self.start) and self.first_on_line():
+            if self.next_policy():
                 return
             if self._take_end() and (self.text in ("permit", "forbid", "@") or self.kind == "end"):
                 return
@@ -285,17 +284,17 @@ class Parser(Expressions):
 
     def _target(self, slot: SlotName) -> Entity | Slot:
         opened = self._parentheses()
-        start = self.start
+        start, name = self.start, slot[1:]
         found: Entity | Slot
         if self.text == slot:
             self.advance()
             found = Slot(span=self.span(start), name=slot)
         elif self.kind == "slot":
-            self.misplaced_slot()
-            raise Failure
+            message = f"`{show(self.text)}` does not stand for the {name}"
+            raise self.failure("misplaced_slot", message, self.start, self.end, f"write `{slot}`")
         elif self.text == "[":
             help_ = "name one entity that the others are in, or write one policy for each"
-            message = f"a scope of the {slot[1:]} holds one entity, not a set"
+            message = f"the scope of the {name} holds one entity, not a set"
             raise self.failure("scope_set", message, self.start, self.end, help_)
         else:
             found = self.entity(f"an entity or `{slot}`")
@@ -349,8 +348,8 @@ class Parser(Expressions):
         opened = self._parentheses()
         start = self.start
         if self.kind == "slot":
-            self.misplaced_slot()
-            raise Failure
+            message = "a template does not leave the action open"
+            raise self.failure("misplaced_slot", message, self.start, self.end, "name actions, or leave out the scope")
         found = self.entity("an action")
         if found.ref.type.rpartition("::")[2] != _ACTION:
             message = f"`{show(found.ref.type)}` is no type of actions"

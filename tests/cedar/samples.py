@@ -55,6 +55,7 @@ FINE = [
     'User::"a"',
     'User\n::\n"a"',
     'principal::"x"',
+    'principal ==\npermit::"x" || principal has\nforbid',
     'A::Action::principal::"x".b',
     'ip::"x"',
     '"a".b',
