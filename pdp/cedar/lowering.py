@@ -213,8 +213,9 @@ def _call(found: tree.Call) -> terms.Term:
             return terms.Tag(base=operands[0], name=operands[1], span=span)
         case _:
             function = Function(found.name)
-    if function in _FROM_TEXT and isinstance(operands[0], terms.Constant):
-        value = extensions.apply(function, [operands[0].value])
+    constants = [each.value for each in operands if isinstance(each, terms.Constant)]
+    if function in _FROM_TEXT and len(constants) == len(operands):
+        value = extensions.apply(function, constants)
         if not isinstance(value, Unknown):
             return terms.Constant(value=value, span=span)
     return terms.Call(function=function, operands=operands, span=span)

@@ -35,7 +35,10 @@ def _file(name: str, least: dict[str, int]) -> bool:
         tally["rows"] += 1
         tally["requests"] += len(row.requests)
         for look in looks:
-            wrong += look(row, tally)
+            try:
+                wrong += look(row, tally)
+            except Exception as error:
+                wrong.append(f"{row.name}: {type(error).__name__}: {error}")
     print(*wrong[:SHOWN], sep="\n", end="\n" if wrong else "")
     sound = not wrong and all(tally[what] >= count for what, count in least.items())
     print(
