@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from pdp import conform
-from pdp.arguments import Leased, entered
+from pdp.arguments import Leased, proved
 from pdp.cells import Cell, settled
 from pdp.classes import replace
 from pdp.codegen.support import careful
@@ -125,7 +125,7 @@ class Answers:
         time passes, and whoever asks may change what they hand in.
         """
         question = self._question(world, request)
-        _, fields, _, until = entered(None, session, question.now, world, cell.way)
+        fields, _, until = proved(session, question.now, world, cell.way)
         return replace(question, session=fields), until
 
     def _learn(

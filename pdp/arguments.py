@@ -131,8 +131,13 @@ def entered(c: Any, s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, 
         c = _BINDINGS["NOTHING"]
     elif type(c) is not dict:
         careful()
+    return c, *proved(s, n, w, way)
+
+
+def proved(s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, int]:
+    """Return session and time as compiled rules take them."""
     if s is None:
-        return c, None, n, FOREVER
+        return None, n, FOREVER
     if type(s) is not Session:
         careful()
     if n is None:
@@ -140,7 +145,7 @@ def entered(c: Any, s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, 
     fields, begins, ends, token = s.seen.get(way) or opened(s, way)
     if not begins <= n < ends or token in w.revoked_sessions:
         careful()
-    return c, fields, n, ends
+    return fields, n, ends
 
 
 class Readers:

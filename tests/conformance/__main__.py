@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from conformance.corpus import Row, rows
 from conformance.judging import Tally, judged, verdict
+
 from peers import PEER_DATA
 
 LEAST = {
@@ -21,7 +22,8 @@ SHOWN = 20
 
 def main() -> int:
     """Go through all data; 0 where everything agrees and all of it is there."""
-    return 0 if all([_file(name, least) for name, least in LEAST.items()]) else 1
+    sound = [_file(name, least) for name, least in LEAST.items()]
+    return 0 if all(sound) else 1
 
 
 def _file(name: str, least: dict[str, int]) -> bool:

@@ -34,8 +34,7 @@ class Row(NamedTuple):
 
 def rows(path: Path) -> Iterator[Row]:
     """Yield the rows of a file, one JSON object a line, compressed or not."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
         for line in lines:
             data = json.loads(line)
             yield Row(

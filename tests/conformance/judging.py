@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from conformance.corpus import Asked, Row
+
 from pdp.cedar.parser import parse_policies
 from pdp.cedar.schemas import load_schemas
 from pdp.cedar.text import show_ref
