@@ -33,7 +33,9 @@ def apply(function: Function, arguments: Sequence[Found]) -> Found:
     unknown
     """
     known = [each for each in arguments if not isinstance(each, Unknown)]
-    return FUNCTIONS[function](*known) if len(known) == len(arguments) else UNKNOWN
+    if len(known) != len(arguments) or len(known) != _ARITIES.get(function, 1):
+        return UNKNOWN
+    return FUNCTIONS[function](*known)
 
 
 # --------------------------------------------------------------------------------------------------------- from text
@@ -48,7 +50,9 @@ _DURATION: Final = patterns.compile(
     r"(-)?(?:([0-9]++)d)?(?:([0-9]++)h)?(?:([0-9]++)m(?!s))?(?:([0-9]++)s)?(?:([0-9]++)ms)?"
 )
 _UNITS: Final = (_DAY, 3_600_000, 60_000, 1000, 1)
-_BYTE: Final = patterns.compile(r"0|[1-9][0-9]{0,2}")
+_SMALL: Final = "0|[1-9][0-9]{0,2}"
+_PREFIX: Final = patterns.compile(_SMALL)
+_V4: Final = patterns.compile(rf"({_SMALL})\.({_SMALL})\.({_SMALL})\.({_SMALL})")
 _GROUP: Final = patterns.compile(r"[0-9A-Fa-f]{1,4}")
 
 _LONGEST_IP: Final = 43
@@ -140,17 +144,17 @@ def parse_ip(text: str) -> Ip:
     address, slash, prefix = text.partition("/")
     version, bits = (6, _v6(address)) if ":" in address else (4, _v4(address))
     width = 32 if version == 4 else 128
-    if slash and (not _BYTE.fullmatch(prefix) or int(prefix) > width):
+    if slash and (not _PREFIX.fullmatch(prefix) or int(prefix) > width):
         raise ValueError(f"a prefix is a number from 0 to {width}")
     hosts = (1 << (width - int(prefix))) - 1 if slash else 0
     return Ip(version, bits & ~hosts, bits | hosts, bits if bits & hosts else None)
 
 
 def _v4(text: str) -> int:
-    parts = text.split(".")
-    if len(parts) != 4 or not all(_BYTE.fullmatch(part) and int(part) <= 255 for part in parts):
+    match = _V4.fullmatch(text)
+    a, b, c, d = (256,) * 4 if match is None else map(int, match.groups())
+    if max(a, b, c, d) > 255:
         raise ValueError("this is not an IP address")
-    a, b, c, d = (int(part) for part in parts)
     return a << 24 | b << 16 | c << 8 | d
 
 
@@ -312,6 +316,26 @@ FUNCTIONS: Final[Mapping[Function, Callable[..., Found]]] = {
     Function.NEG: _negate,
 }
 """What computes each function, for arguments that are known."""
+
+_ARITIES: Final[Mapping[Function, int]] = dict.fromkeys(
+    (
+        Function.LESS_THAN,
+        Function.LESS_THAN_OR_EQUAL,
+        Function.GREATER_THAN,
+        Function.GREATER_THAN_OR_EQUAL,
+        Function.IS_IN_RANGE,
+        Function.OFFSET,
+        Function.DURATION_SINCE,
+        Function.LT,
+        Function.LE,
+        Function.GT,
+        Function.GE,
+        Function.ADD,
+        Function.SUB,
+        Function.MUL,
+    ),
+    2,
+)
 
 _CONSTRUCTED: Final[Mapping[Function, Primitive]] = {
     Function.DECIMAL: Primitive.DECIMAL,
