@@ -206,7 +206,17 @@ WARNINGS: Final[dict[str, str]] = {
 
 CEDAR: Final[dict[str, str]] = {
     "action_differs": "Entity data in Cedar's JSON holds an action that is not the one that the schema declares.",
+    "attribute_twice": "A schema of Cedar declares an attribute twice, and the last counts.",
+    "cyclic_types": "A common type contains itself.",
+    "duplicate_annotation": "An annotation stands twice on one thing.",
+    "empty_list": "An `enum` has no ids, or `appliesTo` names no entity type.",
+    "misplaced_annotation": "Declarations that are in no namespace are annotated together.",
+    "not_a_record": "The shape of an entity type, or the context of an action, is no record.",
+    "open_record": "A record of a schema takes attributes that it does not declare.",
+    "schema_too_large": "With its common types written out, a schema is larger than the limit.",
+    "shadowed_declaration": "A namespace declares a name that stands in no namespace as well.",
     "undeclared_tags": "An entity in Cedar's JSON has tags, and its type is declared without.",
+    "unknown_extension": "An extension type is none of Cedar's.",
 }
 
 CODES: Final[dict[str, str]] = {**SYNTAX, **NAMES, **TYPES, **RULES, **FACTS, **FOLDER, **WARNINGS, **CEDAR}

@@ -37,6 +37,7 @@ from pdp.values import EntityRef, Record
 _KEYS: Final = ("uid", "attrs", "parents", "tags")
 _NEEDED: Final = ("uid", "attrs", "parents")
 _LAYOUT: Final = 'entities are written `[{"uid": {"type": …, "id": …}, "attrs": {…}, "parents": […]}, …]`'
+_ADVICE: Final = jsonfile.Advice(empty="write `[]` for no entities", comment="remove it", whole="list")
 _SHOWN: Final = 6
 
 
@@ -51,7 +52,7 @@ def load_entities(sources: Sequence[Source], schema: Schema) -> tuple[Store | No
         reports = [Report() for _ in sources]
         for number, (source, report) in enumerate(zip(sources, reports, strict=True)):
             if check_text(source, report):
-                data = jsonfile.decode(body(source), report, whole="[]")
+                data = jsonfile.decode(body(source), report, _ADVICE)
                 if not report.broken:
                     loaded.read(data, number, report)
         loaded.check(reports)

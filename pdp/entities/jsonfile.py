@@ -28,13 +28,28 @@ _WORD: Final = patterns.compile(r"[^\s,:\[\]{}\"]+|.|$", re.DOTALL)
 _SPACE: Final = " \t\r\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What would help that depends on what a file is for: where it is empty, and where it holds a comment.
+
+    `whole` is what a file holds one of.
+    """
+
+    empty: str
+    comment: str
+    whole: str = "object"
+
+
+_ENTITIES: Final = Advice(empty='write `{"entities": []}` for no entities', comment="remove it, or use YAML")
+
+
 def read(text: str, source: Source, schema: Schema, report: Report) -> Any:
     """Return what the file says, or None where it is no JSON."""
-    return decode(text, report, whole='{"entities": []}')
+    return decode(text, report, _ENTITIES)
 
 
-def decode(text: str, report: Report, whole: str) -> Any:
-    """Return what a text says, or None where it is no JSON; `whole` is a text that says that there are no entities."""
+def decode(text: str, report: Report, advice: Advice) -> Any:
+    """Return what a text in JSON says, whatever it is for; None where it is none."""
     doubled = False
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -47,7 +62,7 @@ def decode(text: str, report: Report, whole: str) -> Any:
     try:
         data = decoder.decode(text)
     except json.JSONDecodeError as error:
-        report.add(_syntax(text, error, whole))
+        report.add(_syntax(text, error, advice))
     except RecursionError:
         at = _too_deep_at(text)
         report.add(Fault(code="data_too_deep", message=too_deep().message, place=(at, at + 1)))
@@ -154,7 +169,7 @@ def _too_deep_at(text: str) -> int:
 # ----------------------------------------------------------------------------------------------------- syntax errors
 
 
-def _syntax(text: str, error: json.JSONDecodeError, whole: str) -> Fault:
+def _syntax(text: str, error: json.JSONDecodeError, advice: Advice) -> Fault:
     """Say what is wrong in other words than the standard library, whose own differ between versions."""
     at = error.pos
     if "Unterminated string" in error.msg:
@@ -171,25 +186,24 @@ def _syntax(text: str, error: json.JSONDecodeError, whole: str) -> Fault:
             return _fault(f"there is a comma before `{closer}`", (comma, comma + 1), "remove the comma")
     if after >= len(text):
         message = "the file ends too early" if before else "the file is empty"
-        help_ = "a bracket is not closed" if before else f"write `{whole}` for no entities"
+        help_ = "a bracket is not closed" if before else advice.empty
         return _fault(message, (before, before), help_)
-    return _unexpected(text, after, error.msg, whole)
+    return _unexpected(text, after, error.msg, advice)
 
 
-def _unexpected(text: str, at: int, said: str, whole: str) -> Fault:
+def _unexpected(text: str, at: int, said: str, advice: Advice) -> Fault:
     match = _WORD.match(text, at)
     word = match[0] if match else ""
     where = (at, at + len(word))
     if word.startswith("'"):
         return _fault("a string stands in double quotes", (at, at + 1), "write `\"` for `'`")
     if word.startswith(("//", "/*", "#")):
-        return _fault("there are no comments in JSON", where, "remove it, or use YAML")
+        return _fault("there are no comments in JSON", where, advice.comment)
     if word.lower() in ("true", "false", "null", "none"):
         meant = word.lower().replace("none", "null")
         return _fault(f"`{word}` is no JSON", where, f"write `{meant}`")
     if "Extra data" in said:
-        kind = "list" if whole.startswith("[") else "object"
-        return _fault("there is something after the end", where, f"a file holds one {kind}")
+        return _fault("there is something after the end", where, f"a file holds one {advice.whole}")
     if "property name" in said:
         return _fault(f"expected a key in double quotes, found `{clip(word)}`", where)
     if "':'" in said:
