@@ -38,8 +38,9 @@ from pdp.values import EntityRef, Record
 _KEYS: Final = ("uid", "attrs", "parents", "tags")
 _NEEDED: Final = ("uid", "attrs", "parents")
 _LAYOUT: Final = 'entities are written `[{"uid": {"type": …, "id": …}, "attrs": {…}, "parents": […]}, …]`'
-_ADVICE: Final = jsonfile.Advice(empty="write `[]` for no entities", comment="remove it", whole="list")
 _SHOWN: Final = 6
+
+_ADVICE: Final = jsonfile.Advice(empty="write `[]` for no entities", comment="remove it", kind="list")
 
 
 def load_entities(sources: Sequence[Source], schema: Schema) -> tuple[Store | None, list[Diagnostic]]:

@@ -149,7 +149,8 @@ class Access(Node):
 class Call(Node):
     """A function of an extension, `ip("…")`, or a method, `base.name(…)`, whose receiver is the first argument.
 
-    The parser has checked the name, the style and how many arguments there are.
+    The parser has checked the name and the style, and how many arguments there are for what `words.COUNTED` names. A
+    function of an extension may be given any number of them, as Cedar has it: with another than it takes, it errs.
     """
 
     name: str

@@ -425,10 +425,10 @@ def test_very_many_mistakes_are_cut() -> None:
     assert diagnostics[-1].code == "too_many_data_errors"
 
 
-def test_a_chain_of_a_hundred_thousand_is_no_matter() -> None:
-    items = [item("Group", str(number), [ref("Group", str(number + 1))]) for number in range(100_000)]
+def test_a_long_chain_is_no_matter() -> None:
+    items = [item("Group", str(number), [ref("Group", str(number + 1))]) for number in range(20_000)]
 
-    assert len(store(items, schema=OPEN)) == 100_000
+    assert len(store(items, schema=OPEN)) == 20_000
 
 
 def test_ten_thousand_entities_load_soon() -> None:

@@ -1,0 +1,181 @@
+"""The scope of a policy: what it names has to be declared, and has to fit an action."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pdp.cedar import tree
+from pdp.cedar.text import show_ref
+from pdp.cedar.validation.findings import Findings
+from pdp.cedar.validation.shapes import walk
+from pdp.cedar.validation.world import Deed, Environment, World, is_action
+from pdp.errors import listed
+from pdp.values import EntityRef, quote
+
+# -------------------------------------------------------------------------------------------------------------- names
+
+
+def check_names(policy: tree.Policy, world: World, findings: Findings) -> None:
+    """Report the entity types, the actions and the ids of enumerated types that no schema declares."""
+    for name, at in _types(policy):
+        if not world.knows(name):
+            help_ = findings.suggest(name, world.schema.entities) or _declared(world)
+            findings.error("unknown_type", f"entity type `{name}` is not declared", at, help_)
+    for entity in _entities(policy):
+        _check_entity(entity, world, findings)
+
+
+def _check_entity(entity: tree.Entity, world: World, findings: Findings) -> None:
+    ref = entity.ref
+    if is_action(ref.type):
+        if ref not in world.deeds:
+            known = [show_ref(each) for each in world.deeds]
+            help_ = findings.suggest(show_ref(ref), known) or f"there is {listed(sorted(known), 'no action at all')}"
+            findings.error("unknown_action", f"action `{show_ref(ref)}` is not declared", entity, help_)
+        return
+    declared = world.entity(ref.type)
+    if declared is not None and declared.ids is not None and ref.id not in declared.ids:
+        known = [quote(each) for each in sorted(declared.ids)]
+        message = f"entity type `{ref.type}` has no entity `{quote(ref.id)}`"
+        help_ = findings.suggest(quote(ref.id), known) or f"there is {listed(known, 'none')}"
+        findings.error("unknown_member", message, entity, help_)
+
+
+def _declared(world: World) -> str:
+    return f"there is {listed(sorted(world.schema.entities), 'no entity type at all')}"
+
+
+def _entities(policy: tree.Policy) -> Iterator[tree.Entity]:
+    for constraint in (policy.principal, policy.resource):
+        if isinstance(constraint.target, tree.Entity):
+            yield constraint.target
+    yield from policy.action.entities
+    for condition in policy.conditions:
+        yield from (each for each in walk(condition.body) if isinstance(each, tree.Entity))
+
+
+def _types(policy: tree.Policy) -> Iterator[tuple[str, tree.Node]]:
+    for entity in _entities(policy):
+        yield entity.ref.type, entity
+    for constraint in (policy.principal, policy.resource):
+        if constraint.type is not None:
+            yield constraint.type, constraint
+    for condition in policy.conditions:
+        for each in walk(condition.body):
+            if isinstance(each, tree.Is):
+                yield each.type, each
+
+
+# ---------------------------------------------------------------------------------------------------------------- fit
+
+
+def check_fit(policy: tree.Policy, world: World, findings: Findings) -> None:
+    """Report a scope that fits no action: none is by such a principal and on such a resource."""
+    deeds = _named(policy.action, world)
+    principals = _admitted(policy.principal, world)
+    resources = _admitted(policy.resource, world)
+    for deed in deeds:
+        if not principals.isdisjoint(deed.declared.principals) and not resources.isdisjoint(deed.declared.resources):
+            return
+    what = f"`{show_ref(deeds[0].ref)}` never goes" if len(deeds) == 1 else "no such action goes"
+    message = f"{what} with these principals and resources"
+    at = policy.action if policy.action.span is not None else policy
+    findings.error("action_does_not_apply", message, at, _fit_help(policy, deeds))
+
+
+def _fit_help(policy: tree.Policy, deeds: list[Deed]) -> str:
+    for constraint, word in ((policy.principal, "principal"), (policy.resource, "resource")):
+        target = constraint.target
+        if constraint.relation is tree.Relation.EQ and isinstance(target, tree.Entity):
+            types = sorted({name for deed in deeds for name in _side(deed, word)})
+            if types and target.ref.type not in types:
+                return f"the {word} is of type {listed(types, '')}; what is in an entity is asked for with `in`"
+    pairs = sorted(
+        {
+            str(Environment(deed, p, r))
+            for deed in deeds
+            for p in _side(deed, "principal")
+            for r in _side(deed, "resource")
+        }
+    )
+    return f"there is {listed(pairs, 'no request of such an action at all')}"
+
+
+def _side(deed: Deed, word: str) -> frozenset[str]:
+    return deed.declared.principals if word == "principal" else deed.declared.resources
+
+
+def _named(constraint: tree.ActionConstraint, world: World) -> list[Deed]:
+    """Return the actions that a scope names, and those in the groups that it names."""
+    refs = [entity.ref for entity in constraint.entities]
+    if constraint.relation is None:
+        return list(world.deeds.values())
+    if any(ref not in world.deeds for ref in refs):
+        return []
+    if constraint.relation is tree.Relation.EQ:
+        return [world.deeds[ref] for ref in refs]
+    return [deed for ref, deed in world.deeds.items() if world.is_in(ref, refs)]
+
+
+def _admitted(constraint: tree.Constraint, world: World) -> frozenset[str]:
+    """Return the entity types that a scope admits, as far as names go."""
+    known = world.schema.entities.keys()
+    target = constraint.target
+    if constraint.type is not None and constraint.type not in known:
+        return frozenset()
+    if isinstance(target, tree.Entity):
+        if constraint.relation is tree.Relation.EQ:
+            return frozenset({target.ref.type})
+        names = frozenset(name for name in (*known, target.ref.type) if world.can_be_in(name, target.ref.type))
+        return names if constraint.type is None else names & {constraint.type}
+    return frozenset(known) if constraint.type is None else frozenset({constraint.type})
+
+
+# ------------------------------------------------------------------------------------------------------- environments
+
+
+def admits(constraint: tree.Constraint, name: str, world: World) -> bool:
+    """Tell whether a principal, or a resource, of a type can be in a scope. A slot is filled with what fits."""
+    if constraint.type is not None and constraint.type != name:
+        return False
+    target = constraint.target
+    if not isinstance(target, tree.Entity) or world.kind_of(target.ref) is None:
+        return True
+    if constraint.relation is tree.Relation.EQ:
+        return target.ref.type == name
+    return world.can_be_in(name, target.ref.type)
+
+
+def admits_action(constraint: tree.ActionConstraint, ref: EntityRef, world: World) -> bool:
+    """Tell whether an action is in a scope."""
+    refs = [entity.ref for entity in constraint.entities]
+    match constraint.relation:
+        case None:
+            return True
+        case tree.Relation.EQ:
+            return ref in refs
+        case tree.Relation.IN:
+            return any(each not in world.deeds for each in refs) or world.is_in(ref, refs)
+
+
+def check_groups(policy: tree.Policy, world: World, findings: Findings) -> None:
+    """Report a list of actions that strict validation has no type for; it looks at lists of policies that can apply."""
+    constraint = policy.action
+    types = {entity.ref.type for entity in constraint.entities}
+    if constraint.relation is not tree.Relation.IN or len(types) == 1 or not _has_principals(policy, world):
+        return
+    if not types:
+        findings.error("empty_set", "no action is in an empty list", constraint, "name an action, or leave `in []` out")
+        return
+    first, *others = constraint.entities
+    entity = next(each for each in others if each.ref.type != first.ref.type)
+    if all(each.ref in world.deeds for each in constraint.entities):
+        message = f"a set of `{first.ref.type}` holds a `{entity.ref.type}`"
+        findings.error("mixed_set", message, entity, "write one policy for the actions of each namespace")
+
+
+def _has_principals(policy: tree.Policy, world: World) -> bool:
+    return any(
+        deed.declared.resources and any(admits(policy.principal, name, world) for name in deed.declared.principals)
+        for deed in world.deeds.values()
+    )
