@@ -28,8 +28,24 @@ _WORD: Final = patterns.compile(r"[^\s,:\[\]{}\"]+|.|$", re.DOTALL)
 _SPACE: Final = " \t\r\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What would help that depends on what a file is for: where it is empty, and where it holds a comment."""
+
+    empty: str
+    comment: str
+
+
+_ENTITIES: Final = Advice(empty='write `{"entities": []}` for no entities', comment="remove it, or use YAML")
+
+
 def read(text: str, source: Source, schema: Schema, report: Report) -> Any:
     """Return what the file says, or None where it is no JSON."""
+    return decode(text, report, _ENTITIES)
+
+
+def decode(text: str, report: Report, advice: Advice) -> Any:
+    """Return what a text in JSON says, whatever it is for; None where it is none."""
     doubled = False
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -42,7 +58,7 @@ def read(text: str, source: Source, schema: Schema, report: Report) -> Any:
     try:
         data = decoder.decode(text)
     except json.JSONDecodeError as error:
-        report.add(_syntax(text, error))
+        report.add(_syntax(text, error, advice))
     except RecursionError:
         at = _too_deep_at(text)
         report.add(Fault(code="data_too_deep", message=too_deep().message, place=(at, at + 1)))
@@ -149,7 +165,7 @@ def _too_deep_at(text: str) -> int:
 # ----------------------------------------------------------------------------------------------------- syntax errors
 
 
-def _syntax(text: str, error: json.JSONDecodeError) -> Fault:
+def _syntax(text: str, error: json.JSONDecodeError, advice: Advice) -> Fault:
     """Say what is wrong in other words than the standard library, whose own differ between versions."""
     at = error.pos
     if "Unterminated string" in error.msg:
@@ -166,19 +182,19 @@ def _syntax(text: str, error: json.JSONDecodeError) -> Fault:
             return _fault(f"there is a comma before `{closer}`", (comma, comma + 1), "remove the comma")
     if after >= len(text):
         message = "the file ends too early" if before else "the file is empty"
-        help_ = "a bracket is not closed" if before else 'write `{"entities": []}` for no entities'
+        help_ = "a bracket is not closed" if before else advice.empty
         return _fault(message, (before, before), help_)
-    return _unexpected(text, after, error.msg)
+    return _unexpected(text, after, error.msg, advice)
 
 
-def _unexpected(text: str, at: int, said: str) -> Fault:
+def _unexpected(text: str, at: int, said: str, advice: Advice) -> Fault:
     match = _WORD.match(text, at)
     word = match[0] if match else ""
     where = (at, at + len(word))
     if word.startswith("'"):
         return _fault("a string stands in double quotes", (at, at + 1), "write `\"` for `'`")
     if word.startswith(("//", "/*", "#")):
-        return _fault("there are no comments in JSON", where, "remove it, or use YAML")
+        return _fault("there are no comments in JSON", where, advice.comment)
     if word.lower() in ("true", "false", "null", "none"):
         meant = word.lower().replace("none", "null")
         return _fault(f"`{word}` is no JSON", where, f"write `{meant}`")
