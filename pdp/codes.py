@@ -205,6 +205,7 @@ WARNINGS: Final[dict[str, str]] = {
 }
 
 CEDAR: Final[dict[str, str]] = {
+    "action_differs": "Entity data in Cedar's JSON holds an action that is not the one that the schema declares.",
     "attribute_twice": "A schema of Cedar declares an attribute twice, and the last counts.",
     "bidi_in_text": "A text in a Cedar policy holds a character that changes the order in which it is shown.",
     "call_arity": "A method on sets or tags is given fewer or more arguments than it takes.",
@@ -217,6 +218,7 @@ CEDAR: Final[dict[str, str]] = {
     "empty_condition": "The braces of a condition hold nothing.",
     "empty_list": "An `enum` has no ids, or `appliesTo` names no entity type.",
     "empty_set": "A set of Cedar is written without elements, so nothing says what it is a set of.",
+    "extension_arity": "A function of an extension is given fewer or more arguments than it takes.",
     "forbid_can_be_skipped": "A forbid of Cedar cannot be evaluated for some input, and is passed over then.",
     "foreign_number": "A number has a fraction.",
     "foreign_regex": "A pattern is written as a regular expression.",
@@ -240,6 +242,7 @@ CEDAR: Final[dict[str, str]] = {
     "shadowed_declaration": "A namespace declares a name that stands in no namespace as well.",
     "surplus_slot": "A link fills a slot that its template does not have.",
     "too_many_links": "A file holds more links than are read.",
+    "undeclared_tags": "An entity in Cedar's JSON has tags, and its type is declared without.",
     "unfinished_policy": "A policy ends too early, and the next one was read as a part of it.",
     "unknown_extension": "An extension type is none of Cedar's.",
     "unknown_function": "There is no function, or no method, of this name.",

@@ -90,6 +90,8 @@ def long(value: object) -> int:
 def string(value: object) -> str:
     """Read a String, which any text is but one that is too long or has half a character."""
     if type(value) is str:
+        if len(value) <= MAX_STRING and value.isascii():
+            return value
         text = value
     elif issubclass(type(value), str):
         text = str.__str__(cast(str, value))
@@ -142,6 +144,8 @@ def _instant(moment: _datetime.datetime) -> Datetime:
 
 def mapping(value: object) -> dict[object, object] | None:
     """Return a copy of what stands under the names of a mapping; None for what is no mapping."""
+    if type(value) is dict:
+        return value.copy()
     if issubclass(type(value), dict):
         # A subclass may show other things each time that it is asked; what it holds is asked for once.
         return dict(dict.items(cast(dict[object, object], value)))
@@ -195,8 +199,24 @@ def _check_type(name: str) -> None:
 _LONGEST: Final = 1000
 
 
+def plain_pair(value: object) -> tuple[str, str] | None:
+    """Return type and id where the name of an entity is written as nearly all are; None asks for a closer look."""
+    if type(value) is not dict:
+        return None
+    inner = value.get(ENTITY) if len(value) == 1 else value
+    if type(inner) is not dict or len(inner) != 2:
+        return None
+    name, id_ = inner.get("type"), inner.get("id")
+    if type(name) is type(id_) is str and id_.isascii() and len(id_) <= MAX_STRING:
+        return name, id_
+    return None
+
+
 def reference(value: object) -> EntityRef:
     """Read the name of an entity: `{"type": …, "id": …}`, the same under `__entity`, or one of pdp's."""
+    plain = plain_pair(value)
+    if plain is not None and plain[0] in _known:
+        return EntityRef(*plain)
     if type(value) is EntityRef:
         return entity(value.type, value.id)
     fields = mapping(value)

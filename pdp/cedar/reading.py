@@ -23,16 +23,17 @@ from pdp.cedar.escapes import (
     mapping,
     own,
     parsed,
+    plain_pair,
     reference,
     string,
     under,
 )
-from pdp.cedar.spelling import spelled, wrong
-from pdp.conform.mismatch import Mismatch, clip, listed, named, near
+from pdp.cedar.spelling import named, spelled, wrong
+from pdp.conform.mismatch import Mismatch, clip, listed, near
 from pdp.errors import article
 from pdp.schema import Schema
 from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type, Wrong
-from pdp.values import MAX_STRING, Datetime, Decimal, Duration, EntityRef, Ip, Record, Value, ValueSet
+from pdp.values import Datetime, Decimal, Duration, EntityRef, Ip, Record, Value, ValueSet
 
 Reader: TypeAlias = Callable[[object], Value]
 ContextReader: TypeAlias = Callable[[Mapping[str, object] | None], dict[str, Value]]
@@ -212,6 +213,12 @@ class _Readers:
         return read_fields
 
 
+def attribute_readers(kind: RecordType, schema: Schema) -> dict[str, Reader]:
+    """Return what reads each attribute of a record."""
+    readers = _Readers(schema)
+    return {name: readers.of(field.type) for name, field in kind.fields.items()}
+
+
 def undeclared(name: str, kind: RecordType, owner: str = "here") -> Mismatch:
     """Say that an attribute is not declared; its path is its name, and its name is what is wrong."""
     help_ = near(name, kind.fields) or listed(kind.fields)
@@ -267,14 +274,10 @@ def _entity(kind: EntityTypes, schema: Schema) -> Reader:
     plain = names - ids.keys()
 
     def read(given: object) -> Value:
-        if type(given) is dict:
-            # Nearly every reference is written so, and this is a fraction of the work of the careful way.
-            inner = given.get(ENTITY) if len(given) == 1 else given
-            if type(inner) is dict and len(inner) == 2:
-                name, id_ = inner.get("type"), inner.get("id")
-                if type(name) is type(id_) is str and name in plain and id_.isascii() and len(id_) <= MAX_STRING:
-                    return EntityRef(name, id_)
-        elif not (type(given) is EntityRef or isinstance(given, Mapping | Record)):
+        pair = plain_pair(given)
+        if pair is not None and pair[0] in plain:
+            return EntityRef(*pair)
+        if not (type(given) is EntityRef or isinstance(given, Mapping | Record)):
             raise wrong(kind, given)
         ref = reference(given)
         if ref.type not in names:

@@ -7,6 +7,7 @@ from typing import Final, assert_never
 
 from pdp.conform.mismatch import Mismatch, clip, found, mismatch
 from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type, Wrong
+from pdp.values import EntityRef
 
 _NAMES: Final[Mapping[Primitive, str]] = {
     Primitive.BOOL: "Bool",
@@ -48,6 +49,11 @@ def spelled(kind: Type) -> str:
             assert_never(kind)
 
 
+def named(ref: EntityRef) -> str:
+    """Write the name of an entity for a message."""
+    return f'`{clip(ref.type)}::"{clip(ref.id)}"`'
+
+
 def wrong(kind: Type, value: object, help: str | None = None) -> Mismatch:
     """Say that a value is none of a type; null and floats, which are values of no type, have codes of their own."""
     if value is None or isinstance(value, float):
@@ -55,7 +61,7 @@ def wrong(kind: Type, value: object, help: str | None = None) -> Mismatch:
         return Mismatch(odd.code, odd.message, "leave it out instead" if value is None else _NUMBERS)
     if help is None and isinstance(kind, Primitive):
         help = _HELP[kind]
-    return Mismatch("wrong_type", f"expected `{clip(spelled(kind))}`, found {found(value)}", help)
+    return Mismatch("wrong_type", f"expected `{clip(spelled(kind))}`, found {_found(value)}", help)
 
 
 def unreadable(kind: Primitive, text: str, error: ValueError) -> Mismatch:
@@ -69,6 +75,10 @@ def no_value(value: object) -> Mismatch:
     if value is None or isinstance(value, float):
         return wrong(Primitive.INT, value)
     return Mismatch("wrong_type", f"{found(value)} is not a value")
+
+
+def _found(value: object) -> str:
+    return named(value) if type(value) is EntityRef else found(value)
 
 
 _NUMBERS: Final = "numbers are whole; a decimal is text"

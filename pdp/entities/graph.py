@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -64,7 +64,7 @@ def _check_cycles(loaded: Loaded, reports: list[Report]) -> None:
         if node.ref.type in looping
     }
     nodes = {node.ref: node for node in loaded.nodes} if parents else {}
-    for cycle in islice(_cycles(parents), MAX_FAULTS + 1):
+    for cycle in islice(cycles(parents), MAX_FAULTS + 1):
         child, parent = cycle[-1], cycle[0]
         file, index = loaded.places[child]
         if not reports[file].full:
@@ -85,7 +85,7 @@ def _looping(schema: Schema) -> frozenset[str]:
     )
 
 
-def _cycles(parents: dict[EntityRef, list[EntityRef]]) -> Iterator[list[EntityRef]]:
+def cycles(parents: Mapping[EntityRef, Sequence[EntityRef]]) -> Iterator[list[EntityRef]]:
     """Yield cycles, at least one wherever there are any, each from a parent along the way that leads back to it."""
     done: set[EntityRef] = set()
     for start in parents:

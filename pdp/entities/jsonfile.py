@@ -30,10 +30,14 @@ _SPACE: Final = " \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What would help that depends on what a file is for: where it is empty, and where it holds a comment."""
+    """What would help that depends on what a file is for: where it is empty, and where it holds a comment.
+
+    `whole` is what a file holds one of.
+    """
 
     empty: str
     comment: str
+    whole: str = "object"
 
 
 _ENTITIES: Final = Advice(empty='write `{"entities": []}` for no entities', comment="remove it, or use YAML")
@@ -199,7 +203,7 @@ def _unexpected(text: str, at: int, said: str, advice: Advice) -> Fault:
         meant = word.lower().replace("none", "null")
         return _fault(f"`{word}` is no JSON", where, f"write `{meant}`")
     if "Extra data" in said:
-        return _fault("there is something after the end", where, "a file holds one object")
+        return _fault("there is something after the end", where, f"a file holds one {advice.whole}")
     if "property name" in said:
         return _fault(f"expected a key in double quotes, found `{clip(word)}`", where)
     if "':'" in said:

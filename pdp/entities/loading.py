@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
@@ -56,12 +56,13 @@ def load(sources: Sequence[Source], schema: Schema) -> tuple[Store, list[Diagnos
     The text of a file that may not be UTF-8 is to be decoded with `errors="surrogateescape"`: what is left of its
     odd bytes is then reported where it stands.
     """
-    with _collector_paused():
+    with collector_paused():
         return _load(sources, schema)
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
+    """Keep Python from looking for garbage while something is loaded."""
     # A load makes very many objects and hardly any garbage: looking for it again and again takes most of the time.
     running = gc.isenabled()
     gc.disable()
@@ -81,7 +82,7 @@ def _load(sources: Sequence[Source], schema: Schema) -> tuple[Store, list[Diagno
             loaded.read(data, number, report)
     graph.check(loaded, reports)
     if any(report.faults for report in reports):
-        return Store.empty(), list(_diagnostics(sources, reports))
+        return Store.empty(), list(diagnostics(sources, reports, _located))
     return Store.of(loaded.nodes), []
 
 
@@ -92,16 +93,23 @@ def _read(source: Source, schema: Schema, report: Report) -> Any:
         help_ = f"a file of entities ends in {', '.join(f'`{each}`' for each in ENDINGS)}"
         message = "this is no file of entities, by its name"
         report.add(Fault(code="unknown_format", message=message, place=(0, 0), help=help_))
-    elif len(source.text) > MAX_FILE:
-        message = f"a file has at most {MAX_FILE} characters, this one has {len(source.text)}"
-        report.add(Fault(code="data_too_large", message=message, place=(0, 0), help="split it"))
-    elif _is_text(source.text, report):
+    elif check_text(source, report):
         report.broken = False
-        return format_.read(_body(source), source, schema, report)
+        return format_.read(body(source), source, schema, report)
     return None
 
 
-def _body(source: Source) -> str:
+def check_text(source: Source, report: Report) -> bool:
+    """Tell whether a file is text of a size that is read; report what is not."""
+    if len(source.text) > MAX_FILE:
+        message = f"a file has at most {MAX_FILE} characters, this one has {len(source.text)}"
+        report.add(Fault(code="data_too_large", message=message, place=(0, 0), help="split it"))
+        return False
+    return _is_text(source.text, report)
+
+
+def body(source: Source) -> str:
+    """Return the text of a file without the mark that may stand before it."""
     # Some editors and spreadsheets put a byte order mark before everything; it says nothing.
     return source.text.removeprefix("\ufeff")
 
@@ -130,8 +138,11 @@ def _is_text(text: str, report: Report) -> bool:
 # --------------------------------------------------------------------------------------------- from faults to positions
 
 
-def _diagnostics(sources: Sequence[Source], reports: Sequence[Report]) -> Iterator[Diagnostic]:
-    ranges = [_located(sources[number], places) for number, places in enumerate(_places(reports))]
+def diagnostics(
+    sources: Sequence[Source], reports: Sequence[Report], locate: Callable[[Source, Collection[Place]], Ranges]
+) -> Iterator[Diagnostic]:
+    """Yield what was reported of each file, each with where it stands, which `locate` finds."""
+    ranges = [locate(sources[number], places) if places else {} for number, places in enumerate(_places(reports))]
 
     def span(number: int, place: Place | Range) -> Span:
         source = sources[number]
@@ -173,6 +184,6 @@ def _places(reports: Sequence[Report]) -> list[list[Place]]:
     return places
 
 
-def _located(source: Source, places: list[Place]) -> Ranges:
+def _located(source: Source, places: Collection[Place]) -> Ranges:
     format_ = _format(source.path)
-    return format_.locate(_body(source), source, places) if places and format_ is not None else {}
+    return {} if format_ is None else format_.locate(body(source), source, places)

@@ -25,7 +25,7 @@ from pdp.cedar.validation.kinds import (
     SetKind,
     join,
 )
-from pdp.cedar.validation.operations import METHODS, READERS
+from pdp.cedar.validation.operations import METHODS, READERS, arity
 from pdp.cedar.validation.ranges import DAY, FULL, UNITS, Range, combine, shrink
 from pdp.cedar.validation.shapes import Shapes
 from pdp.cedar.validation.world import Environment, World, is_action
@@ -372,6 +372,10 @@ class Evaluability:
                 return _plain(Scalar.BOOL, sure)
             case "hasTag" | "getTag":
                 return self._tag(expression, found, known, sure)
+            case name if len(found) != arity(expression):
+                where = f"`{name}` is evaluated, which is given a wrong number of arguments"
+                self._skipped(where, expression, "for example: every input")
+                return _plain(None, sure)
             case "decimal" | "ip" | "datetime" | "duration":
                 return _plain(READERS[expression.name][1], sure, self._made(expression))
             case _:
