@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from pdp import extensions, patterns
 from pdp.cedar import tree
 from pdp.cedar.validation.findings import Findings, written
-from pdp.cedar.validation.kinds import ORDERED, EntityKind, Kind, Scalar, SetKind, join, show, truth
+from pdp.cedar.validation.kinds import ORDERED, EntityKind, Kind, RecordKind, Scalar, SetKind, join, show, truth
 from pdp.cedar.validation.shapes import Shapes
 from pdp.cedar.validation.world import Environment, World, is_action
 from pdp.values import EntityRef, quote
@@ -116,7 +116,9 @@ def _alike(left: Kind | None, right: Kind | None, node: tree.Expression, message
 def _alike_help(left: Kind, right: Kind) -> str:
     if isinstance(left, SetKind) is not isinstance(right, SetKind):
         return "ask whether the set `.contains(…)` the value"
-    return "records are compared that have the same attributes" if left.__class__ is right.__class__ else _DIFFERENT
+    if isinstance(left, RecordKind) and isinstance(right, RecordKind):
+        return "records are compared that have the same attributes, each optional in both or in none"
+    return _DIFFERENT
 
 
 _DIFFERENT: Final = "compare values of one type"
