@@ -30,17 +30,19 @@ def validate(policies: Sequence[tree.Policy], schema: Schema) -> list[Diagnostic
     findings = Findings()
     steps = 0
     for policy in policies:
-        scopes.check_names(policy, world, findings)
-        scopes.check_fit(policy, world, findings)
+        fits = scopes.check_names(policy, world, findings) and scopes.check_fit(policy, world, findings)
         check_texts(policy, findings)
-        steps += _check_conditions(policy, world, findings, MAX_STEPS - steps)
+        impossible, taken = _check_conditions(policy, world, findings, MAX_STEPS - steps)
+        if fits and impossible:
+            findings.warn("impossible_policy", "the policy applies to no request", policy, _IMPOSSIBLE_HELP)
+        steps += taken
         if steps > MAX_STEPS:
             break
     return findings.report.diagnostics()
 
 
-def _check_conditions(policy: tree.Policy, world: World, findings: Findings, room: int) -> int:
-    """Check the conditions in every environment; return how many expressions were looked at."""
+def _check_conditions(policy: tree.Policy, world: World, findings: Findings, room: int) -> tuple[bool, int]:
+    """Check the conditions in every environment; tell whether they hold in none, and how much was looked at."""
     shapes = Shapes()
     views = Views(policy, world)
     checker = Typechecker(world, shapes, views, findings)
@@ -58,13 +60,11 @@ def _check_conditions(policy: tree.Policy, world: World, findings: Findings, roo
         steps += size
         if steps > room:
             _too_much(policy, findings)
-            return steps
+            return False, steps
         findings.environment = environment if several else None
         impossible &= _check_in(environment, policy, checker)
     findings.environment = None
-    if impossible:
-        findings.warn("impossible_policy", "the policy applies to no request", policy, _IMPOSSIBLE_HELP)
-    return steps
+    return impossible, steps
 
 
 _IMPOSSIBLE_HELP: Final = "its scope and its conditions never hold together: remove it, or mend them"
