@@ -259,7 +259,8 @@ def _node_of(entity: Entity, forms: Forms) -> Node:
     attributes = under(lambda given: read_attributes(given, form, _raise), entity.attributes, "attributes")
     parents = _memberships(entity.parents, form, forms)
     under(lambda each: check_groups(ref, each), [membership.parent for membership in parents], "parents")
-    return Node(ref, attributes, parents)
+    tags = under(lambda given: read_tags(given, form, _raise), entity.tags, "tags")
+    return Node(ref, attributes, parents, tags)
 
 
 def _raise(odd: Mismatch) -> None:
