@@ -17,7 +17,7 @@ from pdp.codegen.constants import Constants
 from pdp.codegen.nodes import Nodes
 from pdp.codegen.unsupported import Unsupported
 from pdp.lowering import Key, Setting, attribute_type, key, timed, type_of
-from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp, QuantifierOp
+from pdp.symbols import ArithmeticOp, CompareOp, QuantifierOp
 from pdp.terms import RootName
 from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type
 from pdp.values import MAX_SET, Record, ValueSet, equal
@@ -108,7 +108,9 @@ class Expressions:
                 return self.nodes.method(calendar, "holds", self.nodes.name("n"))
             case terms.Approvals():
                 return self._approvals(term)
-            case terms.AndThen() | terms.OrElse() | terms.Same() | terms.Within() | terms.HasPath() | terms.HasTag():
+            case terms.AndThen() | terms.OrElse() | terms.Same() | terms.Holds():
+                return cedar.truth(self, term)
+            case terms.Within() | terms.HasPath() | terms.HasTag():
                 return cedar.truth(self, term)
             case _:
                 found, kind = self.value(term)
@@ -296,8 +298,6 @@ class Expressions:
         return self.nodes.attribute(self.plain(term), "_elements")
 
     def _contains(self, term: terms.Contains) -> ast.expr:
-        if term.op is ContainsOp.ONE:
-            return cedar.contains_one(self, term)
         op = self.constants.bind(term.op, "operator")
         return self.checked(support.shares, self.plain(term.left), self.plain(term.right), op)
 

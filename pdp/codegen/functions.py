@@ -59,6 +59,7 @@ _COSTS: Final[Mapping[type, int]] = {
     terms.HasPath: 3,
     terms.HasTag: 3,
     terms.Within: 4,
+    terms.Holds: 5,
     terms.AndThen: 7,
     terms.OrElse: 7,
 }
