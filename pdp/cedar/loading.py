@@ -14,6 +14,7 @@ from pdp.cedar.schemas import implicit_schema, load_schemas
 from pdp.cedar.schemas.resolver import session_of
 from pdp.cedar.templates import Link, link, read_links
 from pdp.classes import dataclass, replace
+from pdp.entities.objects import is_action
 from pdp.entities.store import Store
 from pdp.errors import Diagnostic, Severity
 from pdp.loaded import Loaded, digest
@@ -135,13 +136,9 @@ def _world(
     store, wrong = load_entities(texts.entities, implicit_schema((), (), ()))
     of_entities += wrong
     parents = {} if store is None else {node.ref: tuple(step.parent for step in node.parents) for node in store}
-    actions = [ref for ref in parents if _is_action(ref)]
-    types = {ref.type for ref in parents if not _is_action(ref)}
+    actions = [ref for ref in parents if is_action(ref)]
+    types = {ref.type for ref in parents if not is_action(ref)}
     return _opened(implicit_schema(policies, types, actions), parents), store
-
-
-def _is_action(ref: EntityRef) -> bool:
-    return ref.type.rpartition("::")[2] == "Action"
 
 
 def _opened(schema: Schema, parents: Mapping[EntityRef, tuple[EntityRef, ...]]) -> Schema:

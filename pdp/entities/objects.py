@@ -65,7 +65,16 @@ def check_action(node: Node, declared: Mapping[EntityRef, tuple[EntityRef, ...]]
 
     Which actions a policy is about is settled then.
     """
-    if node.ref.type.rpartition("::")[2] == "Action":
+    if is_action(node.ref):
         groups = {step.parent for step in node.parents}
         if groups != set(declared.get(node.ref, ())):
             raise RequestError(f"{show(node.ref)} is in other groups than when the policies were loaded")
+
+
+def is_action(ref: EntityRef) -> bool:
+    """Tell whether an entity of Cedar is an action, by its type.
+
+    >>> is_action(EntityRef("Photos::Action", "view")), is_action(EntityRef("Reaction", "view"))
+    (True, False)
+    """
+    return ref.type.rpartition("::")[2] == "Action"

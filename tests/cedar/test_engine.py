@@ -375,6 +375,50 @@ def test_another_policy_is_answered_by_at_once(load: Load) -> None:
     assert told(engine.decide(ADA, "read", PLAN)) == ("deny", "forbidden", ("policy0",), ())
 
 
+def test_another_policy_brings_its_own_actions(load: Load) -> None:
+    engine = load('permit (principal, action in Action::"all", resource);')
+    schema = SCHEMA.replace(
+        "action all;", 'action erase in ["all"] appliesTo { principal: User, resource: Doc }; action all;'
+    )
+    schema = schema.replace("read, write in [all]", "read, write")
+
+    engine.replace_policy(load('permit (principal, action in Action::"all", resource);', schema).policy)
+
+    assert [engine.allows(ADA, action, PLAN) for action in ("read", "erase")] == [False, True]
+
+
+def test_entities_that_do_not_fit_another_policy_keep_the_one_there_is(load: Load) -> None:
+    engine = load(EVERYTHING)
+    schema = SCHEMA.replace("level: Long", "level: String")
+
+    with pytest.raises(RequestError, match="does not fit the policy"):
+        engine.replace_policy(load(EVERYTHING, schema, []).policy)
+
+    assert engine.allows(ADA, "read", PLAN)
+
+
+WITH_RECORD = """
+entity U, R;
+action a appliesTo { principal: U, resource: R, context: { r: { s: Set<Long>, d: duration, u: U } } };
+"""
+
+
+@pytest.mark.parametrize("schema", [None, WITH_RECORD], ids=["no schema", "schema"])
+def test_what_a_set_of_policies_comes_to_is_learnt_from_any_context(schema: str | None) -> None:
+    condition = 'context.r.s.contains(1) && context.r.d < duration("1h") && context.r.u == principal'
+    policy = f'permit (principal is U, action == Action::"a", resource is R) when {{ {condition} }};'
+    engine = Engine.load_cedar(policy, schema)
+    user = {"__entity": {"type": "U", "id": "u"}}
+    context = {"r": {"s": [1, 2], "d": {"__extn": {"fn": "duration", "arg": "5m"}}, "u": user}}
+    question = EntityRef("U", "u"), "a", EntityRef("R", "r"), context
+
+    assert engine.allows(*question)
+    assert engine.decide(*question)
+
+    cell = engine._world.held[question[0]].doors["a"]["R"]
+    assert len(cell.leaves) == 1
+
+
 # ---------------------------------------------------------------------------------------------------------- loading
 
 
