@@ -338,17 +338,30 @@ def test_types_that_are_alike_are_told_apart_by_what_a_policy_asks_of_them(condi
 
 def test_an_entity_of_the_same_type_is_in_another_without_any_data() -> None:
     schema = read_schema(
-        "entity A = { n: Long }; entity B in [A] = { n: Long };action x appliesTo { principal: [B, A], resource: [A] };"
+        "entity Z = { n: Long }; entity B in [Z] = { n: Long };action x appliesTo { principal: [B, Z], resource: [Z] };"
     )
 
-    in_scope = skipping(read('forbid(principal in A::"x", action, resource) when { principal.n == 1 };'), schema)
+    in_scope = skipping(read('forbid(principal in Z::"x", action, resource) when { principal.n == 1 };'), schema)
     in_test = skipping(
-        read('forbid(principal, action, resource) when { principal in A::"x" && principal.n == 1 };'), schema
+        read('forbid(principal, action, resource) when { principal in Z::"x" && principal.n == 1 };'), schema
     )
 
     assert [each.help for each in (*in_scope, *in_test)] == [
-        'for example: principal `A::"x"` that no entity data holds'
+        'for example: principal `Z::"x"` that no entity data holds'
     ] * 2
+
+
+def test_actions_with_other_contexts_are_not_alike() -> None:
+    schema = read_schema(
+        "entity A; action x, y appliesTo { principal: A, resource: A, context: { n: Long } };"
+        "action z appliesTo { principal: A, resource: A, context: { n: Bool } };"
+    )
+
+    found = validate(read("permit(principal, action, resource) when { context.n == 1 };"), schema)
+
+    assert [each.message for each in found] == [
+        "values of type `Bool` and of type `Long` are not compared, for `A to z on A`"
+    ]
 
 
 @pytest.mark.parametrize("text", ["ひらがなとカタカナと漢字", "한글 漢字", "Zürich, 2 µm", "ελληνικά 123", "a_b-c"])
