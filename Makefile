@@ -9,7 +9,7 @@ MINORS = 11 12 13 14
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 export N PAIRS SEED CASE
-.PHONY: help demo test test-main plain lint types wheel-test check differential torture bench fmt clean
+.PHONY: help demo test test-main plain lint types wheel-test check conformance differential torture bench fmt clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ DECIDING = tests/test_corpus.py tests/test_examples.py tests/test_language_refer
 plain: $(INSTALLED)  ## Run what decides once more: without compiled rules, then without the cache.
 	@PDP_COMPILED=0 $(BIN)/python -m pytest -n auto $(DECIDING)
 	@PDP_CACHE=off $(BIN)/python -m pytest -n auto $(DECIDING)
+
+conformance: $(INSTALLED)  ## Compare with what Cedar decided and validated in its published corpus (PDP_PEER_DATA).
+	@PYTHONPATH=tests $(BIN)/python -m conformance
 
 differential: $(INSTALLED)  ## Compare compiled rules with the interpreter: a million triples, or N=… of SEED=….
 	@$(BIN)/python -m tests.differential

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from pdp import conform
-from pdp.arguments import Leased, entered
+from pdp.arguments import Leased, proved
 from pdp.cells import Cell, settled
 from pdp.classes import replace
 from pdp.codegen.support import careful
@@ -17,11 +17,11 @@ from pdp.entities.held import Held
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER, Question, Scene
 from pdp.facts import Snapshot
-from pdp.ids import wrong_id
+from pdp.ids import wrong_id, wrong_text
 from pdp.interpreter import Finding, Judgement, conclude, judge, look_at
 from pdp.model import Decision, Entity, Leaf, Obligation, Outcome, Reason, Remedy, Request
 from pdp.ports import AttributeProvider
-from pdp.schema import Schema
+from pdp.schema import Action, Schema
 from pdp.session import Session
 from pdp.values import Datetime, EntityRef, Unknown, Value
 from pdp.world import World, resolved
@@ -125,7 +125,7 @@ class Answers:
         time passes, and whoever asks may change what they hand in.
         """
         question = self._question(world, request)
-        _, fields, _, until = entered(None, session, question.now, world, cell.way)
+        fields, _, until = proved(session, question.now, world, cell.way)
         return replace(question, session=fields), until
 
     def _learn(
@@ -177,8 +177,13 @@ class Answers:
             raise _Refused(Reason.INVALID_SESSION, "the session is not a mapping")
         context: dict[str, Value | Unknown] = {}
         session: dict[str, Value | Unknown] | None = None
+        act = None if action is None else action.ref
+        if action is None and schema.open:
+            # No policy names it, so that it is like all others that none does.
+            act, name = _act(name), schema.other
+            action = schema.actions[name]
         if action is not None:
-            context = conform.conform_attributes(brought, action.context, schema)
+            context = _context(brought, action, schema)
             if request.session is not None:
                 given = request.session
                 session = (
@@ -193,6 +198,8 @@ class Answers:
             context=context,
             session=session,
             now=self._now(request.now),
+            act=act,
+            semantics=schema.semantics,
         )
 
     def _now(self, now: _datetime.datetime | None) -> int:
@@ -255,6 +262,26 @@ def _failed(world: World, detail: str) -> Decision:
     return deny(world, Reason.INTERNAL_ERROR, detail)
 
 
+def _act(name: str) -> EntityRef:
+    from pdp.cedar.text import read_ref
+
+    try:
+        return read_ref(name)
+    except ValueError:
+        return EntityRef("Action", name)
+
+
+def _context(given: Mapping[str, Any], action: Action, schema: Schema) -> dict[str, Value | Unknown]:
+    if not schema.is_cedar:
+        return conform.conform_attributes(given, action.context, schema)
+    from pdp.cedar.reading import read_context
+
+    try:
+        return {**read_context(given, None if schema.open else action.context, schema)}
+    except Mismatch as wrong:
+        raise _Refused(Reason.INVALID_REQUEST, f"the context cannot be read: {wrong}") from None
+
+
 def _exact(given: Entity | EntityRef) -> EntityRef | None:
     """Return a reference that is what it seems to be; None for what is none."""
     if type(given) is EntityRef:
@@ -272,10 +299,10 @@ def _name(given: object, role: str, schema: Schema) -> EntityRef:
     if not is_string(given.type) or not is_string(given.id):
         raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s type and id are not strings")
     name = _text(given.id)
-    wrong = wrong_id(name)
+    wrong = wrong_text(name) if schema.is_cedar else None if (found := wrong_id(name)) is None else found.message
     if wrong is not None:
         # Files refuse such an id, and so do entities that a request brings. Above all, nobody is called nothing.
-        raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s id is none: {wrong.message}")
+        raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s id is none: {wrong}")
     return EntityRef(schema.resolve(_text(given.type)), name)
 
 

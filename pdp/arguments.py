@@ -60,6 +60,10 @@ _NO_CONTEXT: Final = """
 if c is not None and type(c) is not DICT:
     careful()
 """
+# What Cedar takes for a context, it takes as a whole: the request is refused where any of it is wrong.
+_TAKEN: Final = """
+c = NOTHING if c is EMPTY else take(c)
+"""
 _REST: Final = """
 if n is not None:
     n = micros(n)
@@ -77,6 +81,7 @@ else:
 """
 _BINDINGS: Final[Mapping[str, Any]] = {
     "DICT": dict,
+    "EMPTY": None,
     "FOREVER": FOREVER,
     "NOTHING": {},
     "SESSION": Session,
@@ -94,12 +99,19 @@ def prologue(way: Way, *, context: bool) -> Prologue:
 
     `context` says that the tests look at the context.
     """
-    return Prologue(_parsed(context), {**_BINDINGS, "WAY": way})
+    if way.take is not None:
+        # Where something has to be there, nothing at all is read like anything else.
+        empty = _MISSING if way.asks else None
+        return Prologue(_parsed(_TAKEN), {**_BINDINGS, "WAY": way, "EMPTY": empty, "take": way.take})
+    return Prologue(_parsed(_CONTEXT if context else _NO_CONTEXT), {**_BINDINGS, "WAY": way})
+
+
+_MISSING: Final = object()
 
 
 @lru_cache
-def _parsed(context: bool) -> list[ast.stmt]:
-    tree = ast.parse((_CONTEXT if context else _NO_CONTEXT) + _REST)
+def _parsed(context: str) -> list[ast.stmt]:
+    tree = ast.parse(context + _REST)
     for node in ast.walk(tree):
         if isinstance(node, ast.stmt | ast.expr):
             # None of it is the policy's: it stands for the first line of the listing.
@@ -113,12 +125,19 @@ def entered(c: Any, s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, 
 
     The time comes in microseconds; None where the clock has not been read.
     """
-    if c is None:
+    if way.take is not None:
+        c = _BINDINGS["NOTHING"] if c is None and not way.asks else way.take(c)
+    elif c is None:
         c = _BINDINGS["NOTHING"]
     elif type(c) is not dict:
         careful()
+    return c, *proved(s, n, w, way)
+
+
+def proved(s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, int]:
+    """Return session and time as compiled rules take them."""
     if s is None:
-        return c, None, n, FOREVER
+        return None, n, FOREVER
     if type(s) is not Session:
         careful()
     if n is None:
@@ -126,7 +145,7 @@ def entered(c: Any, s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, 
     fields, begins, ends, token = s.seen.get(way) or opened(s, way)
     if not begins <= n < ends or token in w.revoked_sessions:
         careful()
-    return c, fields, n, ends
+    return fields, n, ends
 
 
 class Readers:

@@ -41,7 +41,7 @@ class Program:
         self.shapes: dict[Any, tuple[Function, Sequence[int]]] = {}
         self._simple: dict[str, bool] = {}
         self._failures: Counter[Hashable] = Counter()
-        self._ways = {name: Way(name, policy.schema) for name in policy.schema.actions}
+        self._ways: dict[str, Way] = {}
         for name in policy.schema.entities:
             self.gates[name], self.doors[name] = {}, {}
 
@@ -53,7 +53,7 @@ class Program:
             if placed is None:
                 return None
             setting = Setting(schema=self.schema, action=action, principal=principal, resource=resource)
-            make = partial(Cell, self, setting, placed, self._ways[action])
+            make = partial(Cell, self, setting, placed, self._way(action))
             found = self.attempt((action, principal, resource), make)
             if found.allows is not None:
                 self.gates[principal].setdefault(action, {})[resource] = found.allows
@@ -66,6 +66,17 @@ class Program:
         if declared is None or principal not in declared.principals or resource not in declared.resources:
             return None
         return self.index.cell(action, principal, resource)
+
+    def _way(self, action: str) -> Way:
+        found = self._ways.get(action)
+        if found is None:
+            take = None
+            if self.schema.is_cedar:
+                from pdp.cedar.reading import context_reader
+
+                take = context_reader(None if self.schema.open else self.schema.actions[action].context, self.schema)
+            found = self._ways.setdefault(action, Way(action, self.schema, take))
+        return found
 
     def attempt(self, what: Hashable, make: Callable[[], T]) -> T:
         """Return what is made, which takes long; what has failed often is the interpreter's from then on.

@@ -213,7 +213,7 @@ CEDAR: Final[dict[str, str]] = {
     "chained_signs": "More than four `!` or `-` stand in a row, or one of each.",
     "computed_extension": "A value of an extension is made of a text that is not written out.",
     "cyclic_types": "A common type contains itself.",
-    "duplicate_annotation": "An annotation stands twice on one thing.",
+    "duplicate_annotation": "A policy has an annotation twice.",
     "duplicate_policy_id": "Two policies, or a policy and a link, have one id.",
     "empty_condition": "The braces of a condition hold nothing.",
     "empty_list": "An `enum` has no ids, or `appliesTo` names no entity type.",

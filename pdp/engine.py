@@ -9,15 +9,17 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pdp import conform, trace
+from pdp import trace
 from pdp.answers import Answers, deny, is_string, unrecorded, wall_clock
 from pdp.arguments import Leased
 from pdp.cells import Program
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import lookup
+from pdp.entities.objects import actions_of, check_action, node_of, store_of, with_actions
 from pdp.errors import RequestError
-from pdp.folder import Loaded, load, load_sources
+from pdp.folder import load, load_sources
+from pdp.loaded import Loaded
 from pdp.model import Approval, Decision, Entity, Node, Reason, Request
 from pdp.ports import AttributeProvider, DecisionSink
 from pdp.schema import Schema
@@ -88,7 +90,7 @@ class Engine:
         )
         # A decision looks here once, and all of it is made of what it finds.
         at_once = compiles and clock is wall_clock
-        self._direct = Direct(decide=at_once, allows=at_once and sink is None)
+        self._direct = Direct(decide=at_once, allows=at_once and sink is None, alone=not self._providers)
         if not self._direct.allows and type(self).allows is Engine.allows:
             # To look for what is not there before each decision would cost as much as the decision.
             vars(self)["allows"] = self._allows_as_decided
@@ -119,6 +121,37 @@ class Engine:
         """
         policy, _ = load_sources([Source("policy.pdp", text)]).require()
         return cls(policy, store_of(entities, policy.schema), **options)
+
+    @classmethod
+    def load_cedar(
+        cls,
+        policies: str | Path,
+        schema: str | Path | Mapping[str, Any] | None = None,
+        entities: str | Path | Iterable[Any] | None = None,
+        *,
+        links: str | Path | Iterable[Any] | None = None,
+        **options: Any,
+    ) -> Engine:
+        """Load policies of Cedar, with the options of the constructor; what they mean is what Cedar says.
+
+        Each part is a text, the path of a file, or data: the schema in its JSON form, entities as `pdp.Entity` or in
+        Cedar's JSON, links of templates as its command line has them. Policies may be a folder too, which holds what is
+        not given beside it. With a schema, requests and entities have to conform to it. Policies are not validated:
+        `pdp check` does that.
+
+        Raises PolicyError or FactsError with every diagnostic, and RequestError for what is none of all this.
+
+        >>> engine = Engine.load_cedar('permit (principal == User::"ada", action, resource);')
+        >>> engine.allows(EntityRef("User", "ada"), "read", EntityRef("Page", "home"))
+        True
+        """
+        from pdp.cedar.given import loaded
+
+        found, objects = loaded(policies, schema, entities, links)
+        policy, store = found.require()
+        if objects:
+            store = store_of([*objects], policy.schema, store)
+        return cls(policy, store, **options)
 
     @classmethod
     def _of(cls, loaded: Loaded, options: Mapping[str, Any]) -> Engine:
@@ -249,7 +282,7 @@ class Engine:
         given = entities if isinstance(entities, Store) else _listed(entities)
         with self._changing:
             world = self._world
-            store = given if isinstance(given, Store) else store_of(given, world.schema)
+            store = with_actions(given, world.schema) if isinstance(given, Store) else store_of(given, world.schema)
             self._check_parents(store, store, world.schema)
             self._world = world.with_store(store)
 
@@ -261,9 +294,11 @@ class Engine:
         with self._changing:
             world = self._world
             try:
-                node = conform.conform_entity(entity, world.schema)
+                node = node_of(entity, world.schema)
             except Mismatch as error:
                 raise RequestError(str(error)) from error
+            if world.schema.is_cedar:
+                check_action(node, actions_of(world.schema))
             found = world.with_node(node)
             self._check_parents([node], found.store, world.schema)
             self._world = found
@@ -275,6 +310,8 @@ class Engine:
             given: object = ref
             if not isinstance(given, EntityRef) or not is_string(given.type) or not is_string(given.id):
                 raise RequestError("this is no entity reference")
+            if world.schema.is_cedar and ref in actions_of(world.schema):
+                raise RequestError(f"{show(ref)} is an action of the policies, and not to be removed")
             try:
                 store = world.store.without(resolved(ref, world.schema))
             except KeyError:
@@ -298,7 +335,8 @@ class Engine:
         To be in it would still count, as if it were there. A provider may hold it.
         """
         held = lookup(store, schema)
-        for node in () if self._providers else nodes:
+        # For Cedar, what nobody holds is in nothing itself.
+        for node in () if self._providers or schema.is_cedar else nodes:
             for each in node.parents:
                 if held(each.parent) is None:
                     raise RequestError(f"{show(node.ref)} is in {show(each.parent)}, which the engine does not hold")
@@ -312,14 +350,6 @@ class Engine:
             except Exception as error:
                 return unrecorded(world, error)
         return decision
-
-
-def store_of(entities: Iterable[Entity], schema: Schema) -> Store:
-    """Return a store of entities given as objects; raise RequestError for one unknown to the schema, or twice."""
-    try:
-        return Store.of([conform.conform_entity(entity, schema) for entity in entities])
-    except (Mismatch, ValueError) as error:
-        raise RequestError(str(error)) from error
 
 
 def _loaded(path: str | Path) -> tuple[Policy, Store]:

@@ -6,6 +6,7 @@ PdpError
 │   └── FactsError            entity data does not hold up
 ├── RequestError              a request cannot even be asked
 ├── EndlessSourceError        sources name ever more entities that others are in
+├── FailedSourceError         a source of entities failed, and nothing may be decided without it
 └── Denied                    what is not allowed is not begun (in pdp.enforcement, with its decision)
 """
 
@@ -93,6 +94,10 @@ class RequestError(PdpError):
 
 class EndlessSourceError(PdpError):
     """Providers were asked for more entities in one decision than any hierarchy has: they make them up."""
+
+
+class FailedSourceError(PdpError):
+    """A provider failed to say what an entity is, where the policies would skip the rules that cannot tell."""
 
 
 def article(name: object) -> str:

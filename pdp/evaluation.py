@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from heapq import heappop, heappush
 from typing import Any, Final
 
-from pdp import terms, zones
+from pdp import extensions, terms, zones
 from pdp.classes import dataclass, field
 from pdp.model import Node
 from pdp.operators import (
@@ -22,9 +22,10 @@ from pdp.operators import (
     like,
     negate,
     ordered,
+    same,
 )
 from pdp.ports import Facts
-from pdp.symbols import CompareOp, QuantifierOp
+from pdp.symbols import CompareOp, QuantifierOp, Semantics
 from pdp.values import DATETIME_MAX, UNKNOWN, EntityRef, Ip, Record, Unknown, Value, ValueSet, equal
 
 FOREVER: Final = DATETIME_MAX + 1
@@ -36,7 +37,8 @@ MAX_COMBINATIONS: Final = 1_000_000
 class Question:
     """A request whose names and values the schema has read. `session` is None where nobody proved who asks.
 
-    `now` is in microseconds since the epoch. An attribute that does not conform to the schema is unknown.
+    `now` is in microseconds since the epoch. An attribute that does not conform to the schema is unknown. `act` is the
+    action as an entity, where it is one. `semantics` are those of the policies that are asked.
     """
 
     principal: EntityRef
@@ -45,6 +47,8 @@ class Question:
     context: Mapping[str, Found]
     session: Mapping[str, Found] | None
     now: int
+    act: EntityRef | None = None
+    semantics: Semantics = Semantics.PDP
 
     @property
     def actor(self) -> EntityRef | None:
@@ -99,7 +103,7 @@ _EVALUATED: Final[Mapping[type, Callable[[Any, Scene], Found]]] = {
     terms.Arithmetic: lambda term, scene: arithmetic(term.op, evaluate(term.left, scene), evaluate(term.right, scene)),
     terms.Negate: lambda term, scene: negate(evaluate(term.operand, scene)),
     terms.In: lambda term, scene: _in(evaluate(term.left, scene), evaluate(term.right, scene), scene),
-    terms.Is: lambda term, scene: _is(evaluate(term.operand, scene), term.type),
+    terms.Is: lambda term, scene: _is(term, scene),
     terms.IsEmpty: lambda term, scene: is_empty(evaluate(term.operand, scene)),
     terms.Contains: lambda term, scene: contains(term.op, evaluate(term.left, scene), evaluate(term.right, scene)),
     terms.Like: lambda term, scene: like(evaluate(term.operand, scene), term.parts),
@@ -109,6 +113,14 @@ _EVALUATED: Final[Mapping[type, Callable[[Any, Scene], Found]]] = {
     terms.TimeTest: lambda term, scene: _time_test(term, scene),
     terms.CalendarTest: lambda term, scene: _calendar_test(term, scene),
     terms.Approvals: lambda term, scene: count_approvals(term, scene)[0],
+    terms.AndThen: lambda term, scene: _in_order(term.operands, True, scene),
+    terms.OrElse: lambda term, scene: _in_order(term.operands, False, scene),
+    terms.Same: lambda term, scene: same(evaluate(term.left, scene), evaluate(term.right, scene)),
+    terms.Within: lambda term, scene: _within(evaluate(term.left, scene), evaluate(term.right, scene), scene),
+    terms.HasPath: lambda term, scene: _has_path(term, scene),
+    terms.Call: lambda term, scene: extensions.apply(term.function, _each(term.operands, scene)),
+    terms.HasTag: lambda term, scene: _has_tag(term, scene),
+    terms.Tag: lambda term, scene: _tag(term, scene),
 }
 
 
@@ -116,11 +128,30 @@ def _each(operands: Iterable[terms.Term], scene: Scene) -> list[Found]:
     return [evaluate(operand, scene) for operand in operands]
 
 
+def _in_order(operands: Iterable[terms.Term], neutral: bool, scene: Scene) -> Truth:
+    """Look at operands one after the other, up to the first that is something else than `neutral`."""
+    for operand in operands:
+        found = evaluate(operand, scene)
+        if found is not neutral:
+            return (not neutral) if found is (not neutral) else UNKNOWN
+    return neutral
+
+
 def _root(term: terms.Root, scene: Scene) -> Found:
-    if term.name is terms.RootName.PRINCIPAL:
-        return scene.question.principal
-    # The context and the session are no values: only their attributes are.
-    return scene.question.resource if term.name is terms.RootName.RESOURCE else UNKNOWN
+    question = scene.question
+    match term.name:
+        case terms.RootName.PRINCIPAL:
+            return question.principal
+        case terms.RootName.RESOURCE:
+            return question.resource
+        case terms.RootName.ACTION:
+            return UNKNOWN if question.act is None else question.act
+        case terms.RootName.CONTEXT if question.semantics is Semantics.CEDAR:
+            # There the context is a record like any other.
+            return _record(dict(question.context))
+        case _:
+            # The context and the session are no values: only their attributes are.
+            return UNKNOWN
 
 
 def _attribute(term: terms.Attribute, scene: Scene) -> Found:
@@ -128,8 +159,13 @@ def _attribute(term: terms.Attribute, scene: Scene) -> Found:
     return UNKNOWN if isinstance(attributes, Unknown) else attributes.get(term.name, UNKNOWN)
 
 
-def _is(found: Found, kind: str) -> Truth:
-    return found.type == kind if isinstance(found, EntityRef) else UNKNOWN
+def _is(term: terms.Is, scene: Scene) -> Truth:
+    found = evaluate(term.operand, scene)
+    if not isinstance(found, EntityRef):
+        return UNKNOWN
+    if found.type != term.type or term.within is None:
+        return found.type == term.type
+    return _within(found, evaluate(term.within, scene), scene)
 
 
 def _attributes(base: terms.Term, scene: Scene) -> Mapping[str, Found] | Unknown:
@@ -138,7 +174,10 @@ def _attributes(base: terms.Term, scene: Scene) -> Mapping[str, Found] | Unknown
         return scene.question.context
     if isinstance(base, terms.Root) and base.name is terms.RootName.SESSION:
         return UNKNOWN if scene.question.session is None else scene.question.session
-    found = evaluate(base, scene)
+    return _attributes_of(evaluate(base, scene), scene)
+
+
+def _attributes_of(found: Found, scene: Scene) -> Mapping[str, Found] | Unknown:
     if isinstance(found, Record):
         return found
     if isinstance(found, EntityRef):
@@ -155,6 +194,34 @@ def _has(term: terms.Has, scene: Scene) -> Truth:
         return UNKNOWN
     # Present, but not of its type: neither there nor not there.
     return UNKNOWN if isinstance(attributes.get(term.name), Unknown) else term.name in attributes
+
+
+def _has_path(term: terms.HasPath, scene: Scene) -> Truth:
+    attributes = _attributes(term.base, scene)
+    for at, name in enumerate(term.path):
+        if isinstance(attributes, Unknown):
+            return UNKNOWN
+        if name not in attributes:
+            return False
+        if at < len(term.path) - 1:
+            attributes = _attributes_of(attributes[name], scene)
+    return True
+
+
+def _tags(base: terms.Term, scene: Scene) -> Mapping[str, Value] | Unknown:
+    found = evaluate(base, scene)
+    node = scene.facts.node(found) if isinstance(found, EntityRef) else None
+    return node.tags if isinstance(node, Node) else UNKNOWN
+
+
+def _has_tag(term: terms.HasTag, scene: Scene) -> Truth:
+    tags, name = _tags(term.base, scene), evaluate(term.name, scene)
+    return UNKNOWN if isinstance(tags, Unknown) or not isinstance(name, str) else name in tags
+
+
+def _tag(term: terms.Tag, scene: Scene) -> Found:
+    tags, name = _tags(term.base, scene), evaluate(term.name, scene)
+    return UNKNOWN if isinstance(tags, Unknown) or not isinstance(name, str) else tags.get(name, UNKNOWN)
 
 
 def _if(term: terms.If, scene: Scene) -> Found:
@@ -206,6 +273,14 @@ def _in(left: Found, right: Found, scene: Scene) -> Truth:
     if isinstance(left, EntityRef | Ip):
         return _in_one(left, right, scene)
     return UNKNOWN
+
+
+def _within(left: Found, right: Found, scene: Scene) -> Truth:
+    # What is not of its kind is an error even where another element matches.
+    each = right if isinstance(right, ValueSet) else (right,)
+    if not all(isinstance(one, EntityRef) for one in (left, *each)):
+        return UNKNOWN
+    return _in(left, right, scene)
 
 
 def _in_one(left: Value, right: Value, scene: Scene) -> Truth:

@@ -33,7 +33,9 @@ def apply(function: Function, arguments: Sequence[Found]) -> Found:
     unknown
     """
     known = [each for each in arguments if not isinstance(each, Unknown)]
-    return FUNCTIONS[function](*known) if len(known) == len(arguments) else UNKNOWN
+    if len(known) != len(arguments) or len(known) != _ARITIES.get(function, 1):
+        return UNKNOWN
+    return FUNCTIONS[function](*known)
 
 
 # --------------------------------------------------------------------------------------------------------- from text
@@ -314,6 +316,26 @@ FUNCTIONS: Final[Mapping[Function, Callable[..., Found]]] = {
     Function.NEG: _negate,
 }
 """What computes each function, for arguments that are known."""
+
+_ARITIES: Final[Mapping[Function, int]] = dict.fromkeys(
+    (
+        Function.LESS_THAN,
+        Function.LESS_THAN_OR_EQUAL,
+        Function.GREATER_THAN,
+        Function.GREATER_THAN_OR_EQUAL,
+        Function.IS_IN_RANGE,
+        Function.OFFSET,
+        Function.DURATION_SINCE,
+        Function.LT,
+        Function.LE,
+        Function.GT,
+        Function.GE,
+        Function.ADD,
+        Function.SUB,
+        Function.MUL,
+    ),
+    2,
+)
 
 _CONSTRUCTED: Final[Mapping[Function, Primitive]] = {
     Function.DECIMAL: Primitive.DECIMAL,

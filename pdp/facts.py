@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from pdp.conform import Mismatch, conform_entity
+from pdp.conform import Mismatch
 from pdp.entities import Store
-from pdp.errors import EndlessSourceError, RequestError
+from pdp.entities.objects import node_of
+from pdp.errors import EndlessSourceError, FailedSourceError, RequestError
 from pdp.model import Approval, Entity, Node
 from pdp.ports import AttributeProvider
 from pdp.schema import Schema
@@ -84,15 +85,21 @@ class Snapshot:
 
     def _find(self, ref: EntityRef) -> Node | Unknown | None:
         declared = self._schema.entities.get(ref.type)
-        if declared is None:
+        cedar = self._schema.is_cedar
+        if not cedar and declared is None:
             return None
-        if declared.bare:
+        if not cedar and declared is not None and declared.bare:
             return Node(ref, {})
         for provider in self._providers:
             found = self._ask(provider, ref)
             if found is not None:
+                if cedar and isinstance(found, Unknown):
+                    # Cedar would skip a forbid that cannot tell. No answer at all is a deny.
+                    raise FailedSourceError(f"the source of {show(ref)} failed")
                 return found
-        return self._brought.get(ref)
+        brought = self._brought.get(ref)
+        # For Cedar, an entity that nothing holds has no attributes and is in nothing.
+        return Node(ref, {}) if cedar and brought is None else brought
 
     def _ask(self, provider: AttributeProvider, ref: EntityRef) -> Node | Unknown | None:
         try:
@@ -100,7 +107,7 @@ class Snapshot:
             answer: object = provider.entity(ref)
             if answer is None:
                 return None
-            found = conform_entity(answer, self._schema) if isinstance(answer, Entity) else None
+            found = node_of(answer, self._schema) if isinstance(answer, Entity) else None
         except Exception:
             # A source that failed or is late might have held anything: not even the request may stand in for it.
             return UNKNOWN
@@ -111,7 +118,7 @@ def _brought(entities: Iterable[Entity], schema: Schema) -> dict[EntityRef, Node
     found: dict[EntityRef, Node] = {}
     for entity in entities:
         try:
-            node = conform_entity(entity, schema)
+            node = node_of(entity, schema)
         except Mismatch as wrong:
             raise RequestError(f"an entity of the request cannot be read: {wrong}") from None
         if not _same(found.setdefault(node.ref, node), node):

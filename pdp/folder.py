@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from pdp.classes import dataclass
 from pdp.entities.files import MAX_FILE, is_entity_file
-from pdp.entities.store import Store
-from pdp.errors import Diagnostic, FactsError, PolicyError, Severity
+from pdp.errors import Diagnostic
+from pdp.loaded import Loaded, digest
 from pdp.source import Source, Span
 from pdp.syntax.limits import MAX_FILE_BYTES
 from pdp.syntax.reader import read_source
-from pdp.terms import Policy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,47 +19,15 @@ if TYPE_CHECKING:
 MAX_FILES: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """What a folder holds. `policy` and `store` are None where there is an error."""
-
-    policy: Policy | None
-    store: Store | None
-    diagnostics: tuple[Diagnostic, ...]
-    files: int
-
-    @property
-    def errors(self) -> tuple[Diagnostic, ...]:
-        """The diagnostics that stop the load."""
-        return tuple(each for each in self.diagnostics if each.severity is Severity.ERROR)
-
-    def require(self) -> tuple[Policy, Store]:
-        """Return policy and entities; raise PolicyError or FactsError with every diagnostic where there is none."""
-        if self.policy is None:
-            raise PolicyError(self.diagnostics)
-        if self.store is None:
-            raise FactsError(self.diagnostics)
-        return self.policy, self.store
-
-
 def load(path: Path | str, *, cache: Path | str | None = None) -> Loaded:
     """Read and check a folder of policies and entities, or a single `.pdp` file.
 
-    Hidden files and folders are passed over. Policies end in `.pdp`; `pdp.entities.is_entity_file` says which files
-    hold entities. What sound texts come to is kept in the folder `cache`, by default the one that `pdp.cache.place`
-    finds; `off` is for none.
+    Hidden files and folders are passed over. Policies end in `.pdp`, or in `.cedar` where Cedar's rules hold: no folder
+    has both. `pdp.entities.is_entity_file` says which files hold entities. What sound texts come to is kept in the
+    folder `cache`, by default the one that `pdp.cache.place` finds; `off` is for none.
     """
     root = _plain(os.fspath(path))
-    found, problems = _find(root)
-    sources: list[Source] = []
-    for file, shown in found:
-        # Entities may be many; a policy that long would be a mistake.
-        limit = MAX_FILE_BYTES if shown.endswith(".pdp") else MAX_FILE
-        source = read_source(file, shown, limit=limit)
-        if isinstance(source, Diagnostic):
-            problems.append(source)
-        else:
-            sources.append(source)
+    sources, problems = read_folder(root)
     if problems:
         return load_sources(sources, problems)
     from pdp.cache import place
@@ -70,6 +35,10 @@ def load(path: Path | str, *, cache: Path | str | None = None) -> Loaded:
     kept = place(cache)
     if kept is None:
         return load_sources(sources)
+    if _is_cedar(sources):
+        from pdp.cedar.keeping import load_kept as load_kept_cedar
+
+        return load_kept_cedar(kept, os.path.realpath(root), digest(sources), sources)
     from pdp.cache.loading import load_kept
 
     policies, data = _parted(sources)
@@ -77,8 +46,29 @@ def load(path: Path | str, *, cache: Path | str | None = None) -> Loaded:
     return Loaded(policy=policy, store=store, diagnostics=tuple(diagnostics), files=len(sources))
 
 
+def read_folder(path: Path | str) -> tuple[list[Source], list[Diagnostic]]:
+    """Return the texts of a folder, or of a single file, and what is wrong with what cannot be read."""
+    found, problems = _find(_plain(os.fspath(path)))
+    sources: list[Source] = []
+    for file, shown in found:
+        # Entities may be many; a policy that long would be a mistake.
+        limit = MAX_FILE if is_entity_file(shown) else MAX_FILE_BYTES
+        source = read_source(file, shown, limit=limit)
+        if isinstance(source, Diagnostic):
+            problems.append(source)
+        else:
+            sources.append(source)
+    return sources, problems
+
+
 def load_sources(sources: Sequence[Source], problems: Sequence[Diagnostic] = ()) -> Loaded:
     """Check texts that belong together; `problems` are what was found before."""
+    if _is_cedar(sources):
+        from pdp.cedar.loading import load_sources as load_cedar_sources
+
+        # Where a folder has both, that is reported already.
+        cedar = [source for source in sources if not source.path.endswith(".pdp")]
+        return load_cedar_sources(cedar, digest(cedar), problems)
     from pdp.build import build, read_entities
 
     policies, data = _parted(sources)
@@ -91,20 +81,14 @@ def load_sources(sources: Sequence[Source], problems: Sequence[Diagnostic] = ())
     return Loaded(policy=policy, store=store, diagnostics=tuple(diagnostics), files=len(sources))
 
 
+def _is_cedar(sources: Iterable[Source]) -> bool:
+    return any(source.path.endswith(".cedar") for source in sources)
+
+
 def _parted(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:
     """Return policies and entity files."""
     policies = [source for source in sources if source.path.endswith(".pdp")]
     return policies, [source for source in sources if not source.path.endswith(".pdp")]
-
-
-def digest(sources: Sequence[Source]) -> str:
-    """Return the revision of a set of texts: their paths and contents, whatever order they are in."""
-    whole = hashlib.sha256()
-    for source in sorted(sources, key=lambda source: source.path):
-        for text in (source.path, source.text):
-            data = text.encode("utf-8", "surrogatepass")
-            whole.update(len(data).to_bytes(8, "big") + data)
-    return whole.hexdigest()[:16]
 
 
 def _plain(path: str) -> str:
@@ -118,8 +102,9 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
         return [], [_problem("no_such_path", root, "the path is empty", "`.` is the folder that you are in")]
     if os.path.isfile(root):
         name = os.path.basename(root)
-        if not name.endswith(".pdp"):
-            return [], [_problem("no_policy", root, "the file is no policy", "a policy ends in `.pdp`")]
+        if not name.endswith(_POLICIES):
+            help_ = "a policy ends in `.pdp`, or in `.cedar`"
+            return [], [_problem("no_policy", root, "the file is no policy", help_)]
         return [(root, name)], []
     if not os.path.isdir(root):
         return [], [_problem("no_such_path", root, "there is no such file or folder", "check the path")]
@@ -142,19 +127,38 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
             shown = _shown(file, root)
             if name.startswith("."):
                 continue
-            if name.endswith(".pdp") or is_entity_file(shown):
+            if name.endswith(_POLICIES) or is_entity_file(shown) or _is_beside_cedar(name):
                 found.append((file, shown))
-            elif name.lower().endswith(".pdp"):
+            elif name.lower().endswith(_POLICIES):
                 # To pass over what is clearly a policy could lose a forbid.
-                message = f"the name ends in `{name[-4:]}`, and that of a policy in `.pdp`"
+                ending = name[name.rindex(".") :]
+                message = f"the name ends in `{ending}`, and that of a policy in `{ending.lower()}`"
                 problems.append(_problem("misnamed_policy", shown, message, "rename the file"))
         if len(found) > MAX_FILES:
             help_ = "split it into several folders"
             return [], [_problem("too_many_files", root, f"the folder holds over {MAX_FILES} files", help_)]
-    if not problems and not any(shown.endswith(".pdp") for _, shown in found):
+    cedar = [shown for _, shown in found if shown.endswith(".cedar")]
+    native = [shown for _, shown in found if shown.endswith(".pdp")]
+    if cedar and native:
+        # Each set of policies has one meaning: a forbid of Cedar's that fails is skipped, and one of pdp's denies.
+        help_ = "put them into folders of their own, or convert one kind with `pdp convert`"
+        message = f"`{cedar[0]}` is a policy of Cedar, and `{native[0]}` one of pdp"
+        problems.append(_problem("mixed_policies", root, message, help_))
+    if not problems and not cedar and not native:
         help_ = "write one, or start with `pdp init`"
-        problems.append(_problem("no_policy", root, "the folder holds no file that ends in `.pdp`", help_))
+        message = "the folder holds no file that ends in `.pdp` or `.cedar`"
+        problems.append(_problem("no_policy", root, message, help_))
+    if not cedar:
+        found = [(file, shown) for file, shown in found if shown.endswith(".pdp") or is_entity_file(shown)]
     return found, problems
+
+
+_POLICIES: Final = (".pdp", ".cedar")
+
+
+def _is_beside_cedar(name: str) -> bool:
+    """Tell whether a file belongs to policies of Cedar: a schema, or links of templates."""
+    return name.endswith((".cedarschema", ".cedarschema.json", ".links.json")) or name == "links.json"
 
 
 def _shown(path: str, root: str) -> str:

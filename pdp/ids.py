@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from pdp import patterns
+from pdp.values import MAX_STRING
 
 MAX_ID: Final = 4096
 ANY_ID: Final = f"an id is any text of 1 to {MAX_ID} characters"
@@ -27,6 +28,17 @@ def wrong_id(text: str) -> WrongId | None:
     if not (text.isascii() and text.isprintable()) and (odd := _NOT_IN_ID.search(text)):
         return _odd_character(odd[0])
     return None
+
+
+def wrong_text(text: str) -> str | None:
+    """Tell what keeps a text from being the id of an entity of Cedar, where any text is one that is text at all."""
+    if len(text) > MAX_STRING:
+        return f"an id has at most {MAX_STRING} characters"
+    odd = None if text.isascii() else _SURROGATE.search(text)
+    return None if odd is None else f"U+{ord(odd[0]):04X} is half of a surrogate pair, not a character"
+
+
+_SURROGATE: Final = patterns.compile("[\ud800-\udfff]")
 
 
 def _odd_character(char: str) -> WrongId:

@@ -17,6 +17,7 @@ from pdp.model import ApprovalsMissing, Effect, Lift, Need, Outcome, Reason, Rem
 from pdp.operators import Found, Truth, conjunction, invert
 from pdp.ports import Facts
 from pdp.schema import Schema
+from pdp.symbols import Semantics
 from pdp.terms import ClauseKind
 from pdp.values import UNKNOWN, Datetime, EntityRef, Unknown, Value, show
 
@@ -32,13 +33,17 @@ class Duty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What became of one rule in scope: each of its clauses, and its whole condition."""
+    """What became of one rule in scope: each of its clauses, and its whole condition.
+
+    `skips` says that the rule counts for nothing where that is unknown, a forbid included: so it is in Cedar.
+    """
 
     rule: terms.Rule
     clauses: tuple[tuple[terms.Clause, Found], ...]
     condition: Truth
     duties: tuple[Duty, ...]
     edges: frozenset[int] = frozenset()
+    skips: bool = False
 
     @property
     def applies(self) -> bool:
@@ -55,7 +60,7 @@ class Finding:
     @property
     def denies(self) -> bool:
         """Whether this is a forbid that applies, or that nobody can say does not."""
-        return self.rule.effect is Effect.FORBID and (self.applies or self.errs)
+        return self.rule.effect is Effect.FORBID and (self.applies or (self.errs and not self.skips))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +130,10 @@ def conclude(findings: Sequence[Finding], scene: Scene) -> Judgement:
 
 def before_rules(schema: Schema, question: Question, facts: Facts) -> Judgement | None:
     """Return the deny of a question that no rule may be asked about, or None."""
+    return _check_names(schema, question) or _check_session(question, facts) or _check_entities(question, facts)
+
+
+def _check_names(schema: Schema, question: Question) -> Judgement | None:
     action = schema.actions.get(question.action)
     if action is None:
         return _deny(Reason.INVALID_REQUEST, f"the action `{question.action}` is not declared")
@@ -132,11 +141,16 @@ def before_rules(schema: Schema, question: Question, facts: Facts) -> Judgement 
         (question.principal, action.principals, "asked by"),
         (question.resource, action.resources, "asked on"),
     ):
-        if ref.type not in schema.entities:
+        if schema.open:
+            break
+        declared = schema.entities.get(ref.type)
+        if declared is None:
             return _deny(Reason.INVALID_REQUEST, f"the type `{ref.type}` is not declared")
         if ref.type not in allowed:
             return _deny(Reason.INVALID_REQUEST, f"`{action.name}` is not {role} {article(ref.type)}")
-    return _check_session(question, facts) or _check_entities(question, facts)
+        if declared.ids is not None and ref.id not in declared.ids:
+            return _deny(Reason.INVALID_REQUEST, f"{ref} is not one of the entities that `{ref.type}` lists")
+    return None
 
 
 def _check_session(question: Question, facts: Facts) -> Judgement | None:
@@ -218,6 +232,7 @@ def look_at(rule: terms.Rule, outer: Scene) -> Finding | None:
         condition=condition,
         duties=duties,
         edges=frozenset(edges | obliging.edges),
+        skips=question.semantics is Semantics.CEDAR,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from pdp import terms
 from pdp.classes import dataclass, replace
+from pdp.extensions import RESULTS
 from pdp.schema import Schema
 from pdp.terms import ClauseKind, RootName
 from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type, join
@@ -61,9 +62,14 @@ def key(term: terms.Term, constant: Callable[[Value], object] = _constant) -> Ke
         case terms.Compare() | terms.Arithmetic() | terms.Contains():
             return (term.__class__, term.op, inner(term.left), inner(term.right))
         case terms.Is():
-            return (terms.Is, inner(term.operand), term.type)
+            within = None if term.within is None else inner(term.within)
+            return (terms.Is, inner(term.operand), term.type, within)
+        case terms.HasPath():
+            return (terms.HasPath, inner(term.base), term.path)
         case terms.Like():
             return (terms.Like, inner(term.operand), term.parts)
+        case terms.Call():
+            return (terms.Call, term.function, *map(inner, term.operands))
         case terms.Quantifier():
             return (terms.Quantifier, term.op, term.variable.index, inner(term.domain), inner(term.body))
         case terms.RecordOf():
@@ -136,7 +142,11 @@ def folded(term: terms.Term) -> terms.Term:
             return replace(term, operand=folded(term.operand))
         case terms.And() | terms.Or():
             return replace(term, operands=tuple(map(folded, term.operands)))
-        case terms.In() | terms.Contains() | terms.Compare() if _constants(term.left) or _constants(term.right):
+        case terms.AndThen() | terms.OrElse():
+            return replace(term, operands=tuple(map(folded, term.operands)))
+        case terms.In() | terms.Contains() | terms.Compare() | terms.Same() | terms.Within() if _constants(
+            term.left
+        ) or _constants(term.right):
             return replace(term, left=folded(term.left), right=folded(term.right))
         case terms.SetOf() if _constants(term):
             return terms.Constant(value=ValueSet([each.value for each in term.items]), span=term.span)  # type: ignore[union-attr]
@@ -170,8 +180,80 @@ def conjuncts(term: terms.Term) -> Iterator[terms.Term]:
                 work.extend(terms.Not(operand=each, span=each.span) for each in reversed(inner.operands))
             case terms.Not(operand=terms.Not() as inner):
                 work.append(inner.operand)
+            case terms.AndThen():
+                operands = list(_flat(found))
+                first = next((at for at, each in enumerate(operands) if not total(each)), len(operands))
+                # In front of the first that may be unknown, each stands alone: if it is false, so is the whole. From
+                # there on, all is one test, since what is false later must not hide what is unknown before.
+                rest = operands[first:]
+                if len(rest) > 1:
+                    yield terms.AndThen(operands=tuple(rest), span=found.span)
+                    rest = []
+                work.extend(reversed([*operands[:first], *rest]))
+            case terms.Not(operand=terms.OrElse() as inner):
+                denied = [terms.Not(operand=each, span=each.span) for each in inner.operands]
+                work.append(terms.AndThen(operands=tuple(denied), span=inner.span))
             case _:
                 yield found
+
+
+def _flat(term: terms.AndThen) -> Iterator[terms.Term]:
+    work: list[terms.Term] = [term]
+    while work:
+        found = work.pop()
+        if isinstance(found, terms.AndThen):
+            work.extend(reversed(found.operands))
+        else:
+            yield found
+
+
+def total(term: terms.Term) -> bool:
+    """Tell whether a truth value of Cedar is true or false for every question, and never unknown.
+
+    There an entity that nothing holds is one without attributes, so that to ask what it has, or is in, never fails.
+    """
+    match term:
+        case terms.Constant():
+            return isinstance(term.value, bool)
+        case terms.Not():
+            return total(term.operand)
+        case terms.AndThen() | terms.OrElse():
+            return all(map(total, term.operands))
+        case terms.Same():
+            return _sure(term.left) and _sure(term.right)
+        case terms.Within():
+            return _is_entity(term.left) and (_is_entity(term.right) or _are_entities(term.right))
+        case terms.Is():
+            return _is_entity(term.operand) and (term.within is None or _is_entity(term.within))
+        case terms.Has():
+            return _is_entity(term.base) or (isinstance(term.base, terms.Root) and term.base.name is RootName.CONTEXT)
+        case terms.HasTag():
+            return _is_entity(term.base) and isinstance(term.name, terms.Constant) and isinstance(term.name.value, str)
+        case _:
+            return False
+
+
+def _sure(term: terms.Term) -> bool:
+    return isinstance(term, terms.Constant) or _is_entity(term)
+
+
+_ENTITIES: Final = (RootName.PRINCIPAL, RootName.ACTION, RootName.RESOURCE)
+
+
+def _is_entity(term: terms.Term) -> bool:
+    if isinstance(term, terms.Constant):
+        return isinstance(term.value, EntityRef)
+    return isinstance(term, terms.Root) and term.name in _ENTITIES
+
+
+def _are_entities(term: terms.Term) -> bool:
+    if isinstance(term, terms.SetOf):
+        return all(map(_is_entity, term.items))
+    return (
+        isinstance(term, terms.Constant)
+        and isinstance(term.value, ValueSet)
+        and all(isinstance(each, EntityRef) for each in term.value)
+    )
 
 
 def _parted(found: Iterator[terms.Term]) -> tuple[list[terms.Term], list[terms.Term]]:
@@ -240,6 +322,12 @@ _TRUTHS: Final = (
     terms.TimeTest,
     terms.CalendarTest,
     terms.Approvals,
+    terms.AndThen,
+    terms.OrElse,
+    terms.Same,
+    terms.Within,
+    terms.HasPath,
+    terms.HasTag,
 )
 
 
@@ -281,18 +369,32 @@ def type_of(term: terms.Term, setting: Setting, variables: Mapping[int, Type | N
             return Primitive.INT if left is right is Primitive.INT else None
         case terms.SetOf():
             return _set_of([type_of(each, setting, variables) for each in term.items])
+        case terms.Call():
+            return RESULTS[term.function]
+        case terms.Tag():
+            return _tag_type(type_of(term.base, setting, variables), setting.schema)
         case _:
             return None
 
 
-def _type_of_root(name: RootName, setting: Setting) -> Type:
+def _tag_type(base: Type | None, schema: Schema) -> Type | None:
+    names = sorted(base.names) if isinstance(base, EntityTypes) else []
+    found = [declared.tags for name in names if (declared := schema.entities.get(name)) is not None]
+    return found[0] if len(found) == len(names) > 0 and all(each == found[0] for each in found) else None
+
+
+def _type_of_root(name: RootName, setting: Setting) -> Type | None:
     match name:
+        case RootName.ACTION:
+            act = setting.schema.actions[setting.action].ref
+            return None if act is None else EntityTypes(frozenset({act.type}))
         case RootName.PRINCIPAL:
             return EntityTypes(frozenset({setting.principal}))
         case RootName.RESOURCE:
             return EntityTypes(frozenset({setting.resource}))
         case RootName.CONTEXT:
-            return setting.context
+            # Without a schema, nobody knows what there is.
+            return None if setting.schema.open else setting.context
         case RootName.SESSION:
             return setting.session
 

@@ -57,7 +57,7 @@ class Membership:
 class Entity:
     """An entity as a caller or a source states it: plain Python values, read by the schema when a decision needs them.
 
-    `parents` are references, or memberships with an end.
+    `parents` are references, or memberships with an end. Only Cedar's entities have `tags`.
 
     >>> ada = Entity("User", "ada", {"email": "ada@x.io"}, parents=[EntityRef("Group", "engineers")])
     >>> print(ada.ref)
@@ -68,6 +68,7 @@ class Entity:
     id: str
     attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
     parents: Iterable[EntityRef | Membership] = ()
+    tags: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def ref(self) -> EntityRef:

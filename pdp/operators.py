@@ -92,6 +92,11 @@ def _rank(value: Value) -> int | None:
             return None
 
 
+def same(left: Found, right: Found) -> Truth:
+    """Tell whether two values are the same one, of whatever kinds they are."""
+    return UNKNOWN if isinstance(left, Unknown) or isinstance(right, Unknown) else equal(left, right)
+
+
 def arithmetic(op: ArithmeticOp, left: Found, right: Found) -> Found:
     """Compute `left op right`, checked: out of range is unknown, and so are kinds that do not go together."""
     if isinstance(left, bool) or isinstance(right, bool):
@@ -163,7 +168,9 @@ def is_empty(operand: Found) -> Truth:
 
 
 def contains(op: ContainsOp, left: Found, right: Found) -> Truth:
-    """Tell whether the left set holds all, or any, of the right."""
+    """Tell whether the left set holds all, or any, of the right, or the one value that is there."""
+    if op is ContainsOp.ONE:
+        return UNKNOWN if not isinstance(left, ValueSet) or isinstance(right, Unknown) else right in left
     if not isinstance(left, ValueSet) or not isinstance(right, ValueSet):
         return UNKNOWN
     found = (element in left for element in right)

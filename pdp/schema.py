@@ -93,6 +93,7 @@ class Schema:
     """All that is declared, by name. `aliases` leads from the other name of a thing to the one used everywhere.
 
     `open` says that what is not declared can be asked about: nobody wrote a schema, and this is what policies name.
+    Then the action `other` stands for all that are not declared.
     """
 
     entities: Mapping[str, EntityType]
@@ -105,6 +106,7 @@ class Schema:
     action_aliases: Mapping[str, str] = field(default_factory=dict)
     semantics: Semantics = Semantics.PDP
     open: bool = False
+    other: str = ""
 
     @property
     def is_cedar(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pdp.conform import conform_attributes
@@ -19,12 +19,18 @@ _WAYS: Final = 256
 
 
 class Way:
-    """An action of one schema: what a session is read for. It is told by what it is, not by what is in it."""
+    """An action of one schema: what a session is read for. It is told by what it is, not by what is in it.
 
-    __slots__ = ("action", "schema")
+    `take` reads the whole context of a request, where that is to be read at once; then `asks` says that there is no
+    context without an attribute.
+    """
 
-    def __init__(self, action: str, schema: Schema) -> None:
-        self.action, self.schema = action, schema
+    __slots__ = ("action", "asks", "schema", "take")
+
+    def __init__(self, action: str, schema: Schema, take: Callable[[Any], dict[str, Any]] | None = None) -> None:
+        self.action, self.schema, self.take = action, schema, take
+        declared = schema.actions[action].context.fields
+        self.asks = take is not None and any(not each.optional for each in declared.values())
 
 
 class Seen(NamedTuple):

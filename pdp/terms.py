@@ -16,7 +16,7 @@ from pdp.classes import dataclass, field
 from pdp.model import Effect
 from pdp.schema import Schema
 from pdp.source import Span
-from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp, QuantifierOp
+from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp, Function, QuantifierOp
 from pdp.values import Datetime, Duration, EntityRef, Value
 from pdp.zones import CalendarField
 
@@ -29,12 +29,13 @@ class Node:
 
 
 class RootName(StrEnum):
-    """Where every attribute path starts."""
+    """Where every attribute path starts. The action is an entity in Cedar only."""
 
     PRINCIPAL = "principal"
     RESOURCE = "resource"
     CONTEXT = "context"
     SESSION = "session"
+    ACTION = "action"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Constant(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root(Node):
-    """`principal`, `resource`, `context` or `session`."""
+    """`principal`, `resource`, `context`, `session` or `action`."""
 
     name: RootName
 
@@ -140,10 +141,11 @@ class In(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Is(Node):
-    """Whether an entity is of a type."""
+    """Whether an entity is of a type, and in an entity or one of several where `within` is given."""
 
     operand: Term
     type: str
+    within: Term | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,7 @@ class IsEmpty(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contains(Node):
-    """Whether a set holds all, or any, of another."""
+    """Whether a set holds all, or any, of another, or one value."""
 
     op: ContainsOp
     left: Term
@@ -230,6 +232,72 @@ class Approvals(Node):
     window: Duration
 
 
+# What follows is of Cedar. Its conditions are evaluated from left to right and no further than need be, and its
+# operators take values of any type. No time test stands in any of it.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AndThen(Node):
+    """`a && b && …`: the first operand that is false or unknown decides. What is no truth value is unknown."""
+
+    operands: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrElse(Node):
+    """`a || b || …`: the first operand that is true or unknown decides. What is no truth value is unknown."""
+
+    operands: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Same(Node):
+    """Whether two values are the same one: those of different kinds are not."""
+
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within(Node):
+    """Whether an entity is, or is in, another one or one of a set of entities; unknown for any other values."""
+
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HasPath(Node):
+    """Whether an entity or a record has an attribute that has another, and so on; of these there are two or more."""
+
+    base: Term
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Node):
+    """A function on values of exact types."""
+
+    function: Function
+    operands: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HasTag(Node):
+    """Whether an entity has a tag of a name that is computed."""
+
+    base: Term
+    name: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag(Node):
+    """The tag of an entity, by a name that is computed."""
+
+    base: Term
+    name: Term
+
+
 Term: TypeAlias = (
     Constant
     | Root
@@ -254,6 +322,14 @@ Term: TypeAlias = (
     | TimeTest
     | CalendarTest
     | Approvals
+    | AndThen
+    | OrElse
+    | Same
+    | Within
+    | HasPath
+    | Call
+    | HasTag
+    | Tag
 )
 
 
@@ -276,7 +352,7 @@ _CHILDREN: Final[Mapping[type[Any], Callable[[Any], Sequence[Term]]]] = {
     Arithmetic: lambda term: (term.left, term.right),
     Negate: lambda term: (term.operand,),
     In: lambda term: (term.left, term.right),
-    Is: lambda term: (term.operand,),
+    Is: lambda term: (term.operand,) if term.within is None else (term.operand, term.within),
     IsEmpty: lambda term: (term.operand,),
     Contains: lambda term: (term.left, term.right),
     Like: lambda term: (term.operand,),
@@ -286,6 +362,14 @@ _CHILDREN: Final[Mapping[type[Any], Callable[[Any], Sequence[Term]]]] = {
     TimeTest: lambda term: [addend.term for addend in term.bound],
     CalendarTest: _none,
     Approvals: lambda term: () if term.of is None else (term.of,),
+    AndThen: lambda term: term.operands,
+    OrElse: lambda term: term.operands,
+    Same: lambda term: (term.left, term.right),
+    Within: lambda term: (term.left, term.right),
+    HasPath: lambda term: (term.base,),
+    Call: lambda term: term.operands,
+    HasTag: lambda term: (term.base, term.name),
+    Tag: lambda term: (term.base, term.name),
 }
 
 

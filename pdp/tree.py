@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from pdp import terms
 from pdp.classes import dataclass
-from pdp.lowering import Setting, type_of, within
+from pdp.lowering import Setting, total, type_of, within
 from pdp.model import Effect
 from pdp.symbols import CompareOp
 from pdp.terms import ClauseKind, RootName, Rule, Scope
@@ -222,7 +222,11 @@ def choices(rule: Rule, setting: Setting, known: dict[Path, object]) -> Choices:
         test = work.pop()
         if test.__class__ is terms.And:
             work.extend(test.operands)
-        elif test.__class__ is terms.Compare and test.op is CompareOp.EQ:
+        elif test.__class__ is terms.AndThen:
+            # From the first on that may be unknown, what is false must not hide that.
+            first = next((at for at, each in enumerate(test.operands) if not total(each)), len(test.operands))
+            work.extend(test.operands[: first + 1])
+        elif test.__class__ is terms.Same or (test.__class__ is terms.Compare and test.op is CompareOp.EQ):
             left, right = test.left, test.right
             if left.__class__ is terms.Constant:
                 left, right = right, left

@@ -190,6 +190,7 @@ class Wide:
         "_cold",
         "_forbids",
         "_placed",
+        "_reads",
         "_rechecks",
         "_roots",
         "_rows",
@@ -203,6 +204,8 @@ class Wide:
         self._rules = cell.program.index.rules
         self._way = cell.way
         self._rechecks, self._forbids = cell.placed.rechecks, cell.placed.forbids
+        # Whether there is something to be read of any request, whatever it brings.
+        self._reads = cell.placed.rechecks or cell.way.asks
         self._rows = cell.placed.rows
         self._single: dict[int, Part] = {}
         self._cold: set[Part] = set()
@@ -298,7 +301,7 @@ class Wide:
     def run(self, p: Held, r: Held, c: Any, s: Any, n: Any, w: Any) -> Any:
         """Return what tells the rules that matter, with its lease where it has one."""
         plain, parts = self._found(p, r)
-        if s is None and n is None and c is None and not parts and not self._rechecks:
+        if s is None and n is None and c is None and not parts and not self._reads:
             return plain
         c, sa, n, u = entered(c, s, n if n is None else micros(n), w, self._way)
         told: Any = plain
@@ -333,7 +336,7 @@ class Wide:
         """Tell whether a permit applies and no forbid does."""
         plain, parts = self._found(p, r)
         sa: Any = None
-        if s is not None or n is not None or c is not None or parts:
+        if s is not None or n is not None or c is not None or parts or self._reads:
             c, sa, n, _ = entered(c, s, n if n is None else micros(n), w, self._way)
         if not parts and not self._forbids:
             return plain != ()

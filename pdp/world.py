@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from pdp import conform
 from pdp.cells import LEAVES, Cell, Program
 from pdp.classes import dataclass, replace
 from pdp.codegen.support import careful, clock
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import Held, everything_above, lookup, sound
+from pdp.entities.objects import node_of, with_actions
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER
-from pdp.ids import wrong_id
+from pdp.ids import wrong_id, wrong_text
 from pdp.model import Approval, Decision, Entity, Node
 from pdp.schema import Schema
 from pdp.values import EntityRef, Unknown, show
@@ -40,10 +40,14 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """Whether `decide` may answer by what is ready, and whether that is all that there is to `allows`."""
+    """Whether `decide` may answer by what is ready, and whether that is all that there is to `allows`.
+
+    `alone` says that the store is all that is known of entities: there are no providers.
+    """
 
     decide: bool
     allows: bool
+    alone: bool
 
 
 class World:
@@ -82,7 +86,7 @@ class World:
         self.revoked_sessions = given.revoked_sessions
         self.ready: dict[Cell, dict[Any, Decision]] = {}
         self.leased: dict[Cell, dict[tuple[Any, int], Decision]] = {}
-        self._node = lookup(store, self.schema)
+        self._node = lookup(store, self.schema, alone=direct.alone)
         self.held: dict[EntityRef, Held] = {}
         self.find: Callable[[EntityRef], Any] = self.held.get
         # Where nothing may be answered at once, nothing is found at once.
@@ -103,7 +107,7 @@ class World:
         found = None if ref in self._stale else self._older.get(ref)
         if found is None:
             node = self._node(ref)
-            if node is None or wrong_id(ref.id) is not None or ref in self.revoked or not sound(node, self.schema):
+            if node is None or self._is_wrong(ref) or ref in self.revoked or not sound(node, self.schema):
                 careful()
             program = self.program
             found = Held(
@@ -112,10 +116,14 @@ class World:
                 everything_above(ref, self._node),
                 program.gates[ref.type],
                 program.doors[ref.type],
+                node.tags,
             )
         if len(self.held) < len(self.store) + _STRANGERS:
             self.held[ref] = found
         return found
+
+    def _is_wrong(self, ref: EntityRef) -> bool:
+        return (wrong_text(ref.id) if self.schema.is_cedar else wrong_id(ref.id)) is not None
 
     def lease(self, cell: Cell, key: Any, until: int, at: int | None) -> Decision:
         """Return the decision that a key tells, with its lease; raise where there is no telling.
@@ -165,7 +173,7 @@ class World:
             self._older, self._stale = before._older, before._stale | {changed}
 
     def _holds_others(self, kind: str) -> bool:
-        return any(kind in declared.parents for declared in self.schema.entities.values())
+        return self.schema.open or any(kind in declared.parents for declared in self.schema.entities.values())
 
     def with_program(self, program: Program) -> World:
         """Return the world with another policy; raise RequestError where it cannot hold an entity that is there."""
@@ -177,16 +185,16 @@ def read_again(store: Store, schema: Schema) -> Store:
     """Return entities as another schema has them; raise RequestError for one that it cannot hold as it is."""
     found = []
     for node in store:
-        entity = Entity(node.ref.type, node.ref.id, node.attributes, node.parents)
+        entity = Entity(node.ref.type, node.ref.id, node.attributes, node.parents, node.tags)
         try:
-            read = conform.conform_entity(entity, schema)
+            read = node_of(entity, schema)
         except Mismatch as wrong:
             raise RequestError(f"{show(node.ref)} does not fit the policy: {wrong}") from None
         for name, value in node.attributes.items():
             if not isinstance(value, Unknown) and isinstance(read.attributes.get(name, value), Unknown):
                 raise RequestError(f"{show(node.ref)} does not fit the policy: `{name}` is of another type there")
         found.append(read)
-    return Store.of(found)
+    return with_actions(Store.of(found), schema)
 
 
 def resolved(ref: EntityRef, schema: Schema) -> EntityRef:

@@ -39,12 +39,14 @@ def test_a_path_that_is_not_there_a_folder_without_a_policy_and_another_file_are
     assert told(tmp_path) == [
         (
             "no_policy",
-            "the folder holds no file that ends in `.pdp`",
+            "the folder holds no file that ends in `.pdp` or `.cedar`",
             str(tmp_path),
             "write one, or start with `pdp init`",
         )
     ]
-    assert told(notes) == [("no_policy", "the file is no policy", str(notes), "a policy ends in `.pdp`")]
+    assert told(notes) == [
+        ("no_policy", "the file is no policy", str(notes), "a policy ends in `.pdp`, or in `.cedar`")
+    ]
 
 
 def test_an_empty_path_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

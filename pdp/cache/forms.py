@@ -25,14 +25,18 @@ def packed(data: Any) -> bytes:
 
 
 class Places:
-    """The sources that spans are in, by number, and the rules that have been read of them, in the policy's order."""
+    """The sources that spans are in, by number, and the rules that have been read of them, in the policy's order.
 
-    __slots__ = ("numbers", "rules", "sources")
+    `rebuild` makes the policy of the texts themselves, where they are not pdp's own.
+    """
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    __slots__ = ("numbers", "rebuild", "rules", "sources")
+
+    def __init__(self, sources: Sequence[Source], rebuild: Callable[[], Any] | None = None) -> None:
         self.sources = sources
         self.numbers = {id(source): number for number, source in enumerate(sources)}
         self.rules: Sequence[object] = ()
+        self.rebuild = rebuild
 
 
 NOWHERE: Final = Places(())

@@ -41,8 +41,8 @@ def load_kept(
     """Return what texts that belong together come to, by what `folder` keeps of `root`, and keep what is new."""
     shelf, name = Shelf(folder), blake2b(encoded(root), digest_size=20).hexdigest()
     policies = sorted(policies, key=lambda source: source.path)
-    with _collector_paused():
-        kept = _kept(shelf, name)
+    with collector_paused():
+        kept = find_kept(shelf, name)
         found = _policy(kept, policies, revision)
         if found.policy is None:
             return None, None, found.diagnostics
@@ -57,8 +57,8 @@ def load_kept(
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
-    # What is read makes very many objects and no garbage.
+def collector_paused() -> Iterator[None]:
+    """Do something that makes very many objects and no garbage."""
     running = gc.isenabled()
     gc.disable()
     try:
@@ -68,7 +68,8 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _kept(shelf: Shelf, name: str) -> Pack | None:
+def find_kept(shelf: Shelf, name: str) -> Pack | None:
+    """Return what is kept under a name, if it is of any use."""
     try:
         data = shelf.read(name)
         return None if data is None else unpack(data)

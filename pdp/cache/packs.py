@@ -16,8 +16,8 @@ from pdp.classes import dataclass
 from pdp.schema import Schema
 from pdp.source import Source
 
-FORMAT: Final = 3
-FOLDERS: Final = ("", "cache", "checker", "conform", "entities", "syntax")
+FORMAT: Final = 4
+FOLDERS: Final = ("", "cache", "cedar", "checker", "conform", "entities", "syntax")
 """Where the modules of this package stand that have a say in what is kept."""
 
 

@@ -32,7 +32,7 @@ from pdp.cache.forms import (
 from pdp.cache.schemas import APPROVAL, DATETIME, DURATION, NODE, REF, VALUE
 from pdp.model import Effect
 from pdp.schema import Schema
-from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp, QuantifierOp
+from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp, Function, QuantifierOp
 from pdp.values import EntityRef
 from pdp.zones import CalendarField
 
@@ -89,7 +89,7 @@ _TERMS: Final[Form] = union(
         11: (terms.Arithmetic, shape(terms.Arithmetic, op=choice(ArithmeticOp), **_TWO)),
         12: (terms.Negate, shape(terms.Negate, **_ONE)),
         13: (terms.In, shape(terms.In, **_TWO)),
-        14: (terms.Is, shape(terms.Is, type=TEXT, **_ONE)),
+        14: (terms.Is, shape(terms.Is, type=TEXT, within=optional(_TERM), **_ONE)),
         15: (terms.IsEmpty, shape(terms.IsEmpty, **_ONE)),
         16: (terms.Contains, shape(terms.Contains, op=choice(ContainsOp), **_TWO)),
         17: (terms.Like, shape(terms.Like, parts=several(TEXT), **_ONE)),
@@ -115,6 +115,14 @@ _TERMS: Final[Form] = union(
             terms.Approvals,
             shape(terms.Approvals, count=NUMBER, of=optional(_TERM), approvers=SCOPES, window=DURATION, span=SPAN),
         ),
+        24: (terms.AndThen, shape(terms.AndThen, **_MANY)),
+        25: (terms.OrElse, shape(terms.OrElse, **_MANY)),
+        26: (terms.Same, shape(terms.Same, **_TWO)),
+        27: (terms.Within, shape(terms.Within, **_TWO)),
+        28: (terms.HasPath, shape(terms.HasPath, base=_TERM, path=several(TEXT), span=SPAN)),
+        29: (terms.Call, shape(terms.Call, function=choice(Function), **_MANY)),
+        30: (terms.HasTag, shape(terms.HasTag, base=_TERM, name=_TERM, span=SPAN)),
+        31: (terms.Tag, shape(terms.Tag, base=_TERM, name=_TERM, span=SPAN)),
     }
 )
 TERM: Final = _TERMS
@@ -157,9 +165,13 @@ class _LateRule:
 
 def _built(places: Places) -> terms.Policy:
     """Return the policy of the texts themselves; raise Corrupt where there is none."""
-    from pdp.build import build
+    policy: terms.Policy | None
+    if places.rebuild is not None:
+        policy = places.rebuild()
+    else:
+        from pdp.build import build
 
-    policy = build(places.sources, "").checked.policy
+        policy = build(places.sources, "").checked.policy
     if policy is None:
         raise Corrupt
     return policy

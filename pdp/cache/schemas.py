@@ -26,6 +26,7 @@ from pdp.cache.forms import (
 from pdp.errors import Diagnostic, Severity
 from pdp.model import Approval, Membership, Node
 from pdp.schema import Action, EntityType, ObligationType, Role, Schema
+from pdp.symbols import Semantics
 from pdp.types import EntityTypes, EnumType, FieldType, Primitive, RecordType, SetType
 from pdp.values import (
     INT_MAX,
@@ -46,8 +47,20 @@ from pdp.values import (
 # ----------------------------------------------------------------------------------------------------------- values
 
 REF: Final = shape(EntityRef, type=TEXT, id=TEXT)
-DATETIME: Final = shape(Datetime, micros=NUMBER)
-DURATION: Final = shape(Duration, micros=NUMBER)
+
+
+def _write_wide(value: int, places: Places) -> Any:
+    # MessagePack has no number of more than 64 bits, and Cedar's times are longer.
+    return value if INT_MIN <= value <= INT_MAX else value.to_bytes(16, signed=True)
+
+
+def _read_wide(data: Any, places: Places) -> int:
+    return int.from_bytes(data, signed=True) if data.__class__ is bytes else NUMBER.read(data, places)
+
+
+_WIDE: Final = Form(_write_wide, _read_wide)
+DATETIME: Final = shape(Datetime, micros=_WIDE)
+DURATION: Final = shape(Duration, micros=_WIDE)
 
 
 def _read_address(data: Any, places: Places) -> int:
@@ -64,7 +77,7 @@ _OTHERS: Final[Form] = union(
         1: (Decimal, shape(Decimal, units=NUMBER)),
         2: (Datetime, DATETIME),
         3: (Duration, DURATION),
-        4: (Ip, shape(Ip, version=NUMBER, first=_ADDRESS, last=_ADDRESS)),
+        4: (Ip, shape(Ip, version=NUMBER, first=_ADDRESS, last=_ADDRESS, written=optional(_ADDRESS))),
         5: (EnumMember, shape(EnumMember, enum=TEXT, name=TEXT)),
         6: (EntityRef, REF),
         7: (Record, late(lambda: _RECORD)),
@@ -100,8 +113,9 @@ _SET: Final[Form] = Form(several(VALUE).write, lambda data, places: ValueSet(sev
 
 # --------------------------------------------------------------------------------------------------------- entities
 
+TAGS: Final = mapping(VALUE)
 MEMBERSHIP: Final = shape(Membership, parent=REF, until=optional(DATETIME))
-NODE: Final = shape(Node, ref=REF, attributes=mapping(FOUND), parents=several(MEMBERSHIP))
+NODE: Final = shape(Node, ref=REF, attributes=mapping(FOUND), parents=several(MEMBERSHIP), tags=TAGS)
 APPROVAL: Final = shape(
     Approval, approver=REF, principal=REF, action=TEXT, resource=REF, at=DATETIME, of=optional(VALUE)
 )
@@ -131,16 +145,39 @@ _TYPES: Final[Form] = union(
 _DECLARED: Final = {"docs": TEXT, "span": SPAN}
 SCHEMA: Final = shape(
     Schema,
-    entities=mapping(shape(EntityType, name=TEXT, parents=NAMES, attributes=FIELDS, **_DECLARED)),
+    entities=mapping(
+        shape(
+            EntityType,
+            name=TEXT,
+            parents=NAMES,
+            attributes=FIELDS,
+            tags=optional(TYPE),
+            ids=optional(NAMES),
+            **_DECLARED,
+        )
+    ),
     enums=mapping(ENUM),
     actions=mapping(
-        shape(Action, name=TEXT, principals=NAMES, resources=NAMES, context=FIELDS, session=FIELDS, **_DECLARED)
+        shape(
+            Action,
+            name=TEXT,
+            principals=NAMES,
+            resources=NAMES,
+            context=FIELDS,
+            session=FIELDS,
+            ref=optional(REF),
+            parents=several(REF),
+            **_DECLARED,
+        )
     ),
     groups=mapping(NAMES),
     roles=mapping(shape(Role, name=TEXT, types=NAMES, actions=NAMES, **_DECLARED)),
     obligations=mapping(shape(ObligationType, name=TEXT, fields=FIELDS, **_DECLARED)),
     aliases=mapping(TEXT),
     action_aliases=mapping(TEXT),
+    semantics=choice(Semantics),
+    open=FLAG,
+    other=TEXT,
 )
 
 # ------------------------------------------------------------------------------------------------------ diagnostics

@@ -7,7 +7,7 @@ from typing import Any
 import msgpack
 
 from pdp.cache.forms import NOWHERE, Corrupt, listed, packed
-from pdp.cache.schemas import FOUND, MEMBERSHIP
+from pdp.cache.schemas import FOUND, MEMBERSHIP, TAGS
 from pdp.entities.store import Store
 from pdp.model import Membership, Node
 from pdp.values import EntityRef
@@ -25,7 +25,8 @@ def write_store(store: Store) -> bytes:
         for name, value in node.attributes.items():
             attributes += [words.setdefault(name, len(words)), FOUND.write(value, NOWHERE)]
         inside = [parents.setdefault(each, len(parents)) for each in node.parents]
-        rows.append([words.setdefault(node.ref.type, len(words)), node.ref.id, attributes, inside])
+        row = [words.setdefault(node.ref.type, len(words)), node.ref.id, attributes, inside]
+        rows.append([*row, TAGS.write(node.tags, NOWHERE)] if node.tags else row)
     return packed([list(words), [MEMBERSHIP.write(each, NOWHERE) for each in parents], rows])
 
 
@@ -37,7 +38,7 @@ def read_store(data: bytes, revision: str) -> Store:
     memberships = [MEMBERSHIP.read(each, NOWHERE) for each in listed(kept)]
     nodes: dict[EntityRef, Node] = {}
     read = FOUND.read
-    for kind, id_, attributes, inside in listed(rows):
+    for kind, id_, attributes, inside, *rest in listed(rows):
         # Bytes are numbers to what goes through them.
         if (
             id_.__class__ is not str
@@ -53,9 +54,13 @@ def read_store(data: bytes, revision: str) -> Store:
             else read(value, NOWHERE)
             for name, value in zip(values, values, strict=True)
         }
-        nodes[ref] = Node(
-            ref, fields, tuple([memberships[each if each.__class__ is int else _wrong()] for each in inside])
-        )
+        above = tuple([memberships[each if each.__class__ is int else _wrong()] for each in inside])
+        if rest:
+            # Only Cedar's entities have tags, and few of those.
+            (tags,) = rest
+            nodes[ref] = Node(ref, fields, above, TAGS.read(tags, NOWHERE))
+        else:
+            nodes[ref] = Node(ref, fields, above)
     if len(nodes) != len(rows):
         raise Corrupt
     store = Store(nodes)

@@ -13,6 +13,7 @@ from pdp.cedar.forms import (
     Forms,
     action_differs,
     ancestors,
+    check_groups,
     declared_actions,
     is_action,
     read_attributes,
@@ -37,8 +38,9 @@ from pdp.values import EntityRef, Record
 _KEYS: Final = ("uid", "attrs", "parents", "tags")
 _NEEDED: Final = ("uid", "attrs", "parents")
 _LAYOUT: Final = 'entities are written `[{"uid": {"type": …, "id": …}, "attrs": {…}, "parents": […]}, …]`'
-_ADVICE: Final = jsonfile.Advice(empty="write `[]` for no entities", comment="remove it", whole="list")
 _SHOWN: Final = 6
+
+_ADVICE: Final = jsonfile.Advice(empty="write `[]` for no entities", comment="remove it", kind="list")
 
 
 def load_entities(sources: Sequence[Source], schema: Schema) -> tuple[Store | None, list[Diagnostic]]:
@@ -120,7 +122,7 @@ class _Loaded:
         return Node(
             ref,
             read_attributes(item.get("attrs", {}), form, lambda odd: _attribute(odd, at, report)),
-            self._parents(item.get("parents", []), form, at, report),
+            self._parents(ref, item.get("parents", []), form, at, report),
             read_tags(item.get("tags", {}), form, lambda odd: report.wrong(odd, (*at, "tags"))),
         )
 
@@ -133,7 +135,9 @@ class _Loaded:
             form.check_id(ref)
         return form
 
-    def _parents(self, given: object, form: Form | None, at: Path, report: Report) -> tuple[Membership, ...]:
+    def _parents(
+        self, child: EntityRef, given: object, form: Form | None, at: Path, report: Report
+    ) -> tuple[Membership, ...]:
         if not isinstance(given, list):
             report.wrong(misplaced("a list of parents", given, "parents stand in a list"), (*at, "parents"))
             return ()
@@ -142,6 +146,7 @@ class _Loaded:
             try:
                 ref = reference(parent)
                 self.forms.check_parent(form, ref)
+                check_groups(child, (ref,))
             except Mismatch as odd:
                 report.wrong(odd, (*at, "parents", index))
                 continue
@@ -152,7 +157,8 @@ class _Loaded:
 
     def check(self, reports: Sequence[Report]) -> None:
         """Report what is wrong between entities, to the files where it stands."""
-        if not self.forms.schema.open:
+        # What a mistake keeps from being read would make actions differ as well.
+        if not self.forms.schema.open and not any(report.faults for report in reports):
             self._check_actions(reports)
         parents = {
             ref: [each.parent for each in node.parents]
@@ -251,7 +257,10 @@ def _node_of(entity: Entity, forms: Forms) -> Node:
     if form is not None:
         form.check_id(ref)
     attributes = under(lambda given: read_attributes(given, form, _raise), entity.attributes, "attributes")
-    return Node(ref, attributes, _memberships(entity.parents, form, forms))
+    parents = _memberships(entity.parents, form, forms)
+    under(lambda each: check_groups(ref, each), [membership.parent for membership in parents], "parents")
+    tags = under(lambda given: read_tags(given, form, _raise), entity.tags, "tags")
+    return Node(ref, attributes, parents, tags)
 
 
 def _raise(odd: Mismatch) -> None:

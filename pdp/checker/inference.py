@@ -45,6 +45,17 @@ def infer(term: terms.Term, at: Place) -> Type:
             if term.of is not None:
                 infer(term.of, at)
             return Primitive.BOOL
+        case (
+            terms.AndThen()
+            | terms.OrElse()
+            | terms.Same()
+            | terms.Within()
+            | terms.HasPath()
+            | terms.Call()
+            | terms.HasTag()
+            | terms.Tag()
+        ):
+            raise AssertionError("nothing that the parser reads comes to this")
         case _:
             return _operation(term, at)
 
@@ -125,6 +136,8 @@ def type_of(value: Value, schema: Schema) -> Type:
 
 def _root(term: terms.Root, at: Place) -> Type:
     match term.name:
+        case terms.RootName.ACTION:
+            raise AssertionError("nothing that the parser reads comes to this")
         case terms.RootName.PRINCIPAL:
             return at.principal
         case terms.RootName.RESOURCE:

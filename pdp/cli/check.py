@@ -9,7 +9,7 @@ import click
 from pdp.cli.commands import Command, Options, Status
 
 if TYPE_CHECKING:
-    from pdp.folder import Loaded
+    from pdp.loaded import Loaded
 
 _HELP = """Check a policy folder: every error of every file at once.
 

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Sequence
 
 from pdp import terms
-from pdp.codegen.expressions import Expressions, Unsupported
+from pdp.codegen.expressions import Expressions
 from pdp.codegen.nodes import Nodes
+from pdp.codegen.unsupported import Unsupported
 from pdp.lowering import Lowered
 
 

@@ -12,11 +12,12 @@ from itertools import chain
 from typing import Any, Final, assert_never
 
 from pdp import evaluation, operators, terms
-from pdp.codegen import support
+from pdp.codegen import cedar, support
 from pdp.codegen.constants import Constants
 from pdp.codegen.nodes import Nodes
+from pdp.codegen.unsupported import Unsupported
 from pdp.lowering import Key, Setting, attribute_type, key, timed, type_of
-from pdp.symbols import ArithmeticOp, CompareOp, QuantifierOp
+from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp, QuantifierOp
 from pdp.terms import RootName
 from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type
 from pdp.values import MAX_SET, Record, ValueSet, equal
@@ -28,10 +29,6 @@ MAX_TERMS: Final = 4_000
 """Terms with more parts than this are left to the interpreter: Python's compiler has bounds of its own."""
 
 MAX_DEPTH: Final = 40
-
-
-class Unsupported(Exception):
-    """A term that has no fast form."""
 
 
 _FORMS: Final[Mapping[Type, tuple[str, str]]] = {
@@ -94,7 +91,7 @@ class Expressions:
             case terms.Is():
                 return self._is(term)
             case terms.IsEmpty():
-                return self.nodes.denied(self._elements(term.operand))
+                return self.nodes.denied(self.elements(term.operand))
             case terms.Contains():
                 return self._contains(term)
             case terms.Like():
@@ -111,17 +108,19 @@ class Expressions:
                 return self.nodes.method(calendar, "holds", self.nodes.name("n"))
             case terms.Approvals():
                 return self._approvals(term)
+            case terms.AndThen() | terms.OrElse() | terms.Same() | terms.Within() | terms.HasPath() | terms.HasTag():
+                return cedar.truth(self, term)
             case _:
                 found, kind = self.value(term)
-                return found if kind is Primitive.BOOL else self._checked(support.truth, found)
+                return found if kind is Primitive.BOOL else self.checked(support.truth, found)
 
-    def _checked(self, check: Callable[..., Any], *arguments: ast.expr) -> ast.expr:
+    def checked(self, check: Callable[..., Any], *arguments: ast.expr) -> ast.expr:
         return self.nodes.call(self.constants.bind(check, "check"), *arguments)
 
     def _has(self, term: terms.Has) -> ast.expr:
         name = self.nodes.constant(term.name)
         there = self.nodes.compare(name, "in", self._owner(term.base))
-        if not _is_root(term.base, RootName.CONTEXT):
+        if self.setting.schema.is_cedar or not _is_root(term.base, RootName.CONTEXT):
             return there
         # There, but not of its type, is neither there nor not there.
         kind = self._type(term)
@@ -132,72 +131,78 @@ class Expressions:
         return self.nodes.every([there, self.nodes.compare(read, "is not", self.nodes.constant(None))])
 
     def _type(self, term: terms.Attribute | terms.Has) -> Type | None:
-        return attribute_type(self._type_of(term.base), term.name, self.setting.schema)
+        return attribute_type(self.type_of(term.base), term.name, self.setting.schema)
 
-    def _type_of(self, term: terms.Term) -> Type | None:
+    def type_of(self, term: terms.Term) -> Type | None:
+        """Return the type of what a term is worth, where it is known."""
         return type_of(term, self.setting, self._variables)
 
     def _compare(self, term: terms.Compare) -> ast.expr:
-        left, right = self._type_of(term.left), self._type_of(term.right)
+        left, right = self.type_of(term.left), self.type_of(term.right)
         op = str(term.op)
         if left is None or right is None or not _alike(left, right):
             return self._asked(operators.compare, term.op, term.left, term.right)
         if isinstance(left, EnumType) and term.op not in _ORDERED:
-            return self.nodes.compare(self._form(term.left, "name"), op, self._form(term.right, "name"))
+            return self.nodes.compare(self.form(term.left, "name"), op, self.form(term.right, "name"))
         if left in _FORMS:
             form = _FORMS[left][0]
-            return self.nodes.compare(self._form(term.left, form), op, self._form(term.right, form))
+            return self.nodes.compare(self.form(term.left, form), op, self.form(term.right, form))
         if left is Primitive.INT or (term.op not in _ORDERED and _by_python(left)):
-            return self.nodes.compare(self._plain(term.left), op, self._plain(term.right))
+            return self.nodes.compare(self.plain(term.left), op, self.plain(term.right))
         if term.op in _ORDERED:
             return self._asked(operators.compare, term.op, term.left, term.right)
-        same = self._checked(equal, self._plain(term.left), self._plain(term.right))
+        same = self.checked(equal, self.plain(term.left), self.plain(term.right))
         return same if term.op is CompareOp.EQ else self.nodes.denied(same)
 
     def _asked(self, function: Callable[..., Any], op: object, left: terms.Term, right: terms.Term) -> ast.expr:
         """Return what asks an operator of the language, for values whose types are not known."""
         named = self.constants.bind(op, "operator")
-        found = self._checked(function, named, self._plain(left), self._plain(right))
-        return self._checked(support.truth, found)
+        found = self.checked(function, named, self.plain(left), self.plain(right))
+        return self.checked(support.truth, found)
 
-    def _plain(self, term: terms.Term) -> ast.expr:
+    def plain(self, term: terms.Term) -> ast.expr:
         return self.value(term)[0]
 
-    def _form(self, term: terms.Term, form: str) -> ast.expr:
+    def form(self, term: terms.Term, form: str) -> ast.expr:
         """Return what a value is compared by: a name or a number within it."""
         if isinstance(term, terms.Constant):
             self.nodes.move(term.span)
             return self.constants.use(term.value, form)
-        return self.nodes.attribute(self._plain(term), form)
+        return self.nodes.attribute(self.plain(term), form)
 
     def _is(self, term: terms.Is) -> ast.expr:
-        kind = self._type_of(term.operand)
+        kind = self.type_of(term.operand)
+        if term.within is not None:
+            return cedar.is_within(self, term)
+        if kind is None:
+            found = self.checked(support.entity, self.plain(term.operand))
+            return self.nodes.compare(self.nodes.attribute(found, "type"), "==", self.nodes.constant(term.type))
         if not isinstance(kind, EntityTypes):
             raise Unsupported
         if isinstance(term.operand, terms.Root):
             return self.nodes.constant(kind.names == {term.type})
         return self.nodes.compare(
-            self.nodes.attribute(self._plain(term.operand), "type"), "==", self.nodes.constant(term.type)
+            self.nodes.attribute(self.plain(term.operand), "type"), "==", self.nodes.constant(term.type)
         )
 
     def _in(self, term: terms.In) -> ast.expr:
-        left, right = self._type_of(term.left), self._type_of(term.right)
-        if isinstance(right, SetType) and not self._bounded(term.right):
+        left, right = self.type_of(term.left), self.type_of(term.right)
+        if isinstance(right, SetType) and not self.bounded(term.right):
             raise Unsupported
         if isinstance(left, EntityTypes) and isinstance(right, EntityTypes):
-            return self.nodes.compare(self._plain(term.right), "in", self._above(term.left))
+            return self.nodes.compare(self.plain(term.right), "in", self.above(term.left))
         if isinstance(left, EntityTypes) and isinstance(right, SetType) and _holds_entities(right):
-            met = self.nodes.method(self._above(term.left), "isdisjoint", self._elements(term.right))
+            met = self.nodes.method(self.above(term.left), "isdisjoint", self.elements(term.right))
             return self.nodes.denied(met)
         if left is Primitive.IP and right is Primitive.IP:
             return self._in_range(term)
         if left is Primitive.IP and right == SetType(Primitive.IP):
-            return self._checked(support.in_any, self._plain(term.left), self._elements(term.right))
+            return self.checked(support.in_any, self.plain(term.left), self.elements(term.right))
         if left is None or not isinstance(right, SetType) or right.element != left:
             raise Unsupported
         return self._in_set(term, left)
 
-    def _bounded(self, term: terms.Term) -> bool:
+    def bounded(self, term: terms.Term) -> bool:
         """Tell whether looking through a set here stays below the bound of sets inside sets, whatever they hold."""
         if isinstance(term, terms.Constant):
             size = len(term.value) if isinstance(term.value, ValueSet) else 0
@@ -209,18 +214,18 @@ class Expressions:
     def _in_set(self, term: terms.In, kind: Type) -> ast.expr:
         one, many = _FORMS.get(kind, ("name", "names"))
         if kind in _PLAIN:
-            return self.nodes.compare(self._plain(term.left), "in", self._elements(term.right))
+            return self.nodes.compare(self.plain(term.left), "in", self.elements(term.right))
         if not isinstance(term.right, terms.Constant) or not (kind in _FORMS or isinstance(kind, EnumType)):
             if kind is Primitive.BOOL or isinstance(kind, RecordType | SetType):
                 raise Unsupported
-            return self.nodes.compare(self._plain(term.left), "in", self._elements(term.right))
-        found = self._form(term.left, one)
+            return self.nodes.compare(self.plain(term.left), "in", self.elements(term.right))
+        found = self.form(term.left, one)
         return self.nodes.compare(found, "in", self.constants.use(term.right.value, many))
 
     def _in_range(self, term: terms.In) -> ast.expr:
-        left = self._plain(term.left)
+        left = self.plain(term.left)
         if not (isinstance(left, ast.Name) and isinstance(term.right, terms.Constant)):
-            return self.nodes.compare(left, "in", self._plain(term.right))
+            return self.nodes.compare(left, "in", self.plain(term.right))
         limits = term.right.value
         first, last = self.nodes.attribute(left, "first"), self.nodes.attribute(left, "last")
         return self.nodes.every(
@@ -231,11 +236,11 @@ class Expressions:
             ]
         )
 
-    def _above(self, term: terms.Term) -> ast.expr:
+    def above(self, term: terms.Term) -> ast.expr:
         """Return all that an entity is in, itself too; no container where that is not known for good."""
-        if isinstance(term, terms.Root):
+        if isinstance(term, terms.Root) and term.name is not RootName.ACTION:
             return self.nodes.attribute(self.nodes.name("p" if term.name is RootName.PRINCIPAL else "r"), "up")
-        return self.nodes.attribute(self._far(term), "up")
+        return self.nodes.attribute(self.far(term), "up")
 
     def endings(self, found: Iterable[terms.Term]) -> ast.expr:
         """Return what is true, or raises, where anything that terms look at has an end that only the interpreter knows.
@@ -251,49 +256,56 @@ class Expressions:
                     kinds[each.variable.index] = kind.element if isinstance(kind, SetType) else None
                 case terms.Approvals():
                     ends[key(each)] = self.holds(each)
-                case terms.In() if isinstance(type_of(each.left, self.setting, kinds), EntityTypes | None):
+                case terms.In() | terms.Within() if isinstance(
+                    type_of(each.left, self.setting, kinds), EntityTypes | None
+                ):
                     ends[key(each.left)] = self._ends(each.left)
                 case _:
                     pass
         return self.nodes.some(list(ends.values()))
+
+    def _may_end(self, left: terms.Term, kinds: Mapping[int, Type | None]) -> bool:
+        return isinstance(type_of(left, self.setting, kinds), EntityTypes | None)
 
     def _ends(self, term: terms.Term) -> ast.expr:
         if any(isinstance(each, terms.Constant) for each in terms.walk(term)) and not self.constants.in_code:
             # The constants of obligations are not in the row.
             return self.leave()
         try:
-            return self.nodes.compare(self._above(term), "is", self.nodes.constant(None))
+            return self.nodes.compare(self.above(term), "is", self.nodes.constant(None))
         except Unsupported:
             return self.leave()
 
-    def _far(self, term: terms.Term) -> ast.expr:
+    def far(self, term: terms.Term) -> ast.expr:
         nodes, world = self.nodes, self.nodes.name("w")
         if self._in_domain:
             # Python takes no assignment in what a comprehension goes through.
-            return nodes.method(world, "far", self._plain(term))
-        near = nodes.method(world, "find", nodes.named("f", self._plain(term)))
+            return nodes.method(world, "far", self.plain(term))
+        near = nodes.method(world, "find", nodes.named("f", self.plain(term)))
         return nodes.some([near, nodes.method(world, "far", nodes.name("f"))])
 
-    def _elements(self, term: terms.Term) -> ast.expr:
+    def elements(self, term: terms.Term) -> ast.expr:
         """Return the elements of a set, as something that Python's `in` and `isdisjoint` take."""
-        kind = self._type_of(term)
+        kind = self.type_of(term)
         if not isinstance(kind, SetType) or kind.element is Primitive.BOOL:
             # `1` and `true` are two elements: sets keep them apart by keys of their own.
             raise Unsupported
         if isinstance(term, terms.Constant):
             self.nodes.move(term.span)
             return self.constants.use(term.value, "elements")
-        return self.nodes.attribute(self._plain(term), "_elements")
+        return self.nodes.attribute(self.plain(term), "_elements")
 
     def _contains(self, term: terms.Contains) -> ast.expr:
+        if term.op is ContainsOp.ONE:
+            return cedar.contains_one(self, term)
         op = self.constants.bind(term.op, "operator")
-        return self._checked(support.shares, self._plain(term.left), self._plain(term.right), op)
+        return self.checked(support.shares, self.plain(term.left), self.plain(term.right), op)
 
     def _like(self, term: terms.Like) -> ast.expr:
-        operand = self._plain(term.operand)
-        if self._type_of(term.operand) is not Primitive.STRING:
-            return self._checked(
-                support.truth, self._checked(operators.like, operand, self.constants.bind(term.parts, "parts"))
+        operand = self.plain(term.operand)
+        if self.type_of(term.operand) is not Primitive.STRING:
+            return self.checked(
+                support.truth, self.checked(operators.like, operand, self.constants.bind(term.parts, "parts"))
             )
         if len(term.parts) == 1:
             return self.nodes.compare(operand, "==", self.nodes.constant(term.parts[0]))
@@ -301,16 +313,16 @@ class Expressions:
         found = [(way, part) for way, part in ways if part]
         if len(term.parts) == 2 and len(found) == 1:
             return self.nodes.method(operand, found[0][0], self.nodes.constant(found[0][1]))
-        return self._checked(operators.like, operand, self.constants.bind(term.parts, "parts"))
+        return self.checked(operators.like, operand, self.constants.bind(term.parts, "parts"))
 
     def _quantifier(self, term: terms.Quantifier) -> ast.expr:
-        kind = self._type_of(term.domain)
-        if not isinstance(kind, SetType) or kind.element is None or timed(term.body) or not self._bounded(term.domain):
+        kind = self.type_of(term.domain)
+        if not isinstance(kind, SetType) or kind.element is None or timed(term.body) or not self.bounded(term.domain):
             raise Unsupported
         index = term.variable.index
         around, self._in_domain = self._in_domain, True
         try:
-            domain = self.nodes.method(self.nodes.attribute(self._plain(term.domain), "_elements"), "values")
+            domain = self.nodes.method(self.nodes.attribute(self.plain(term.domain), "_elements"), "values")
         finally:
             self._in_domain = around
         self._variables[index] = kind.element
@@ -319,23 +331,23 @@ class Expressions:
         finally:
             del self._variables[index]
         whole = any if term.op is QuantifierOp.ANY else all
-        return self._checked(whole, self.nodes.each(body, f"v{index}", domain))
+        return self.checked(whole, self.nodes.each(body, f"v{index}", domain))
 
     def _approvals(self, term: terms.Approvals) -> ast.expr:
         who, what = (self.nodes.attribute(self.nodes.name(each), "ref") for each in "pr")
         action = self.constants.bind(self.setting.action, "action")
-        found = self._checked(support.unapproved, who, action, what, self.nodes.name("w"))
+        found = self.checked(support.unapproved, who, action, what, self.nodes.name("w"))
         if term.of is None:
             return found
         # An approval of a value that is not known is not known itself.
-        return self.nodes.item(self.nodes.tuple(self._plain(term.of), found), 1)
+        return self.nodes.item(self.nodes.tuple(self.plain(term.of), found), 1)
 
     # ------------------------------------------------------------------------------------------------------- values
 
     def value(self, term: terms.Term) -> tuple[ast.expr, Type | None]:
         """Return what gives the value of a term, and its type where that is known."""
         self.nodes.move(term.span)
-        kind = self._type_of(term)
+        kind = self.type_of(term)
         match term:
             case terms.Constant():
                 return self.constants.use(term.value), kind
@@ -348,20 +360,22 @@ class Expressions:
             case terms.Attribute():
                 return self._attribute(term), kind
             case terms.If():
-                test, then, other = self.truth(term.test), self._plain(term.then), self._plain(term.otherwise)
+                test, then, other = self.truth(term.test), self.plain(term.then), self.plain(term.otherwise)
                 return self.nodes.choice(test, then, other), kind
+            case terms.Call() | terms.Tag():
+                return cedar.value(self, term), kind
             case terms.Arithmetic():
                 return self._arithmetic(term, kind), kind
             case terms.Negate():
-                found = self._checked(operators.negate, self._plain(term.operand))
-                return self._checked(support.known, found), kind
+                found = self.checked(operators.negate, self.plain(term.operand))
+                return self.checked(support.known, found), kind
             case terms.SetOf():
-                items = self.nodes.tuple(*(self._plain(each) for each in term.items))
-                return self._checked(ValueSet, items), kind
+                items = self.nodes.tuple(*(self.plain(each) for each in term.items))
+                return self.checked(ValueSet, items), kind
             case terms.RecordOf():
-                pairs = [self.nodes.tuple(self.nodes.constant(name), self._plain(value)) for name, value in term.fields]
-                fields = self._checked(dict, self.nodes.tuple(*pairs))
-                return self._checked(Record, fields), kind
+                pairs = [self.nodes.tuple(self.nodes.constant(name), self.plain(value)) for name, value in term.fields]
+                fields = self.checked(dict, self.nodes.tuple(*pairs))
+                return self.checked(Record, fields), kind
             case _:
                 return self.truth(term), Primitive.BOOL
 
@@ -371,14 +385,24 @@ class Expressions:
                 return self.nodes.attribute(self.nodes.name("p"), "ref")
             case RootName.RESOURCE:
                 return self.nodes.attribute(self.nodes.name("r"), "ref")
+            case RootName.ACTION:
+                return self._act()
+            case RootName.CONTEXT if self.setting.schema.is_cedar:
+                return self.checked(Record, self.nodes.name("c"))
             case RootName.CONTEXT | RootName.SESSION:
                 # They are no values: only their attributes are.
                 raise Unsupported
             case _:
                 assert_never(term.name)
 
+    def _act(self) -> ast.expr:
+        act = self.setting.schema.actions[self.setting.action].ref
+        if act is None:
+            raise Unsupported
+        return self.constants.bind(act, "action")
+
     def _attribute(self, term: terms.Attribute) -> ast.expr:
-        if not _is_root(term.base, RootName.CONTEXT):
+        if self.setting.schema.is_cedar or not _is_root(term.base, RootName.CONTEXT):
             return self.nodes.item(self._owner(term.base), term.name)
         if term.name in self.ready:
             return self.nodes.name(local(self.setting.context, term.name))
@@ -393,24 +417,26 @@ class Expressions:
 
     def _owner(self, base: terms.Term) -> ast.expr:
         """Return what holds the attributes of what a term is worth, by name."""
-        if isinstance(base, terms.Root):
+        if isinstance(base, terms.Root) and base.name is not RootName.ACTION:
             name = {"principal": "pa", "resource": "ra", "context": "c", "session": "sa"}[base.name]
             self.owners.add(name)
             return self.nodes.name(name)
-        match self._type_of(base):
+        match self.type_of(base):
             case RecordType():
-                return self.nodes.attribute(self._plain(base), "_fields")
+                return self.nodes.attribute(self.plain(base), "_fields")
             case EntityTypes():
-                return self.nodes.attribute(self._far(base), "a")
+                return self.nodes.attribute(self.far(base), "a")
+            case None:
+                return self.checked(support.attributes, self.nodes.name("w"), self.plain(base))
             case _:
                 raise Unsupported
 
     def _arithmetic(self, term: terms.Arithmetic, kind: Type | None) -> ast.expr:
-        left, right = self._plain(term.left), self._plain(term.right)
+        left, right = self.plain(term.left), self.plain(term.right)
         if kind is Primitive.INT and term.op in ArithmeticOp:
-            return self._checked(support.fitting, self.nodes.binary(left, str(term.op), right))
+            return self.checked(support.fitting, self.nodes.binary(left, str(term.op), right))
         op = self.constants.bind(term.op, "operator")
-        return self._checked(support.known, self._checked(operators.arithmetic, op, left, right))
+        return self.checked(support.known, self.checked(operators.arithmetic, op, left, right))
 
     # --------------------------------------------------------------------------------------------------------- time
 
@@ -424,9 +450,9 @@ class Expressions:
                     raise Unsupported
                 fixed += -micros if addend.negative else micros
                 continue
-            if self._type_of(addend.term) not in (Primitive.DATETIME, Primitive.DURATION):
+            if self.type_of(addend.term) not in (Primitive.DATETIME, Primitive.DURATION):
                 raise Unsupported
-            part = self._form(addend.term, "micros")
+            part = self.form(addend.term, "micros")
             if found is None:
                 found = self.nodes.minus(part) if addend.negative else part
             else:

@@ -21,10 +21,11 @@ from pdp import terms
 from pdp.classes import dataclass
 from pdp.codegen.constants import Constants, Shape
 from pdp.codegen.edges import Edges
-from pdp.codegen.expressions import Expressions, Reader, Unsupported
+from pdp.codegen.expressions import Expressions, Reader
 from pdp.codegen.nodes import Listing, Nodes
 from pdp.codegen.reading import Reading
 from pdp.codegen.support import clock
+from pdp.codegen.unsupported import Unsupported
 from pdp.evaluation import FOREVER
 from pdp.lowering import Key, Lowered, Setting, key
 from pdp.model import Effect
@@ -54,6 +55,12 @@ _COSTS: Final[Mapping[type, int]] = {
     terms.Contains: 8,
     terms.Quantifier: 9,
     terms.Approvals: 10,
+    terms.Same: 2,
+    terms.HasPath: 3,
+    terms.HasTag: 3,
+    terms.Within: 4,
+    terms.AndThen: 7,
+    terms.OrElse: 7,
 }
 
 
@@ -326,8 +333,8 @@ class Maker:
     # ------------------------------------------------------------------------------------------------------ context
 
     def _wanted(self, number: int) -> frozenset[str]:
-        """Return the attributes of the context that a test reads, by name."""
-        return frozenset(_context_names(self._terms[number]))
+        """Return the attributes of the context that a test reads, by name; none where the whole context is read."""
+        return frozenset() if self._setting.schema.is_cedar else frozenset(_context_names(self._terms[number]))
 
     def _proved(self, number: int) -> frozenset[str]:
         """Return what a test that holds proves to be there."""
@@ -343,6 +350,8 @@ class Maker:
 
     def _load_names(self, wanted: frozenset[str], ready: frozenset[str]) -> tuple[list[ast.stmt], frozenset[str]]:
         found: list[ast.stmt] = []
+        if self._setting.schema.is_cedar:
+            return found, ready
         for name in sorted(wanted - ready):
             declared = self._setting.context.fields.get(name)
             if declared is not None and (not declared.optional or f"{_PROVED}{name}" in ready):

@@ -103,6 +103,10 @@ class Nodes:
         """`base[index]`."""
         return ast.Subscript(base, self.constant(index), _LOAD, lineno=self._line, col_offset=self._column)
 
+    def at(self, base: ast.expr, index: ast.expr) -> ast.Subscript:
+        """`base[index]`, for an index that is computed."""
+        return ast.Subscript(base, index, _LOAD, lineno=self._line, col_offset=self._column)
+
     def named(self, name: str, value: ast.expr) -> ast.NamedExpr:
         """`(name := value)`."""
         target = ast.Name(name, _STORE, lineno=self._line, col_offset=self._column)
@@ -140,6 +144,13 @@ class Nodes:
             return self.constant(empty)
         if len(operands) == 1:
             return operands[0]
+        return ast.BoolOp(op, list(operands), lineno=self._line, col_offset=self._column)
+
+    def chain(self, operands: Sequence[ast.expr], neutral: bool) -> ast.expr:
+        """`a and b and …` (where `neutral` is true), or `a or b or …`, of all operands as they stand."""
+        if len(operands) < 2:
+            return operands[0] if operands else self.constant(neutral)
+        op = ast.And() if neutral else ast.Or()
         return ast.BoolOp(op, list(operands), lineno=self._line, col_offset=self._column)
 
     def denied(self, operand: ast.expr) -> ast.expr:

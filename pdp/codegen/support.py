@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn
 
 from pdp.model import Approval
 from pdp.operators import Found, contains
 from pdp.symbols import ContainsOp
-from pdp.values import INT_MAX, INT_MIN, EntityRef, Ip, Unknown, Value
+from pdp.values import INT_MAX, INT_MIN, EntityRef, Ip, Record, Unknown, Value, ValueSet
 from pdp.zones import CalendarField, next_edge, read
 
 
@@ -57,6 +57,51 @@ def in_any(address: Ip, ranges: Any) -> bool:
 def shares(left: Any, right: Any, op: ContainsOp) -> bool:
     """Tell whether a set holds all, or any, of another."""
     return truth(contains(op, left, right))
+
+
+def text(found: Value) -> str:
+    """Return a text; raise for anything else."""
+    if isinstance(found, str):
+        return found
+    raise Careful
+
+
+def entity(found: Value) -> EntityRef:
+    """Return the name of an entity; raise for any other value."""
+    if isinstance(found, EntityRef):
+        return found
+    raise Careful
+
+
+def attributes(world: Any, found: Value) -> Mapping[str, Any]:
+    """Return the attributes of a record or of an entity; raise for anything else."""
+    if isinstance(found, Record):
+        return found
+    return known_entity(world, found).a  # type: ignore[no-any-return]
+
+
+def tags(world: Any, found: Value) -> Mapping[str, Value]:
+    """Return the tags of an entity; raise for anything else."""
+    return known_entity(world, found).t  # type: ignore[no-any-return]
+
+
+def within(world: Any, left: Value, right: Value) -> bool:
+    """Tell whether an entity is in another one, or in one of a set of entities; raise for any other values."""
+    up = known_entity(world, left).up
+    if up is None or not isinstance(right, EntityRef | ValueSet):
+        raise Careful
+    if isinstance(right, EntityRef):
+        return right in up
+    if not all(isinstance(each, EntityRef) for each in right):
+        raise Careful
+    return any(each in up for each in right)
+
+
+def known_entity(world: Any, found: Value) -> Any:
+    """Return what is held of an entity; raise for any other value."""
+    if found.__class__ is not EntityRef:
+        raise Careful
+    return world.far(found)
 
 
 def unapproved(principal: EntityRef, action: str, resource: EntityRef, world: Any) -> bool:

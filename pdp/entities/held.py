@@ -29,11 +29,12 @@ from pdp.values import (
 class Held:
     """An entity of the store whose attributes are all of their types.
 
-    `a` are its attributes; `up` is all that it is in, itself too, or None where that ends at some time, or is not all
-    known. `gates` and `doors` lead to what is compiled for its type, `rows` to the rules that name what it is in.
+    `a` are its attributes and `t` its tags; `up` is all that it is in, itself too, or None where that ends at some
+    time, or is not all known. `gates` and `doors` lead to what is compiled for its type, `rows` to the rules that name
+    what it is in.
     """
 
-    __slots__ = ("a", "doors", "gates", "kind", "ref", "rows", "up")
+    __slots__ = ("a", "doors", "gates", "kind", "ref", "rows", "t", "up")
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Held:
         up: frozenset[EntityRef] | None,
         gates: Mapping[str, Any],
         doors: Mapping[str, Any],
+        tags: Mapping[str, Any],
     ) -> None:
         self.ref = ref
         self.kind = ref.type
@@ -49,6 +51,7 @@ class Held:
         self.up = up
         self.gates = gates
         self.doors = doors
+        self.t = tags
         self.rows: dict[Any, Any] = {}
 
 
@@ -64,6 +67,9 @@ def sound(node: Node, schema: Schema) -> bool:
     declared = schema.entities.get(node.ref.type)
     if declared is None:
         return False
+    if schema.open:
+        # Nothing is known of its attributes, and nothing taken for granted.
+        return True
     fields = declared.attributes.fields
     return all(name in fields and fits(value, fields[name].type) for name, value in node.attributes.items())
 
@@ -84,12 +90,17 @@ def everything_above(ref: EntityRef, node: Callable[[EntityRef], Node | None]) -
     return frozenset(found)
 
 
-def lookup(store: Store, schema: Schema) -> Callable[[EntityRef], Node | None]:
-    """Return what finds an entity in a store, or one of which there is nothing to know but its name."""
+def lookup(store: Store, schema: Schema, *, alone: bool = False) -> Callable[[EntityRef], Node | None]:
+    """Return what finds an entity in a store, or one of which there is nothing to know but its name.
+
+    For Cedar these are all that the store does not hold, if it is `alone`: no provider may know more.
+    """
 
     def node(ref: EntityRef) -> Node | None:
         held = store.node(ref)
         if held is None:
+            if schema.is_cedar:
+                return Node(ref, {}) if alone else None
             declared = schema.entities.get(ref.type)
             return Node(ref, {}) if declared is not None and declared.bare else None
         return held

@@ -32,12 +32,12 @@ _SPACE: Final = " \t\r\n"
 class Advice:
     """What would help that depends on what a file is for: where it is empty, and where it holds a comment.
 
-    `whole` is what a file holds one of.
+    `kind` is what the whole file is.
     """
 
     empty: str
     comment: str
-    whole: str = "object"
+    kind: str = "object"
 
 
 _ENTITIES: Final = Advice(empty='write `{"entities": []}` for no entities', comment="remove it, or use YAML")
@@ -203,7 +203,7 @@ def _unexpected(text: str, at: int, said: str, advice: Advice) -> Fault:
         meant = word.lower().replace("none", "null")
         return _fault(f"`{word}` is no JSON", where, f"write `{meant}`")
     if "Extra data" in said:
-        return _fault("there is something after the end", where, f"a file holds one {advice.whole}")
+        return _fault("there is something after the end", where, f"a file holds one {advice.kind}")
     if "property name" in said:
         return _fault(f"expected a key in double quotes, found `{clip(word)}`", where)
     if "':'" in said:

@@ -136,7 +136,7 @@ def test_a_path_that_cannot_be_used_is_told_apart(run, tmp_path):
     assert (absent.exit_code, empty.exit_code) == (3, 3)
     assert named == str(tmp_path / "absent")
     assert absent.stdout.startswith("error[no_such_path]: there is no such file or folder\n")
-    assert empty.stdout.startswith("error[no_policy]: the folder holds no file that ends in `.pdp`\n")
+    assert empty.stdout.startswith("error[no_policy]: the folder holds no file that ends in `.pdp` or `.cedar`\n")
     assert "start with `pdp init`" in empty.stdout
 
 
