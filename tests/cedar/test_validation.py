@@ -29,10 +29,10 @@ entity User in [Group] = {
 } tags String;
 entity Robot in [Group] = { name: String, owner: User, rec?: { a: Bool } } tags Set<Long>;
 entity Folder in [Folder] = { owner: User, open: Bool };
-entity Doc in [Folder] = { owner: User, size: Long, labels: Set<String>, deed: Action };
+entity Doc in [Folder] = { owner: User, size: Long, labels: Set<String>, deed: Action, far: Other::Action };
 entity Color enum ["red", "green"];
 action all;
-action some in [all];
+action some in [all, Other::Action::"other"];
 action view in [some] appliesTo {
   principal: [User, Robot], resource: [Doc, Folder], context: { n: Long, ip?: ipaddr, who: User }
 };
@@ -109,6 +109,10 @@ def test_the_verdict_is_cedars_for_its_whole_corpus() -> None:
         'User::"a" == User::"b" && 1',
         "principal has rec.zz.y || true",
         'false && ip("1", "2").isIpv4()',
+        'action in Action::"edit" && 1',
+        'action in [Action::"edit"] && 1',
+        'Action::"all" in Action::"view" && 1',
+        'User::"a" in action && 1',
         # Literals are compared here and now, of whatever types.
         '1 == "a" || true',
         "!(1 == true)",
@@ -152,6 +156,9 @@ def test_cedar_validates_this(condition: str) -> None:
         ('action in Action::"all" && 1', "not_a_condition"),
         ('Action::"view" in [Action::"all"] && 1', "not_a_condition"),
         ('User::"a" in User::"a" && 1', "not_a_condition"),
+        ('action in Other::Action::"other" && 1', "not_a_condition"),
+        ("action in resource.far && 1", "not_a_condition"),
+        ("resource.deed in resource.far && 1", "not_a_condition"),
         ("{ a: 1 } has a && 1", "not_a_condition"),
         ("principal has name && 1", "not_a_condition"),
         ("principal has age || principal.age == 1", "optional_attribute"),
@@ -301,6 +308,67 @@ def test_a_policy_validates_where_it_does_in_each_environment_by_itself(first: s
     assert set(errors(together)) == {code for found in alone for code in errors(found)}
     never = [any(each.code == "impossible_policy" for each in found) for found in alone]
     assert any(each.code == "impossible_policy" for each in together) is all(never)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "principal is B && 1",
+        'principal in B::"x" && 1',
+        'principal == B::"x" && 1',
+        '(principal != B::"x" || 1)',
+        'principal is B in G::"x" && 1',
+        'principal.hasTag("x") && 1',
+        "principal in resource && 1",
+        "[principal].contains(resource) || true",
+        "context.n && 1",
+    ],
+)
+def test_types_that_are_alike_are_told_apart_by_what_a_policy_asks_of_them(condition: str) -> None:
+    schema = read_schema(
+        "entity G; entity A = { n: Long }; entity B in [G] = { n: Long }; entity C = { n: Long } tags Long;"
+        "action x appliesTo { principal: [A, B, C], resource: [A, C], context: { n: Long } };"
+        "action y appliesTo { principal: [A, B, C], resource: [A, B], context: { n: Bool } };"
+    )
+
+    found = errors(validate(read(f"permit(principal, action, resource) when {{ {condition} }};"), schema))
+
+    assert found != []
+
+
+def test_an_entity_of_the_same_type_is_in_another_without_any_data() -> None:
+    schema = read_schema(
+        "entity Z = { n: Long }; entity B in [Z] = { n: Long };action x appliesTo { principal: [B, Z], resource: [Z] };"
+    )
+
+    in_scope = skipping(read('forbid(principal in Z::"x", action, resource) when { principal.n == 1 };'), schema)
+    in_test = skipping(
+        read('forbid(principal, action, resource) when { principal in Z::"x" && principal.n == 1 };'), schema
+    )
+
+    assert [each.help for each in (*in_scope, *in_test)] == [
+        'for example: principal `Z::"x"` that no entity data holds'
+    ] * 2
+
+
+def test_actions_with_other_contexts_are_not_alike() -> None:
+    schema = read_schema(
+        "entity A; action x, y appliesTo { principal: A, resource: A, context: { n: Long } };"
+        "action z appliesTo { principal: A, resource: A, context: { n: Bool } };"
+    )
+
+    found = validate(read("permit(principal, action, resource) when { context.n == 1 };"), schema)
+
+    assert [each.message for each in found] == [
+        "values of type `Bool` and of type `Long` are not compared, for `A to z on A`"
+    ]
+
+
+@pytest.mark.parametrize("text", ["ひらがなとカタカナと漢字", "한글 漢字", "Zürich, 2 µm", "ελληνικά 123", "a_b-c"])
+def test_what_is_written_in_one_script_is_no_matter(text: str) -> None:
+    policies = read(f'permit(principal == User::"{text}", action, resource) when {{ principal.name == "{text}" }};')
+
+    assert validate(policies, SCHEMA) == []
 
 
 @given(CONDITIONS)

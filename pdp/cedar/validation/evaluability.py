@@ -213,7 +213,6 @@ class Evaluability:
         base = self.check(expression.base, known)
         key = self.shapes(expression.base).key
         (there,) = self.shapes(expression).own
-        known |= base.sure
         kind, name = base.kind, expression.name
         attribute = self._attribute(kind, name)
         if not known & there:

@@ -12,7 +12,7 @@ from pdp.cedar.validation.findings import Findings
 from pdp.cedar.validation.shapes import walk
 from pdp.cedar.validation.world import Deed, Environment, World, is_action
 from pdp.errors import listed
-from pdp.values import EntityRef, quote
+from pdp.values import quote
 
 # -------------------------------------------------------------------------------------------------------------- names
 
@@ -71,13 +71,14 @@ def _types(policy: tree.Policy) -> Iterator[tuple[str, tree.Node]]:
 
 def check_fit(policy: tree.Policy, world: World, findings: Findings) -> bool:
     """Report a scope that fits no action: none is by such a principal and on such a resource."""
-    deeds = _named(policy.action, world)
+    deeds = named(policy.action, world)
     principals = _admitted(policy.principal, world)
     resources = _admitted(policy.resource, world)
     for deed in deeds:
         if not principals.isdisjoint(deed.declared.principals) and not resources.isdisjoint(deed.declared.resources):
             return True
-    what = f"`{show_ref(deeds[0].ref)}` never goes" if len(deeds) == 1 else "no such action goes"
+    is_one = policy.action.relation is tree.Relation.EQ and len(deeds) == 1
+    what = f"`{show_ref(deeds[0].ref)}` never goes" if is_one else "no such action goes"
     message = f"{what} with these principals and resources"
     at = policy.action if policy.action.span is not None else policy
     findings.error("action_does_not_apply", message, at, _fit_help(policy, deeds))
@@ -109,11 +110,14 @@ def _side(deed: Deed, word: str) -> frozenset[str]:
     return deed.declared.principals if word == "principal" else deed.declared.resources
 
 
-def _named(constraint: tree.ActionConstraint, world: World) -> list[Deed]:
-    """Return the actions that a scope names, and those in the groups that it names."""
+def named(constraint: tree.ActionConstraint, world: World, *, each: bool = False) -> list[Deed]:
+    """Return the actions that a scope names, and those in the groups that it names.
+
+    Where it names none, it means all of them: these are `each`, or one of those that are alike.
+    """
     refs = [entity.ref for entity in constraint.entities]
     if constraint.relation is None:
-        return list(world.deeds.values())
+        return list(world.deeds.values()) if each else world.unlike
     if any(ref not in world.deeds for ref in refs):
         return []
     if constraint.relation is tree.Relation.EQ:
@@ -150,18 +154,6 @@ def admits(constraint: tree.Constraint, name: str, world: World) -> bool:
     return world.can_be_in(name, target.ref.type)
 
 
-def admits_action(constraint: tree.ActionConstraint, ref: EntityRef, world: World) -> bool:
-    """Tell whether an action is in a scope."""
-    refs = [entity.ref for entity in constraint.entities]
-    match constraint.relation:
-        case None:
-            return True
-        case tree.Relation.EQ:
-            return ref in refs
-        case tree.Relation.IN:
-            return any(each not in world.deeds for each in refs) or world.is_in(ref, refs)
-
-
 def check_groups(policy: tree.Policy, world: World, findings: Findings) -> None:
     """Report a list of actions that strict validation has no type for; it looks at lists of policies that can apply."""
     constraint = policy.action
@@ -181,5 +173,5 @@ def check_groups(policy: tree.Policy, world: World, findings: Findings) -> None:
 def _has_principals(policy: tree.Policy, world: World) -> bool:
     return any(
         deed.declared.resources and any(admits(policy.principal, name, world) for name in deed.declared.principals)
-        for deed in world.deeds.values()
+        for deed in world.unlike
     )

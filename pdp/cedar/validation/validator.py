@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 from pdp.cedar import tree
@@ -17,7 +18,7 @@ from pdp.cedar.validation.world import Environment, World
 from pdp.errors import Diagnostic
 from pdp.schema import Schema
 
-MAX_STEPS: Final = 20_000_000
+MAX_STEPS: Final = 5_000_000
 """How many expressions are looked at for all policies, each once in every environment that differs for it."""
 
 
@@ -49,14 +50,13 @@ def _check_conditions(policy: tree.Policy, world: World, findings: Findings, roo
     scopes.check_groups(policy, world, findings)
     bodies = [shapes(condition.body) for condition in policy.conditions]
     size = 1 + sum(body.size for body in bodies)
-    environments = views.environments(reads(bodies))
+    environments = views.environments(reads(bodies), room)
     first = next(environments, None)
     second = next(environments, None)
     several = second is not None
     steps = 0
     impossible = True
-    for environment in (first, second, *environments) if several else (first,) * (first is not None):
-        assert environment is not None
+    for environment in chain((each for each in (first, second) if each is not None), environments):
         steps += size
         if steps > room:
             _too_much(policy, findings)
@@ -64,7 +64,9 @@ def _check_conditions(policy: tree.Policy, world: World, findings: Findings, roo
         findings.environment = environment if several else None
         impossible &= _check_in(environment, policy, checker)
     findings.environment = None
-    return impossible, steps
+    if views.looked > room:
+        _too_much(policy, findings)
+    return impossible, steps + views.looked
 
 
 _IMPOSSIBLE_HELP: Final = "its scope and its conditions never hold together: remove it, or mend them"

@@ -53,6 +53,14 @@ class World:
         return frozenset((ref.type, above.type) for ref in self.deeds for above in self.above(ref))
 
     @cached_property
+    def unlike(self) -> list[Deed]:
+        """The actions, one of those that are by and on the same types, with the same context."""
+        found: dict[tuple[object, ...], Deed] = {}
+        for deed in self.deeds.values():
+            found.setdefault((deed.declared.principals, deed.declared.resources, deed.number), deed)
+        return list(found.values())
+
+    @cached_property
     def types(self) -> list[str]:
         """The declared entity types, in the order of names."""
         return sorted(self.schema.entities)
