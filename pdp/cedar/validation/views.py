@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pdp.cedar import tree
+from pdp.cedar.tree import children
 from pdp.cedar.validation import scopes
 from pdp.cedar.validation.kinds import RecordKind
-from pdp.cedar.validation.shapes import ROOTS, children, walk
+from pdp.cedar.validation.shapes import ROOTS, walk
 from pdp.cedar.validation.world import Deed, Environment, World
 
 _NAMES = tree.VariableName
