@@ -63,10 +63,7 @@ if c is not None and type(c) is not DICT:
 _REST: Final = """
 if n is not None:
     n = micros(n)
-if s is None:
-    sa = None
-    u = FOREVER
-else:
+if s is not None:
     if type(s) is not SESSION:
         careful()
     if n is None:
@@ -75,6 +72,8 @@ else:
     if not b <= n < u or t in w.revoked_sessions:
         careful()
 """
+# What the names of a session stand for where there is none.
+_ALONE: Final = {"sa": "sa = None", "u": "u = FOREVER"}
 _BINDINGS: Final[Mapping[str, Any]] = {
     "DICT": dict,
     "FOREVER": FOREVER,
@@ -94,12 +93,14 @@ def prologue(way: Way, *, context: bool) -> Prologue:
 
     `context` says that the tests look at the context.
     """
-    return Prologue(_parsed(context), {**_BINDINGS, "WAY": way})
+    return Prologue(lambda names: _parsed(context, names & frozenset(_ALONE)), {**_BINDINGS, "WAY": way})
 
 
 @lru_cache
-def _parsed(context: bool) -> list[ast.stmt]:
-    tree = ast.parse((_CONTEXT if context else _NO_CONTEXT) + _REST)
+def _parsed(context: bool, names: frozenset[str]) -> list[ast.stmt]:
+    alone = "\n    ".join(_ALONE[each] for each in sorted(names))
+    other = f"else:\n    {alone}\n" if alone else ""
+    tree = ast.parse((_CONTEXT if context else _NO_CONTEXT) + _REST + other)
     for node in ast.walk(tree):
         if isinstance(node, ast.stmt | ast.expr):
             # None of it is the policy's: it stands for the first line of the listing.

@@ -147,6 +147,10 @@ class Expressions:
         if left in _FORMS:
             form = _FORMS[left][0]
             return self.nodes.compare(self._form(term.left, form), op, self._form(term.right, form))
+        if isinstance(left, EntityTypes) and term.op not in _ORDERED:
+            one, other = self._label(term.left), self._label(term.right)
+            if one is not None and other is not None:
+                return self.nodes.compare(one, op, other)
         if left is Primitive.INT or (term.op not in _ORDERED and _by_python(left)):
             return self.nodes.compare(self._plain(term.left), op, self._plain(term.right))
         if term.op in _ORDERED:
@@ -185,6 +189,9 @@ class Expressions:
         if isinstance(right, SetType) and not self._bounded(term.right):
             raise Unsupported
         if isinstance(left, EntityTypes) and isinstance(right, EntityTypes):
+            named = self._label(term.right)
+            if named is not None:
+                return self.nodes.compare(named, "in", self._above(term.left, "over"))
             return self.nodes.compare(self._plain(term.right), "in", self._above(term.left))
         if isinstance(left, EntityTypes) and isinstance(right, SetType) and _holds_entities(right):
             met = self.nodes.method(self._above(term.left), "isdisjoint", self._elements(term.right))
@@ -231,11 +238,37 @@ class Expressions:
             ]
         )
 
-    def _above(self, term: terms.Term) -> ast.expr:
-        """Return all that an entity is in, itself too; no container where that is not known for good."""
+    def _above(self, term: terms.Term, form: str = "up") -> ast.expr:
+        """Return all that an entity is in, itself too; no container where that is not known for good.
+
+        They come by their names, or by their labels in the `form` "over".
+        """
+        return self.nodes.attribute(self._near(term), form)
+
+    def _near(self, term: terms.Term) -> ast.expr:
+        """Return the entity that a term is worth, as it is held."""
         if isinstance(term, terms.Root):
-            return self.nodes.attribute(self.nodes.name("p" if term.name is RootName.PRINCIPAL else "r"), "up")
-        return self.nodes.attribute(self._far(term), "up")
+            return self.nodes.name("p" if term.name is RootName.PRINCIPAL else "r")
+        return self._far(term)
+
+    def _label(self, term: terms.Term) -> ast.expr | None:
+        """Return the label of the entity that a term is worth; None where it would have to be made for each request."""
+        match term:
+            case terms.Constant():
+                self.nodes.move(term.span)
+                return self.constants.use(term.value, "label")
+            case terms.Root(name=RootName.PRINCIPAL | RootName.RESOURCE):
+                return self.nodes.attribute(self._near(term), "me")
+            case terms.Attribute(base=terms.Root(name=RootName.PRINCIPAL | RootName.RESOURCE as root)):
+                self.nodes.move(term.span)
+                name = "pn" if root is RootName.PRINCIPAL else "rn"
+                self.owners.add(name)
+                return self.nodes.item(self.nodes.name(name), term.name)
+            case terms.Attribute() if isinstance(self._type_of(term.base), EntityTypes):
+                self.nodes.move(term.span)
+                return self.nodes.item(self.nodes.attribute(self._far(term.base), "n"), term.name)
+            case _:
+                return None
 
     def endings(self, found: Iterable[terms.Term]) -> ast.expr:
         """Return what is true, or raises, where anything that terms look at has an end that only the interpreter knows.
@@ -267,12 +300,14 @@ class Expressions:
             return self.leave()
 
     def _far(self, term: terms.Term) -> ast.expr:
-        nodes, world = self.nodes, self.nodes.name("w")
+        nodes, world, named = self.nodes, self.nodes.name("w"), self._label(term)
+        far, what = ("far", self._plain(term)) if named is None else ("reach", named)
         if self._in_domain:
             # Python takes no assignment in what a comprehension goes through.
-            return nodes.method(world, "far", self._plain(term))
-        near = nodes.method(world, "find", nodes.named("f", self._plain(term)))
-        return nodes.some([near, nodes.method(world, "far", nodes.name("f"))])
+            return nodes.method(world, far, what)
+        known = nodes.attribute(world, "held" if named is None else "near")
+        near = nodes.method(known, "get", nodes.named("f", what))
+        return nodes.some([near, nodes.method(world, far, nodes.name("f"))])
 
     def _elements(self, term: terms.Term) -> ast.expr:
         """Return the elements of a set, as something that Python's `in` and `isdisjoint` take."""
