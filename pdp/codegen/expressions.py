@@ -259,14 +259,9 @@ class Expressions:
                 return self.constants.use(term.value, "label")
             case terms.Root(name=RootName.PRINCIPAL | RootName.RESOURCE):
                 return self.nodes.attribute(self._near(term), "me")
-            case terms.Attribute(base=terms.Root(name=RootName.PRINCIPAL | RootName.RESOURCE as root)):
-                self.nodes.move(term.span)
-                name = "pn" if root is RootName.PRINCIPAL else "rn"
-                self.owners.add(name)
-                return self.nodes.item(self.nodes.name(name), term.name)
             case terms.Attribute() if isinstance(self._type_of(term.base), EntityTypes):
                 self.nodes.move(term.span)
-                return self.nodes.item(self.nodes.attribute(self._far(term.base), "n"), term.name)
+                return self.nodes.item(self.nodes.attribute(self._near(term.base), "n"), term.name)
             case _:
                 return None
 

@@ -233,8 +233,8 @@ class Maker:
             own.append(self._nodes.assign("u", self._nodes.constant(FOREVER)))
             self._constants.bound["clock"] = clock
         own += [
-            self._nodes.assign(short, self._nodes.attribute(self._nodes.name(short[0]), short[1]))
-            for short in ("pa", "pn", "ra", "rn")
+            self._nodes.assign(short, self._nodes.attribute(self._nodes.name(long), "a"))
+            for short, long in (("pa", "p"), ("ra", "r"))
             if short in self._terms_of.owners
         ]
         parameters = ["k", "p", "r", "c", "sa", "n", "w"] if enter is None else ["p", "r", "c", "s", "n", "w"]
