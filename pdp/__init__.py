@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pdp.enforcement import Denied, Enforcer, Handler, acting, guard
     from pdp.engine import Engine
-    from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RequestError
+    from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RequestError
     from pdp.model import (
         Approval,
         ApprovalsMissing,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Effect,
         Entity,
         Lift,
+        Mark,
         Membership,
         Need,
         Obligation,
@@ -37,8 +38,12 @@ if TYPE_CHECKING:
         Reason,
         Remedy,
         Request,
+        Revocation,
+        RevocationKind,
+        SourceState,
     )
-    from pdp.ports import AttributeProvider, DecisionSink
+    from pdp.ports import AttributeProvider, DecisionSink, FactSource
+    from pdp.revocation.log import RevocationLog
     from pdp.session import Session
     from pdp.trace import Trace
     from pdp.values import EntityRef, ref
@@ -61,9 +66,11 @@ _HOMES = {
     "Engine": "pdp.engine",
     "Entity": "pdp.model",
     "EntityRef": "pdp.values",
+    "FactSource": "pdp.ports",
     "FactsError": "pdp.errors",
     "Handler": "pdp.enforcement",
     "Lift": "pdp.model",
+    "Mark": "pdp.model",
     "Membership": "pdp.model",
     "Need": "pdp.model",
     "Obligation": "pdp.model",
@@ -71,10 +78,15 @@ _HOMES = {
     "PdpError": "pdp.errors",
     "PolicyError": "pdp.errors",
     "Reason": "pdp.model",
+    "RecordError": "pdp.errors",
     "Remedy": "pdp.model",
     "Request": "pdp.model",
     "RequestError": "pdp.errors",
+    "Revocation": "pdp.model",
+    "RevocationKind": "pdp.model",
+    "RevocationLog": "pdp.revocation.log",
     "Session": "pdp.session",
+    "SourceState": "pdp.model",
     "Trace": "pdp.trace",
     "acting": "pdp.enforcement",
     "guard": "pdp.enforcement",
@@ -111,9 +123,11 @@ __all__ = [
     "Engine",
     "Entity",
     "EntityRef",
+    "FactSource",
     "FactsError",
     "Handler",
     "Lift",
+    "Mark",
     "Membership",
     "Need",
     "Obligation",
@@ -121,10 +135,15 @@ __all__ = [
     "PdpError",
     "PolicyError",
     "Reason",
+    "RecordError",
     "Remedy",
     "Request",
     "RequestError",
+    "Revocation",
+    "RevocationKind",
+    "RevocationLog",
     "Session",
+    "SourceState",
     "Trace",
     "acting",
     "guard",

@@ -55,6 +55,10 @@ class Answers:
         """Take what does not change: `compiles` False leaves every question to the interpreter."""
         self._providers, self._handles, self._clock, self._compiles = providers, handles, clock, compiles
 
+    def now(self) -> _datetime.datetime:
+        """Return the time as a decision without `now` would take it."""
+        return self._clock()
+
     def answer(self, world: World, request: Request) -> Decision:
         """Return the decision; whatever goes wrong is a deny."""
         if self._compiles:
@@ -220,8 +224,8 @@ class Answers:
                 providers=self._providers,
                 entities=brought,
                 approvals=None if world.approvals is None else [*chain.from_iterable(world.approvals.values())],
-                revoked=world.revoked,
-                revoked_sessions=world.revoked_sessions,
+                revocations=world.given.revocations,
+                failure=world.given.failure,
             )
         except (RequestError, Mismatch) as error:
             raise _Refused(Reason.INVALID_REQUEST, str(error)) from error

@@ -73,7 +73,7 @@ if s is not None:
     if n is None:
         n = clock()
     sa, b, u, t = s.seen.get(WAY) or opened(s, WAY)
-    if not b <= n < u or t in w.revoked_sessions:
+    if not b <= n < u or (t.clean is not w.clean and not w.clears(t)):
         careful()
 """
 # What the names of a session stand for where there is none.
@@ -145,8 +145,8 @@ def proved(s: Any, n: int | None, w: Any, way: Way) -> tuple[Any, Any, int]:
         careful()
     if n is None:
         n = clock()
-    fields, begins, ends, token = s.seen.get(way) or opened(s, way)
-    if not begins <= n < ends or token in w.revoked_sessions:
+    fields, begins, ends, names = s.seen.get(way) or opened(s, way)
+    if not begins <= n < ends or (names.clean is not w.clean and not w.clears(names)):
         careful()
     return fields, n, ends
 

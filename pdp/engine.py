@@ -20,8 +20,11 @@ from pdp.entities.objects import actions_of, check_action, node_of, store_of, wi
 from pdp.errors import RequestError
 from pdp.folder import load, load_sources
 from pdp.loaded import Loaded
-from pdp.model import Approval, Asked, Decision, Entity, Node, Reason, Request
-from pdp.ports import AttributeProvider, DecisionSink
+from pdp.model import Approval, Asked, Decision, Entity, Node, Reason, Request, SourceState
+from pdp.ports import AttributeProvider, DecisionSink, FactSource
+from pdp.revocation.claims import for_good, revocation_of
+from pdp.revocation.feed import Feed
+from pdp.revocation.index import Index
 from pdp.schema import Schema
 from pdp.session import Session
 from pdp.source import Source
@@ -60,6 +63,7 @@ class Engine:
         approvals: Sequence[Approval] | None = (),
         revoked: Iterable[EntityRef] = (),
         revoked_sessions: Iterable[str] = (),
+        revocations: FactSource | None = None,
         handles: Iterable[str] = (),
         sink: DecisionSink | None = None,
         clock: Callable[[], _datetime.datetime] = wall_clock,
@@ -68,8 +72,10 @@ class Engine:
         """Hold a policy and facts.
 
         `providers` are asked for entities that the store does not hold, in their order. `approvals` None says that the
-        approvals cannot be read: every rule that asks for one is then unknown. `handles` names the obligations that
-        the caller fulfils; an allow with any other is not truthy. `sink` sees every decision. `clock` returns an aware
+        approvals cannot be read: every rule that asks for one is then unknown. `revoked` principals and
+        `revoked_sessions`, by their own id or their token's, never come back; `revocations` is a record of more. Where
+        it cannot be read, every request is denied, and `state` tells. `handles` names the obligations that the caller
+        fulfils; an allow with any other is not truthy. `sink` sees every decision. `clock` returns an aware
         datetime, and is asked once for a decision without `now`. `compiled` False answers by the interpreter alone, as
         `PDP_COMPILED=0` in the environment does: the answers are the same.
         """
@@ -80,10 +86,12 @@ class Engine:
         self._answers = Answers(self._providers, self._handles, clock, compiles=compiles)
         self._changing = threading.Lock()
         _ENGINES.add(self)
+        self._feed = Feed(revocations, Index.of(for_good(revoked, revoked_sessions)))
+        self._feed.refresh()
         given = Given(
             approvals=None if approvals is None else tuple(approvals),
-            revoked=frozenset(revoked),
-            revoked_sessions=frozenset(revoked_sessions),
+            revocations=self._feed.index,
+            failure=self._feed.failure,
         )
         # A decision looks here once, and all of it is made of what it finds.
         at_once = compiles and clock is wall_clock
@@ -330,6 +338,81 @@ class Engine:
         program = self._program(policy)
         with self._changing:
             self._world = World(program, store, self._world.given, self._direct)
+
+    # ---------------------------------------------------------------------------------------------------- revoking
+
+    @property
+    def state(self) -> SourceState:
+        """Whether the engine may rely on its record of revocations. Where that failed, every request is denied."""
+        return SourceState.LOADED if self._world.given.failure is None else SourceState.FAILED
+
+    @property
+    def sequence(self) -> int:
+        """The number of the last fact that was read from the record of revocations."""
+        return self._feed.sequence
+
+    def revoke(
+        self,
+        *,
+        principal: EntityRef | None = None,
+        group: EntityRef | None = None,
+        workload: EntityRef | None = None,
+        session: str | None = None,
+        token: str | None = None,
+        key: str | None = None,
+        device: str | None = None,
+        not_before: _datetime.datetime | None = None,
+        why: str = "",
+    ) -> int | None:
+        """Let nothing count any more that one of these proved at `not_before` or earlier.
+
+        A group stands for all who are in it, a workload for all of its type whose ids begin like it. `not_before` is
+        by default now; a session, a token or a key is revoked for good then. Return the number on record, None without
+        a record. When this returns, no allow that begins later goes against it, and it is durable if there is a record.
+
+        Raises RequestError for what cannot be revoked, and RecordError where the record cannot be written; it holds in
+        this engine all the same.
+        """
+        named = {
+            "principal": principal,
+            "group": group,
+            "workload": workload,
+            "session": session,
+            "token": token,
+            "key": key,
+            "device": device,
+        }
+        fact = revocation_of(named, not_before, why, self._world.schema, self._answers.now)
+        with self._changing:
+            # First here: nobody has to wait for a disk to be refused.
+            self._feed.hold(fact)
+            self._revise()
+            try:
+                return self._feed.publish(fact)
+            finally:
+                self._revise()
+
+    def refresh(self, seen: int = 0) -> None:
+        """Take over what others have put on record.
+
+        `seen` is the highest number that somebody knows of. A record that has less is not the one that it was, such as
+        one from a backup: then every request is denied until `accept_record`. A record that cannot be read is no
+        exception either, but a deny until it can.
+        """
+        with self._changing:
+            self._feed.refresh(seen)
+            self._revise()
+
+    def accept_record(self) -> None:
+        """Say that the record is right as it is, after somebody has looked. What was revoked here before stays so."""
+        with self._changing:
+            self._feed.accept()
+            self._revise()
+
+    def _revise(self) -> None:
+        world, feed = self._world, self._feed
+        if feed.index is not world.given.revocations or feed.failure != world.given.failure:
+            self._world = world.with_revocations(feed.index, feed.failure)
 
     def _check_parents(self, nodes: Iterable[Node], store: Store, schema: Schema) -> None:
         """Raise RequestError where an entity is in one that nobody holds: what that is in, nobody could tell.

@@ -7,6 +7,7 @@ PdpError
 ├── RequestError              a request cannot even be asked
 ├── EndlessSourceError        sources name ever more entities that others are in
 ├── FailedSourceError         a source of entities failed, and nothing may be decided without it
+├── RecordError               a record of facts cannot be read or written, or is not the one that it was
 └── Denied                    what is not allowed is not begun (in pdp.enforcement, with its decision)
 """
 
@@ -98,6 +99,17 @@ class EndlessSourceError(PdpError):
 
 class FailedSourceError(PdpError):
     """A provider failed to say what an entity is, where the policies would skip the rules that cannot tell."""
+
+
+class RecordError(PdpError):
+    """A record of facts cannot be read or written.
+
+    `lasting` says that it is damaged, or not the one that it was: to try again does not help, a person has to look.
+    """
+
+    def __init__(self, message: str, *, lasting: bool = False) -> None:
+        super().__init__(message)
+        self.lasting = lasting
 
 
 def article(name: object) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Any, Final
 
 from pdp import extensions, operators, terms, zones
 from pdp.classes import dataclass, field
-from pdp.model import Node
+from pdp.model import Node, RevocationKind
 from pdp.operators import (
     Found,
     Truth,
@@ -26,7 +26,7 @@ from pdp.operators import (
 )
 from pdp.ports import Facts
 from pdp.symbols import CompareOp, QuantifierOp, Semantics
-from pdp.values import DATETIME_MAX, UNKNOWN, EntityRef, Ip, Record, Unknown, Value, ValueSet, equal
+from pdp.values import DATETIME_MAX, UNKNOWN, Datetime, EntityRef, Ip, Record, Unknown, Value, ValueSet, equal
 
 FOREVER: Final = DATETIME_MAX + 1
 NEVER: Final = -FOREVER
@@ -342,6 +342,50 @@ def holds(scopes: Iterable[terms.Scope], ref: EntityRef, scene: Scene) -> tuple[
     return whole, max(end for truth, end in found if truth is whole)
 
 
+# ------------------------------------------------------------------------------------------------------ revocations
+
+
+def revoked(ref: EntityRef, proved: int | None, scene: Scene) -> tuple[bool, int]:
+    """Tell whether somebody is revoked, or in a group that is, and the instant up to which that stays so.
+
+    `proved` is when they showed who they are; None where nobody can tell.
+    """
+    facts = scene.facts
+    if facts.revoked(ref, proved):
+        return True, FOREVER
+    if not facts.groups_revoked or facts.node(ref) is None:
+        return False, FOREVER
+    ends, doubt = _closure(ref, scene)
+    found = [end for each, end in ends.items() if facts.group_revoked(each, proved)]
+    # Where nobody can tell all that they are in, a group that is revoked may be among it.
+    return bool(found) or doubt > NEVER, max([*found, doubt], default=FOREVER)
+
+
+def proved_at(session: Mapping[str, Found] | None) -> int | None:
+    """Return when a principal showed who it is, in microseconds; None where the session does not tell.
+
+    Of two instants it is the earlier one: to renew a token proves nothing anew.
+    """
+    found = [] if session is None else [session.get(name) for name in ("authenticated_at", "issued_at")]
+    return min((each.micros for each in found if isinstance(each, Datetime)), default=None)
+
+
+def revocable(session: Mapping[str, Found]) -> Iterator[tuple[RevocationKind, str]]:
+    """Yield what a session names that may be revoked. A session without a name of its own has that of its token."""
+    for name, kinds in _REVOCABLE.items():
+        value = session.get(name)
+        if isinstance(value, str):
+            yield from ((kind, value) for kind in kinds)
+
+
+_REVOCABLE: Final[Mapping[str, tuple[RevocationKind, ...]]] = {
+    "session_id": (RevocationKind.SESSION,),
+    "token_id": (RevocationKind.TOKEN, RevocationKind.SESSION),
+    "key_id": (RevocationKind.KEY,),
+    "device_id": (RevocationKind.DEVICE,),
+}
+
+
 # ------------------------------------------------------------------------------------------------------- time tests
 
 
@@ -392,8 +436,13 @@ def count_approvals(term: terms.Approvals, scene: Scene) -> tuple[Truth, int]:
         if not _same_bound(record.of, bound) or record.approver in (question.principal, question.actor):
             continue
         truth, end = holds(term.approvers, record.approver, scene)
-        # Who is revoked has no say any more, whenever they had it.
-        if truth is False or scene.facts.revoked(record.approver):
+        if truth is False:
+            continue
+        # Who is revoked has no say any more, in what they approved up to then.
+        gone, back = revoked(record.approver, record.at.micros, scene)
+        if gone:
+            scene.edge(back)
+            timed = timed or question.now < back <= DATETIME_MAX
             continue
         if scene.facts.node(record.approver) is None:
             # Somebody whom nothing holds may have left: a scope of their whole type does not know that.

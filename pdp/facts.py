@@ -9,8 +9,9 @@ from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.objects import node_of
 from pdp.errors import EndlessSourceError, FailedSourceError, RequestError
-from pdp.model import Approval, Entity, Node
+from pdp.model import Approval, Entity, Node, RevocationKind
 from pdp.ports import AttributeProvider
+from pdp.revocation.index import Index, Revoked
 from pdp.schema import Schema
 from pdp.values import UNKNOWN, EntityRef, Unknown, Value, equal, show
 
@@ -40,16 +41,16 @@ class Snapshot:
         providers: Sequence[AttributeProvider] = (),
         entities: Iterable[Entity] = (),
         approvals: Sequence[Approval] | None = (),
-        revoked: frozenset[EntityRef] = frozenset(),
-        revoked_sessions: frozenset[str] = frozenset(),
+        revocations: Index | None = None,
+        failure: str | None = None,
     ) -> None:
         self._store = store
         self._schema = schema
         self._providers = tuple(providers)
         self._brought = _brought(entities, schema)
         self._approvals = None if approvals is None else tuple(approvals)
-        self._revoked = frozenset(self._known(ref) for ref in revoked)
-        self._revoked_sessions = revoked_sessions
+        self._revoked = Revoked(Index.empty() if revocations is None else revocations, schema)
+        self.failure = failure
         self._answers: dict[EntityRef, Node | Unknown | None] = {}
 
     @property
@@ -71,13 +72,22 @@ class Snapshot:
             self._answers[ref] = self._find(ref)
         return self._answers[ref]
 
-    def revoked(self, principal: EntityRef) -> bool:
-        """Tell whether a principal, or an actor, is revoked."""
-        return self._known(principal) in self._revoked
+    @property
+    def groups_revoked(self) -> bool:
+        """Whether any group is revoked."""
+        return self._revoked.index.groups
 
-    def session_revoked(self, token_id: str) -> bool:
-        """Tell whether the session that came with this token is revoked."""
-        return token_id in self._revoked_sessions
+    def revoked(self, ref: EntityRef, proved: int | None) -> bool:
+        """Tell whether a principal, an actor or an approver is revoked, by its name or the beginning of it."""
+        return self._revoked.entity(ref, proved)
+
+    def group_revoked(self, ref: EntityRef, proved: int | None) -> bool:
+        """Tell whether those who are in an entity are revoked."""
+        return self._revoked.group(ref, proved)
+
+    def session_revoked(self, kind: RevocationKind, name: str, proved: int | None) -> bool:
+        """Tell whether what a session names is revoked."""
+        return self._revoked.session(kind, name, proved)
 
     def _known(self, ref: EntityRef) -> EntityRef:
         name = self._schema.resolve(ref.type)

@@ -8,11 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from typing import Final
 
 from pdp import terms
 from pdp.classes import dataclass
 from pdp.errors import article
-from pdp.evaluation import FOREVER, Question, Scene, count_approvals, evaluate, holds
+from pdp.evaluation import (
+    FOREVER,
+    Question,
+    Scene,
+    count_approvals,
+    evaluate,
+    holds,
+    proved_at,
+    revocable,
+    revoked,
+)
 from pdp.model import ApprovalsMissing, Effect, Lift, Need, Outcome, Reason, Remedy
 from pdp.operators import Found, Truth, conjunction, invert
 from pdp.ports import Facts
@@ -130,7 +141,13 @@ def conclude(findings: Sequence[Finding], scene: Scene) -> Judgement:
 
 def before_rules(schema: Schema, question: Question, facts: Facts) -> Judgement | None:
     """Return the deny of a question that no rule may be asked about, or None."""
-    return _check_names(schema, question) or _check_session(question, facts) or _check_entities(question, facts)
+    return (
+        _check_names(schema, question)
+        or _check_sources(facts)
+        or _check_principals(Scene(question, facts))
+        or _check_session(question, facts)
+        or _check_entities(question, facts)
+    )
 
 
 def _check_names(schema: Schema, question: Question) -> Judgement | None:
@@ -153,18 +170,32 @@ def _check_names(schema: Schema, question: Question) -> Judgement | None:
     return None
 
 
+def _check_sources(facts: Facts) -> Judgement | None:
+    failure = facts.failure
+    return None if failure is None else _deny(Reason.SOURCE_FAILED, failure)
+
+
+def _check_principals(scene: Scene) -> Judgement | None:
+    proved = proved_at(scene.question.session)
+    for ref in (scene.question.principal, scene.question.actor):
+        if ref is None:
+            continue
+        found, until = revoked(ref, proved, scene)
+        if found:
+            # Only a membership in a group that is revoked has an end.
+            return _deny(Reason.PRINCIPAL_REVOKED, f"{ref} is revoked", _least([until], scene.question.now))
+    return None
+
+
 def _check_session(question: Question, facts: Facts) -> Judgement | None:
-    for ref in (question.principal, question.actor):
-        if ref is not None and facts.revoked(ref):
-            return _deny(Reason.PRINCIPAL_REVOKED, f"{ref} is revoked")
     session = question.session
     if session is None:
         return None
-    for name in ("actor", "token_id", "expires_at", "issued_at", "authenticated_at"):
+    for name in _TOLD:
         if isinstance(session.get(name), Unknown):
             return _deny(Reason.INVALID_SESSION, f"the session's `{name}` is not of its type")
-    token_id = session.get("token_id")
-    if isinstance(token_id, str) and facts.session_revoked(token_id):
+    proved = proved_at(session)
+    if any(facts.session_revoked(kind, name, proved) for kind, name in revocable(session)):
         return _deny(Reason.SESSION_REVOKED, "the session is revoked")
     expires, starts = _micros(session.get("expires_at")), _session_starts(question)
     if expires is not None and expires <= question.now:
@@ -173,6 +204,19 @@ def _check_session(question: Question, facts: Facts) -> Judgement | None:
         until = _least([*starts, *session_ends(question)], question.now)
         return _deny(Reason.SESSION_NOT_YET_VALID, f"the session starts at {Datetime(max(starts))}", until)
     return None
+
+
+_TOLD: Final = (
+    "actor",
+    "session_id",
+    "token_id",
+    "key_id",
+    "device_id",
+    "expires_at",
+    "issued_at",
+    "authenticated_at",
+)
+"""What of a session is looked at before any rule."""
 
 
 def _check_entities(question: Question, facts: Facts) -> Judgement | None:

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     SESSION_NOT_YET_VALID = "session_not_yet_valid"
     SESSION_REVOKED = "session_revoked"
     PRINCIPAL_REVOKED = "principal_revoked"
+    SOURCE_FAILED = "source_failed"
     UNKNOWN_ENTITY = "unknown_entity"
     INTERNAL_ERROR = "internal_error"
 
@@ -196,6 +197,51 @@ class Asked(Request):
 
     __slots__ = ()
     __init__ = object.__init__
+
+
+class RevocationKind(StrEnum):
+    """What a revocation names. The first three name entities, the others what a session says of itself."""
+
+    PRINCIPAL = "principal"
+    GROUP = "group"
+    WORKLOAD = "workload"
+    SESSION = "session"
+    TOKEN = "token"
+    KEY = "key"
+    DEVICE = "device"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """That nothing counts any more that was proved at `not_before` or earlier; without it, nothing ever does.
+
+    `value` is the id of an entity of `type`, of a workload the beginning of it; of a session, token, key or device its
+    name, and `type` is empty. `why` is for those who read the record.
+    """
+
+    kind: RevocationKind
+    value: str
+    type: str = ""
+    not_before: Datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a reader of a record has come: the number of the last fact, and what tells all up to it from any other.
+
+    The empty digest is that of a reader who has seen no record yet.
+    """
+
+    sequence: int = 0
+    digest: bytes = b""
+
+
+class SourceState(StrEnum):
+    """Whether a source of facts may be relied on. Where it has failed, every decision is a deny."""
+
+    LOADED = "loaded"
+    FAILED = "failed"
 
 
 # ------------------------------------------------------------------------------------------------- what is answered

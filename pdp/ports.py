@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from pdp.model import Approval, Decision, Entity, Node, Request
+from pdp.model import Approval, Decision, Entity, Mark, Node, Request, Revocation, RevocationKind
 from pdp.values import EntityRef, Unknown
 
 
@@ -27,6 +27,22 @@ class DecisionSink(Protocol):
         """Take note of a decision. An exception makes it a deny: what is not on record did not happen."""
 
 
+class FactSource(Protocol):
+    """A durable record of revocations in one order, which many write and read: a file, or a message bus.
+
+    Each fact has a number, one more than the one before it. Both methods raise RecordError.
+    """
+
+    def publish(self, fact: Revocation) -> int:
+        """Put a fact on record. Return its number when nothing can lose it any more."""
+
+    def read(self, after: Mark) -> tuple[Sequence[Revocation], Mark]:
+        """Return facts that follow a mark, and the mark of the last of them; none where there are no more.
+
+        RecordError is lasting where the record does not hold, as it was, what the reader has seen of it.
+        """
+
+
 class Facts(Protocol):
     """What is known at the moment of one decision."""
 
@@ -37,8 +53,22 @@ class Facts(Protocol):
     def node(self, ref: EntityRef) -> Node | Unknown | None:
         """Return an entity, None where no source holds it, unknown where a source failed or is late."""
 
-    def revoked(self, principal: EntityRef) -> bool:
-        """Tell whether a principal, an actor or an approver is revoked."""
+    @property
+    def failure(self) -> str | None:
+        """What is wrong with a source without which nothing may be decided; None where nothing is."""
 
-    def session_revoked(self, token_id: str) -> bool:
-        """Tell whether the session that came with this token is revoked."""
+    @property
+    def groups_revoked(self) -> bool:
+        """Whether any group is revoked."""
+
+    def revoked(self, ref: EntityRef, proved: int | None) -> bool:
+        """Tell whether a principal, an actor or an approver is revoked, by its name or the beginning of it.
+
+        `proved` is when they showed who they are, in microseconds since the epoch; None where nobody can tell.
+        """
+
+    def group_revoked(self, ref: EntityRef, proved: int | None) -> bool:
+        """Tell whether those who are in an entity are revoked."""
+
+    def session_revoked(self, kind: RevocationKind, name: str, proved: int | None) -> bool:
+        """Tell whether what a session names is revoked."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pdp.conform import conform_attributes
-from pdp.evaluation import FOREVER, NEVER
+from pdp.evaluation import FOREVER, NEVER, proved_at, revocable
+from pdp.model import RevocationKind
 from pdp.operators import Found
 from pdp.schema import Schema
 from pdp.types import RecordType
@@ -33,13 +34,23 @@ class Way:
         self.asks = take is not None and any(not each.optional for each in declared.values())
 
 
+class Names:
+    """What of a session may be revoked, and when it was proved. `clean` marks the revocations that do not reach it."""
+
+    __slots__ = ("clean", "given", "proved")
+
+    def __init__(self, given: tuple[tuple[RevocationKind, str], ...], proved: int | None) -> None:
+        self.given, self.proved = given, proved
+        self.clean: object = None
+
+
 class Seen(NamedTuple):
-    """A session as one action knows it: its attributes, when it begins and ends, in microseconds, and its token."""
+    """A session as one action knows it: its attributes, when it begins and ends, in microseconds, and its names."""
 
     fields: dict[str, Found]
     begins: int
     ends: int
-    token: str | None
+    names: Names
 
 
 class Session(Mapping[str, Any]):
@@ -64,12 +75,12 @@ class Session(Mapping[str, Any]):
         if "actor" in self._given or any(isinstance(value, Unknown) for value in fields.values()):
             return None
         starts = [value.micros for each in _STARTS if isinstance(value := fields.get(each), Datetime)]
-        expires, token = fields.get("expires_at"), fields.get("token_id")
+        expires = fields.get("expires_at")
         found = Seen(
             fields,
             max(starts, default=NEVER),
             expires.micros if isinstance(expires, Datetime) else FOREVER,
-            token if isinstance(token, str) else None,
+            Names(tuple(revocable(fields)), proved_at(fields)),
         )
         if len(self.seen) >= _WAYS:
             self.seen.clear()

@@ -16,7 +16,9 @@ from pdp.errors import RequestError
 from pdp.evaluation import FOREVER
 from pdp.ids import wrong_id, wrong_text
 from pdp.model import Approval, Decision, Entity, Node
+from pdp.revocation.index import Index, Revoked
 from pdp.schema import Schema
+from pdp.session import Names
 from pdp.values import EntityRef, Unknown, label, labelled, show
 
 Asked = tuple[EntityRef, str, EntityRef]
@@ -31,11 +33,14 @@ _STALE: Final = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """Facts as the engine was given them, to be read by the schema of each policy that it holds."""
+    """Facts as the engine was given them, to be read by the schema of each policy that it holds.
+
+    `failure` says what is wrong with the record of revocations: then nothing may be decided.
+    """
 
     approvals: tuple[Approval, ...] | None
-    revoked: frozenset[EntityRef]
-    revoked_sessions: frozenset[str]
+    revocations: Index
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class World:
         "_older",
         "_stale",
         "approvals",
+        "clean",
         "given",
         "held",
         "held_for_allows",
@@ -73,7 +79,6 @@ class World:
         "program",
         "ready",
         "revoked",
-        "revoked_sessions",
         "schema",
         "store",
     )
@@ -83,8 +88,9 @@ class World:
         self.program, self.store, self.given, self._direct = program, store, given, direct
         self.policy, self.schema = program.policy, program.schema
         self.approvals = _by_question(given.approvals, self.schema)
-        self.revoked = frozenset(resolved(ref, self.schema) for ref in given.revoked)
-        self.revoked_sessions = given.revoked_sessions
+        self.revoked = Revoked(given.revocations, self.schema)
+        # A session that was found not to be revoked bears this, and is not looked up again.
+        self.clean = given.revocations.mark
         self.ready: dict[Cell, dict[Any, Decision]] = {}
         self.leased: dict[Cell, dict[tuple[Any, int], Decision]] = {}
         self._node = lookup(store, self.schema, alone=direct.alone)
@@ -113,11 +119,14 @@ class World:
         return found
 
     def hold(self, ref: EntityRef) -> Held:
-        """Return an entity, and remember it; raise where there is anything uncertain about it, or it is revoked."""
+        """Return an entity, and remember it; raise where there is anything uncertain about it, or it may be revoked."""
+        if self.given.failure is not None:
+            # INVARIANT: whatever answers goes by what is held, so that nothing answers here.
+            careful()
         found = None if ref in self._stale else self._older.get(ref)
         if found is None:
             node = self._node(ref)
-            if node is None or self._is_wrong(ref) or ref in self.revoked or not sound(node, self.schema):
+            if node is None or self._is_wrong(ref) or not sound(node, self.schema):
                 careful()
             program = self.program
             found = Held(
@@ -129,9 +138,27 @@ class World:
                 node.tags,
                 self._label,
             )
+        # One that was taken over may have been revoked since.
+        if self.given.revocations and self._may_be_revoked(found):
+            careful()
         if len(self.held) < len(self.store) + _STRANGERS:
             self.held[ref] = found
         return found
+
+    def _may_be_revoked(self, held: Held) -> bool:
+        """Tell whether there is any revocation of an entity, whenever it may have proved who it is."""
+        revoked = self.revoked
+        if revoked.marks(held.ref):
+            return True
+        return revoked.index.groups and (held.up is None or any(map(revoked.marks_group, held.up)))
+
+    def clears(self, names: Names) -> bool:
+        """Tell whether no revocation reaches a session, and remember that of it."""
+        for kind, name in names.given:
+            if self.revoked.session(kind, name, names.proved):
+                return False
+        names.clean = self.clean
+        return True
 
     def _is_wrong(self, ref: EntityRef) -> bool:
         return (wrong_text(ref.id) if self.schema.is_cedar else wrong_id(ref.id)) is not None
@@ -184,13 +211,22 @@ class World:
             found._remember(self, node.ref)
         return found
 
-    def _remember(self, before: World, changed: EntityRef) -> None:
+    def with_revocations(self, index: Index, failure: str | None) -> World:
+        """Return the world in which other things are revoked, or nothing may be decided."""
+        given = replace(self.given, revocations=index, failure=failure)
+        found = World(self.program, self.store, given, self._direct)
+        found._remember(self)
+        # What rules come to is still the same: who is revoked is not asked about them.
+        found.ready, found.leased = self.ready, self.leased
+        return found
+
+    def _remember(self, before: World, *changed: EntityRef) -> None:
         """Take over what a world before remembers of entities, but for the one that changed."""
         # To copy all of it would take longer than all else. Of two worlds, the one that remembers more is taken.
         if 2 * len(before.held) >= len(before._older):
-            self._older, self._stale = before.held, frozenset((changed,))
+            self._older, self._stale = before.held, frozenset(changed)
         elif len(before._stale) < _STALE:
-            self._older, self._stale = before._older, before._stale | {changed}
+            self._older, self._stale = before._older, before._stale.union(changed)
 
     def _holds_others(self, kind: str) -> bool:
         return self.schema.open or any(kind in declared.parents for declared in self.schema.entities.values())

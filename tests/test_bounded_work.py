@@ -11,7 +11,7 @@ import pytest
 
 import pdp
 from pdp import evaluation, facts
-from pdp.model import Approval, Membership, Node
+from pdp.model import Approval, Membership, Node, RevocationKind
 from pdp.values import UNKNOWN, Datetime, EntityRef
 
 NOW = datetime.datetime(2026, 11, 23, 9, tzinfo=datetime.UTC)
@@ -26,15 +26,20 @@ class Graph:
         self.parents = parents
         self.asked: Counter[EntityRef] = Counter()
         self.approvals: Sequence[Approval] = ()
+        self.failure: str | None = None
+        self.groups_revoked = False
 
     def node(self, ref: EntityRef) -> Node:
         self.asked[ref] += 1
         return Node(ref, {}, tuple(self.parents.get(ref, ())))
 
-    def revoked(self, principal: EntityRef) -> bool:
+    def revoked(self, ref: EntityRef, proved: int | None) -> bool:
         return False
 
-    def session_revoked(self, token_id: str) -> bool:
+    def group_revoked(self, ref: EntityRef, proved: int | None) -> bool:
+        return False
+
+    def session_revoked(self, kind: RevocationKind, name: str, proved: int | None) -> bool:
         return False
 
 

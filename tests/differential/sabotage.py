@@ -329,8 +329,8 @@ _IN_SCOPE = interpreter._in_scope
 
 
 @breach(facts.Snapshot, "revoked")
-def an_actor_is_never_revoked(self: Any, ref: EntityRef) -> bool:
-    return ref.type != "Agent" and _REVOKED(self, ref)
+def an_actor_is_never_revoked(self: Any, ref: EntityRef, proved: int | None) -> bool:
+    return ref.type != "Agent" and _REVOKED(self, ref, proved)
 
 
 _REVOKED = facts.Snapshot.revoked

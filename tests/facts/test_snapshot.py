@@ -6,8 +6,10 @@ from facts.worlds import WORLD, entity_type, group, schema_of, user
 from pdp.entities import Store
 from pdp.errors import RequestError
 from pdp.facts import Snapshot
-from pdp.model import Approval, Entity, Membership, Node
+from pdp.model import Approval, Entity, Membership, Node, RevocationKind
 from pdp.ports import Facts
+from pdp.revocation.claims import for_good
+from pdp.revocation.index import Index
 from pdp.values import UNKNOWN, Datetime, EntityRef
 
 ADA = user("ada")
@@ -287,17 +289,18 @@ def test_a_record_that_cannot_be_read_stays_that():
 
 
 def test_a_principal_is_revoked_under_every_name_of_its_type():
-    facts = snapshot(revoked=frozenset({ADA, EntityRef("checkout.Service", "api")}))
+    facts = snapshot(revocations=Index.of(for_good([ADA, EntityRef("checkout.Service", "api")], ())))
 
-    assert facts.revoked(ADA)
-    assert facts.revoked(EntityRef("Service", "api"))
-    assert facts.revoked(EntityRef("checkout.Service", "api"))
-    assert not facts.revoked(user("Ada"))
-    assert not facts.revoked(group("ada"))
+    assert facts.revoked(ADA, None)
+    assert facts.revoked(EntityRef("Service", "api"), None)
+    assert facts.revoked(EntityRef("checkout.Service", "api"), None)
+    assert not facts.revoked(user("Ada"), None)
+    assert not facts.revoked(group("ada"), None)
 
 
 def test_a_session_is_revoked_by_the_token_it_came_with():
-    facts = snapshot(revoked_sessions=frozenset({"s-42"}))
+    facts = snapshot(revocations=Index.of(for_good((), ["s-42"])))
 
-    assert facts.session_revoked("s-42")
-    assert not facts.session_revoked("s-4")
+    assert facts.session_revoked(RevocationKind.SESSION, "s-42", None)
+    assert not facts.session_revoked(RevocationKind.SESSION, "s-4", None)
+    assert not facts.session_revoked(RevocationKind.TOKEN, "s-42", None)

@@ -1,0 +1,1 @@
+"""Revocations: what counts no longer, as it is held in memory and as it is kept on record."""

@@ -1,0 +1,82 @@
+"""What an engine knows of a record of revocations: how far it has read, and whether it may rely on it."""
+
+from __future__ import annotations
+
+from pdp.errors import RecordError
+from pdp.model import Mark, Revocation
+from pdp.ports import FactSource
+from pdp.revocation.index import Index
+
+
+class Feed:
+    """Reads a record into an index, fact by fact in their order, and knows when the record is not what it was.
+
+    `index` only ever grows. `failure` says why no answer may be given of it. It is not for several threads at once.
+    """
+
+    def __init__(self, source: FactSource | None, index: Index) -> None:
+        self.source, self.index = source, index
+        self.failure: str | None = None
+        self._mark = Mark()
+        self._seen = 0
+        self._lasts = False
+
+    @property
+    def sequence(self) -> int:
+        """The number of the last fact that was read."""
+        return self._mark.sequence
+
+    def refresh(self, seen: int = 0) -> None:
+        """Read what is new. Whatever is wrong with the record stands in `failure` then.
+
+        `seen` is the highest number that somebody else knows of, such as a client that was told of it. Where the record
+        went wrong for good, it stays so until `accept`.
+        """
+        self._seen = max(self._seen, seen)
+        if self.source is None or self._lasts:
+            return
+        try:
+            self._read(self.source)
+            self.failure = None
+        except RecordError as error:
+            self.failure, self._lasts = str(error), error.lasting
+        except Exception as error:
+            # What the source of somebody else raises says no more than that it cannot be read.
+            self.failure = f"the record cannot be read: {type(error).__name__}"
+
+    def _read(self, source: FactSource) -> None:
+        while True:
+            facts, mark = source.read(self._mark)
+            if mark.sequence != self._mark.sequence + len(facts):
+                raise RecordError("the record leaves out facts, or tells them twice", lasting=True)
+            self.index, self._mark = self.index.with_all(facts), mark
+            if not facts:
+                break
+        if self._seen > self._mark.sequence:
+            message = f"the record ends at fact {self._mark.sequence}, and fact {self._seen} was seen before"
+            raise RecordError(message, lasting=True)
+
+    def hold(self, fact: Revocation) -> None:
+        """Revoke something here, whatever becomes of the record."""
+        self.index = self.index.with_all((fact,))
+
+    def publish(self, fact: Revocation) -> int | None:
+        """Put something on record; return its number there, None where there is no record.
+
+        RecordError says that it may be on record, or not.
+        """
+        if self.source is None:
+            return None
+        try:
+            number = self.source.publish(fact)
+        except RecordError:
+            raise
+        except Exception as error:
+            raise RecordError(f"the record cannot be written: {type(error).__name__}") from error
+        self.refresh(number)
+        return number
+
+    def accept(self) -> None:
+        """Take the record as it is from now on. What was revoked here before stays so."""
+        self._mark, self._seen, self._lasts = Mark(), 0, False
+        self.refresh()
