@@ -52,8 +52,8 @@ conformance: $(INSTALLED)  ## Compare with what Cedar decided and validated in i
 differential: $(INSTALLED)  ## Compare compiled rules with the interpreter: a million triples, or N=… of SEED=….
 	@$(BIN)/python -m tests.differential
 
-torture: $(INSTALLED)  ## Change policy and entities 10 000 times under threads that ask.
-	@$(BIN)/python -m tests.differential torture
+torture: $(INSTALLED)  ## Change and revoke under threads that ask, and kill writers; ARGS=--sabotage has to fail.
+	@$(BIN)/python -m tests.differential torture $(ARGS)
 
 lint: $(INSTALLED)  ## Check style and format.
 	$(BIN)/ruff check

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "fmt": "Put policies into the canonical layout; what they mean stays.",
     "decide": "Ask for a decision; the exit status is the answer.",
     "trace": "Show why a decision comes out as it does.",
+    "revoke": "Put on record that something counts no longer.",
     "explain": "Show the rules of a kind of question, and their Python.",
     "completion": "Print the script that completes `pdp` in a shell.",
 }

@@ -20,6 +20,7 @@ PARAMETERS: Final = (
     click.option("--approvals", metavar="JSON", help="A list of approvals on record."),
     click.option("--request", metavar="JSON", help="The whole request as one object, instead of all the above."),
     click.option("--at", metavar="TIME", help="The time of the request, as 2026-11-23T09:00:00Z; by default now."),
+    click.option("--revocations", metavar="PATH", help="The record of what is revoked, such as `pdp revoke` writes."),
     click.option("--handles", metavar="NAME", multiple=True, help="An obligation that you fulfil; may be repeated."),
 )
 

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pdp import conform
 from pdp.classes import dataclass
-from pdp.cli.endings import Refusal
+from pdp.cli.endings import Refusal, Status
 from pdp.cli.entities import read_entities, read_name, read_reference, split_help
 from pdp.conform import Mismatch
 from pdp.conform.mismatch import clip, misplaced, near
 from pdp.conform.scalars import datetime
 from pdp.engine import Engine
 from pdp.entities import Store
-from pdp.errors import suggest
+from pdp.errors import RecordError, suggest
 from pdp.folder import load
 from pdp.model import Approval, Entity, Request
+from pdp.ports import FactSource
 from pdp.schema import Schema
 from pdp.terms import Policy
 from pdp.types import RecordType
@@ -54,6 +55,7 @@ def ask(path: str, given: Mapping[str, Any]) -> Asked:
         policy,
         store,
         approvals=_approvals(parts, request, policy),
+        revocations=_record(given["revocations"]),
         handles=[_obligation(name, schema) for name in given["handles"]],
     )
     return Asked(engine=engine, request=request, notes=tuple(_notes(request, schema, store)))
@@ -67,6 +69,17 @@ def _approvals(parts: _Parts, request: Request, policy: Policy) -> tuple[Approva
 
     found: tuple[Approval, ...] = parts.read("approvals", lambda data: read_approvals(data, request, policy))
     return found
+
+
+def _record(path: str | None) -> FactSource | None:
+    if path is None:
+        return None
+    from pdp.revocation.log import RevocationLog
+
+    try:
+        return RevocationLog(path)
+    except RecordError as error:
+        raise Refusal("no_record", f"`--revocations`: {error}", status=Status.FAILED) from None
 
 
 def _check_usage(given: Mapping[str, Any]) -> None:

@@ -2,17 +2,21 @@
 
 The first compares N triples (a million), SEED=… of another seed, CASE=… one case of it alone, and PAIRS pairs of
 requests that are nearly one (as many as triples). The second swaps policy and entities 10 000 times under threads that
-ask.
+ask, then revokes 1 000 times against a million decisions, and kills 200 writers of the record; with `--sabotage` it
+breaks that in each way that it knows, has to notice, and fails.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 from tests.differential import collisions, comparing, running, torture
 from tests.differential.cases import draw
 from tests.differential.tally import Tally
+from tests.revocation import torture as revoking
 
 RELOADS = 10_000
 BLOCK = 50_000
@@ -22,7 +26,9 @@ def main() -> int:
     """Run what the environment asks for; 0 where nothing differs."""
     seed, number = os.environ.get("SEED") or "1", os.environ.get("CASE")
     if sys.argv[1:] == ["torture"]:
-        return _torture()
+        return _torture() | _revoke()
+    if sys.argv[1:] == ["torture", "--sabotage"]:
+        return _sabotage()
     if not comparing.COMPILES:
         print("nothing is compiled here: the interpreter is compared with itself")
     if number:
@@ -51,6 +57,25 @@ def _torture() -> int:
     print(*arena.wrong[:5], sep="\n", end="")
     print(f"{RELOADS} changes, {arena.asked} answers of {len(arena.worlds)} worlds: {len(arena.wrong)} wrong")
     return 1 if arena.wrong else 0
+
+
+def _revoke() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = revoking.wrongs(Path(folder), count=1_000, decisions=1_000_000, kills=200)
+    print(*wrong[:5], sep="\n", end="")
+    print(f"1000 revocations, 1000000 answers, 200 writers killed: {len(wrong)} wrong")
+    return 1 if wrong else 0
+
+
+def _sabotage() -> int:
+    """Break the mechanism in each way: 1, a failure, where each was noticed."""
+    missed = 0
+    for name in revoking.BREACHES:
+        with tempfile.TemporaryDirectory() as folder, revoking.broken(name):
+            wrong = revoking.wrongs(Path(folder), count=100, decisions=50_000, kills=20)
+        print(f"{name}: {f'noticed, {wrong[0]}' if wrong else 'NOT NOTICED'}")
+        missed += not wrong
+    return 0 if missed else 1
 
 
 if __name__ == "__main__":
