@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 
 from pdp.conform import read_ref
-from pdp.model import Approval, Entity, Membership, Need, Request
+from pdp.errors import RecordError
+from pdp.model import Approval, Entity, Mark, Membership, Need, Request, Revocation, RevocationKind
 from pdp.source import Source
 from pdp.values import Datetime, EntityRef, EnumMember
 
@@ -37,6 +38,7 @@ _REQUEST_KEYS = {
     "approvals",
     "revoked",
     "revoked_sessions",
+    "revocations",
     "handles",
 }
 _EXPECT_KEYS = {
@@ -66,6 +68,21 @@ class Elsewhere:
         if ref in self.failing:
             raise TimeoutError("the source is late")
         return self.held.get(ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of revocations; it cannot be read where there are no facts at all."""
+
+    facts: tuple[Revocation, ...] | None
+
+    def read(self, after: Mark) -> tuple[Sequence[Revocation], Mark]:
+        if self.facts is None:
+            raise RecordError("the record cannot be read")
+        return self.facts[after.sequence :], Mark(len(self.facts), b"record")
+
+    def publish(self, fact: Revocation) -> int:
+        raise RecordError("a case changes nothing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,10 +183,28 @@ def _asked(data: Mapping[str, Any]) -> Asked:
         "approvals": _approvals(data.get("approvals", ()), request),
         "revoked": [read_ref(each) for each in data.get("revoked", ())],
         "revoked_sessions": data.get("revoked_sessions", ()),
+        "revocations": _record(data.get("revocations", ())),
         "handles": data.get("handles", ()),
         "providers": [Elsewhere(held, failing)] if held or failing else [],
     }
     return Asked(title=data.get("title", ""), request=request, options=options, expected=_expected(data["expect"]))
+
+
+def _record(data: str | Sequence[Mapping[str, Any]]) -> Record:
+    if isinstance(data, str):
+        assert data == "unreadable"
+        return Record(None)
+    return Record(tuple(map(_revocation, data)))
+
+
+def _revocation(data: Mapping[str, Any]) -> Revocation:
+    until = None if "not_before" not in data else Datetime.parse(data["not_before"])
+    (name,) = data.keys() - {"not_before"}
+    kind = RevocationKind(name)
+    if kind in (RevocationKind.PRINCIPAL, RevocationKind.GROUP, RevocationKind.WORKLOAD):
+        ref = read_ref(data[name])
+        return Revocation(kind, ref.id, ref.type, until)
+    return Revocation(kind, data[name], not_before=until)
 
 
 def _expected(given: Mapping[str, Any]) -> dict[str, Any]:
