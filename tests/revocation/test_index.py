@@ -84,3 +84,7 @@ def test_a_workload_is_told_by_how_its_id_begins() -> None:
 
 def test_what_is_revoked_by_session_is_what_every_session_may_say() -> None:
     assert {"session_id", "token_id", "key_id", "device_id"} <= SESSION.keys()
+
+
+def test_no_two_kinds_begin_alike() -> None:
+    assert len({kind[0] for kind in RevocationKind}) == len(RevocationKind)
