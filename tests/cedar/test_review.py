@@ -1,0 +1,78 @@
+"""Questions that seem to be about something else than a forbid names, and ways to lose one."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pdp.engine import Engine
+from pdp.model import Decision, Entity
+from pdp.values import EntityRef
+
+ADA, DOC = EntityRef("User", "ada"), EntityRef("Doc", "plan")
+EVERYTHING = "permit (principal, action, resource);"
+
+Load = Callable[..., Engine]
+
+
+@pytest.fixture(params=[True, False], ids=["compiled", "interpreter"])
+def load(request: pytest.FixtureRequest) -> Load:
+    """Load policies without a schema, for compiled rules and for the interpreter."""
+    return lambda policies, *rest, **options: Engine.load_cedar(policies, *rest, compiled=request.param, **options)
+
+
+def told(decision: Decision) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+    return str(decision.outcome), str(decision.reason), decision.determining_rules, decision.erring_rules
+
+
+# ------------------------------------------------------------------------------------------- names without a schema
+
+
+@pytest.mark.parametrize(
+    "name", ["read", 'Action::"read"', 'Action :: "read"', 'Action::"rea\\u{64}"', 'Action::\n"read"']
+)
+def test_an_action_is_the_same_however_it_is_spelt(load: Load, name: str) -> None:
+    engine = load(f'{EVERYTHING} forbid (principal, action == Action::"read", resource);')
+
+    assert told(engine.decide(ADA, name, DOC)) == ("deny", "forbidden", ("policy1",), ())
+    assert not engine.allows(ADA, name, DOC)
+
+
+def test_an_id_alone_is_of_no_namespace_where_several_actions_have_it(load: Load) -> None:
+    policies = """
+        permit (principal, action in [Action::"read", Shop::Action::"read"], resource);
+        forbid (principal, action == Action::"read", resource);
+    """
+
+    assert told(load(policies).decide(ADA, "read", DOC)) == ("deny", "forbidden", ("policy1",), ())
+
+
+@pytest.mark.parametrize("name", ['"', '""', '"""'])
+def test_no_name_is_that_of_what_stands_for_all_other_actions(load: Load, name: str) -> None:
+    quoted = name.replace('"', '\\"')
+    engine = load(f'{EVERYTHING} forbid (principal, action, resource) when {{ action == Action::"{quoted}" }};')
+    other = load(f"{EVERYTHING} forbid (principal, action, resource) when {{ [action].containsAny([principal]) }};")
+
+    for _ in range(2):
+        assert told(engine.decide(ADA, name, DOC)) == ("deny", "forbidden", ("policy1",), ())
+        assert told(other.decide(ADA, name, DOC)) == ("allow", "permitted", ("policy0",), ())
+
+
+@pytest.mark.parametrize("name", ['Action::"read', 'Action::read"', '::"read"', 'Action::"\\q"', "half \ud800"])
+def test_what_is_no_name_of_an_action_is_denied(load: Load, name: str) -> None:
+    decision = load(EVERYTHING).decide(ADA, name, DOC)
+
+    assert told(decision) == ("deny", "invalid_request", (), ())
+    assert decision.detail.startswith("the action has no name: ")
+
+
+@pytest.mark.parametrize(
+    "kind", ["User ", " User", "Shop::", "", "if", "Shop::__cedar", "\uff35ser", "U\ud800", "User\n"]
+)
+def test_a_type_that_cannot_be_one_is_asked_about_nothing(load: Load, kind: str) -> None:
+    engine = load(
+        f"{EVERYTHING} forbid (principal is User, action, resource); forbid (principal, action, resource is User);"
+    )
+
+    for asked in (EntityRef(kind, "ada"), Entity(kind, "ada")):
+        assert told(engine.decide(asked, "read", DOC)) == ("deny", "invalid_request", (), ())
+        assert told(engine.decide(DOC, "read", asked)) == ("deny", "invalid_request", (), ())
