@@ -11,7 +11,7 @@ from pdp.codegen.support import careful, clock
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import Held, everything_above, lookup, sound
-from pdp.entities.objects import is_action, node_of, with_actions
+from pdp.entities.objects import action_again, is_action, node_of, with_actions
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER
 from pdp.ids import wrong_id, wrong_text
@@ -183,10 +183,10 @@ class World:
 
 def read_again(store: Store, schema: Schema) -> Store:
     """Return entities as another schema has them; raise RequestError for one that it cannot hold as it is."""
-    found = []
+    found: list[Node] = []
     for node in store:
         if schema.is_cedar and is_action(node.ref):
-            # These are the schema's own, whatever they were.
+            found += action_again(node, schema)
             continue
         entity = Entity(node.ref.type, node.ref.id, node.attributes, node.parents, node.tags)
         try:

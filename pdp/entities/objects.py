@@ -71,6 +71,21 @@ def check_action(node: Node, declared: Mapping[EntityRef, tuple[EntityRef, ...]]
             raise RequestError(f"{show(node.ref)} is in other groups than when the policies were loaded")
 
 
+def action_again(node: Node, schema: Schema) -> Iterable[Node]:
+    """Return an action as other policies have it; nothing where they bring it themselves.
+
+    Raises RequestError where they would lose an attribute of it, or a group: a forbid may be about that.
+    """
+    if not schema.open and not node.attributes and not node.tags:
+        return ()
+    groups = actions_of(schema).get(node.ref, ())
+    lost = [step.parent for step in node.parents if step.parent not in groups]
+    if not schema.open or lost:
+        what = f"in {show(lost[0])}" if lost else "with attributes"
+        raise RequestError(f"{show(node.ref)} does not fit the policy: there it is not {what}")
+    return (Node(node.ref, node.attributes, tuple(map(Membership, groups)), node.tags),)
+
+
 def is_action(ref: EntityRef) -> bool:
     """Tell whether an entity of Cedar is an action, by its type.
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from pdp.engine import Engine
+from pdp.errors import RequestError
 from pdp.model import Decision, Entity
 from pdp.values import EntityRef
 
@@ -76,3 +77,39 @@ def test_a_type_that_cannot_be_one_is_asked_about_nothing(load: Load, kind: str)
     for asked in (EntityRef(kind, "ada"), Entity(kind, "ada")):
         assert told(engine.decide(asked, "read", DOC)) == ("deny", "invalid_request", (), ())
         assert told(engine.decide(DOC, "read", asked)) == ("deny", "invalid_request", (), ())
+
+
+# --------------------------------------------------------------------------------------------------- other policies
+
+DANGEROUS = [{"uid": {"type": "Action", "id": "read"}, "attrs": {"danger": True}, "parents": []}]
+GROUPED = [{"uid": {"type": "Action", "id": "read"}, "attrs": {}, "parents": [{"type": "Action", "id": "all"}]}]
+CAREFUL = f"{EVERYTHING} forbid (principal, action, resource) when {{ action.danger && !(principal is Robot) }};"
+CLOSED = "entity User; entity Doc; action read appliesTo { principal: User, resource: Doc };"
+
+
+def test_an_action_keeps_its_attributes_under_another_policy(load: Load) -> None:
+    engine = load(EVERYTHING, None, DANGEROUS)
+
+    engine.replace_policy(load(CAREFUL, None, []).policy)
+
+    assert told(engine.decide(ADA, "read", DOC)) == ("deny", "forbidden", ("policy1",), ())
+
+
+def test_a_policy_that_knows_nothing_of_a_group_of_actions_is_refused(load: Load) -> None:
+    engine = load(EVERYTHING, None, GROUPED)
+    other = f'{EVERYTHING} forbid (principal, action in Action::"all", resource);'
+
+    with pytest.raises(RequestError, match='Action "read" does not fit the policy: there it is not in Action "all"'):
+        engine.replace_policy(load(other, None, []).policy)
+
+    engine.replace_policy(load(other, None, GROUPED).policy)
+    assert told(engine.decide(ADA, "read", DOC)) == ("deny", "forbidden", ("policy1",), ())
+
+
+def test_a_schema_has_no_room_for_an_action_with_attributes(load: Load) -> None:
+    engine = load(EVERYTHING, None, DANGEROUS)
+
+    with pytest.raises(RequestError, match='Action "read" does not fit the policy: there it is not with attributes'):
+        engine.replace_policy(load(CAREFUL, CLOSED, []).policy)
+
+    assert engine.allows(ADA, "read", DOC)
