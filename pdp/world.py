@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from pdp import conform
 from pdp.cells import LEAVES, Cell, Program
 from pdp.classes import dataclass, replace
 from pdp.codegen.support import careful, clock
@@ -177,11 +178,27 @@ class World:
 
     def with_program(self, program: Program) -> World:
         """Return the world with another policy; raise RequestError where it cannot hold an entity that is there."""
-        store = self.store if program.schema == self.schema else read_again(self.store, program.schema)
+        store, schema = self.store, program.schema
+        if schema != self.schema:
+            leaves_cedar = self.schema.is_cedar and not schema.is_cedar
+            store = read_again(_spelled_out(store) if leaves_cedar else store, schema)
         return World(program, store, self.given, self._direct)
 
 
-def read_again(store: Store, schema: Schema) -> Store:
+def _spelled_out(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Yield entities of Cedar with their values as data: the policies of pdp may read another value of it.
+
+    There, an IPv6 address may be an IPv4 address, and a range has no bits of a host.
+    """
+    for node in nodes:
+        attributes = {
+            name: value if isinstance(value, Unknown) else conform.plain(value)
+            for name, value in node.attributes.items()
+        }
+        yield Node(node.ref, attributes, node.parents, node.tags)
+
+
+def read_again(store: Iterable[Node], schema: Schema) -> Store:
     """Return entities as another schema has them; raise RequestError for one that it cannot hold as it is."""
     found: list[Node] = []
     for node in store:

@@ -13,7 +13,10 @@ from pdp.values import EntityRef, show
 
 
 def node_of(entity: Entity, schema: Schema) -> Node:
-    """Return an entity as the engine holds it; raise Mismatch where the schema has no room for it."""
+    """Return an entity as the engine holds it; raise Mismatch where the schema has no room for it.
+
+    Raises RequestError for an action that is in other groups than it was when the policies were read.
+    """
     return reader_of(schema)(entity)
 
 
@@ -24,8 +27,14 @@ def reader_of(schema: Schema) -> Callable[[Entity], Node]:
     from pdp.cedar.facts import node_of as read
     from pdp.cedar.forms import Forms
 
-    forms = Forms(schema)
-    return lambda entity: read(entity, forms)
+    forms, declared = Forms(schema), actions_of(schema)
+
+    def checked(entity: Entity) -> Node:
+        node = read(entity, forms)
+        check_action(node, declared)
+        return node
+
+    return checked
 
 
 def store_of(entities: Iterable[Entity], schema: Schema, beside: Iterable[Node] = ()) -> Store:

@@ -113,3 +113,64 @@ def test_a_schema_has_no_room_for_an_action_with_attributes(load: Load) -> None:
         engine.replace_policy(load(CAREFUL, CLOSED, []).policy)
 
     assert engine.allows(ADA, "read", DOC)
+
+
+ADDRESSED = """
+type Group { name?: String }
+type User in Group { ip?: Ip }
+type Doc
+action read on Doc by User
+rule ours: permit User to read on Doc
+rule inside: forbid User to read on Doc
+  when principal.ip in 10.0.0.0/8
+  because "from inside only"
+"""
+
+
+def test_policies_of_pdp_take_no_parent_that_nobody_holds_from_cedar(load: Load) -> None:
+    lost = {"uid": {"type": "User", "id": "ada"}, "attrs": {}, "parents": [{"type": "Group", "id": "gone"}]}
+    engine = load(EVERYTHING, None, [lost])
+
+    with pytest.raises(RequestError, match='User "ada" is in Group "gone", which the engine does not hold'):
+        engine.replace_policy(Engine.from_text(ADDRESSED).policy)
+
+    assert told(engine.decide(ADA, "read", DOC)) == ("allow", "permitted", ("policy0",), ())
+
+
+def test_policies_of_pdp_read_an_address_of_cedar_as_their_own(load: Load) -> None:
+    mapped = {"__extn": {"fn": "ip", "arg": "::ffff:a00:1"}}
+    engine = load(EVERYTHING, None, [{"uid": {"type": "User", "id": "ada"}, "attrs": {"ip": mapped}, "parents": []}])
+
+    engine.replace_policy(Engine.from_text(ADDRESSED).policy)
+
+    assert told(engine.decide(ADA, "read", DOC)) == ("deny", "forbidden", ("inside",), ())
+
+
+# ------------------------------------------------------------------------------------------- actions of other sources
+
+
+class Source:
+    """Holds one entity."""
+
+    def __init__(self, entity: Entity) -> None:
+        self._entity = entity
+
+    def entity(self, ref: EntityRef) -> Entity | None:
+        return self._entity if ref == self._entity.ref else None
+
+
+def test_a_request_brings_no_group_of_an_action(load: Load) -> None:
+    engine = load(f'{EVERYTHING} forbid (principal, action in Action::"all", resource);')
+    brought = Entity("Action", "read", {}, [EntityRef("Action", "all")])
+
+    decision = engine.decide(ADA, "read", DOC, entities=[brought])
+
+    assert told(decision) == ("deny", "invalid_request", (), ())
+    assert decision.detail == 'Action "read" is in other groups than when the policies were loaded'
+
+
+def test_a_source_that_says_otherwise_of_an_action_is_one_that_fails(load: Load) -> None:
+    source = Source(Entity("Action", "read", {}, [EntityRef("Action", "all")]))
+    engine = load(f"{EVERYTHING} forbid (principal, action, resource) when {{ action.danger }};", providers=[source])
+
+    assert told(engine.decide(ADA, "read", DOC)) == ("deny", "internal_error", (), ())
