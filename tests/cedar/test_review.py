@@ -1,9 +1,11 @@
 """Questions that seem to be about something else than a forbid names, and ways to lose one."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from pdp import folder
 from pdp.engine import Engine
 from pdp.errors import RequestError
 from pdp.model import Decision, Entity
@@ -174,3 +176,31 @@ def test_a_source_that_says_otherwise_of_an_action_is_one_that_fails(load: Load)
     engine = load(f"{EVERYTHING} forbid (principal, action, resource) when {{ action.danger }};", providers=[source])
 
     assert told(engine.decide(ADA, "read", DOC)) == ("deny", "internal_error", (), ())
+
+
+# -------------------------------------------------------------------------------------------------------- a folder
+
+
+@pytest.mark.parametrize("name", ["A.CEDARSCHEMA", "a.cedarschema.JSON", "Links.json", "a.Links.json", "Entities.json"])
+def test_what_stands_beside_policies_is_not_passed_over_for_capital_letters(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.cedar").write_text(EVERYTHING)
+    (tmp_path / name).write_text("[]")
+
+    loaded = folder.load(tmp_path, cache="off")
+
+    assert loaded.policy is None
+    assert [(each.code, each.message, each.help) for each in loaded.errors] == [
+        (
+            "misnamed_policy",
+            "the name is that of a file that is read, but for capital letters",
+            f"call it `{name.lower()}`",
+        )
+    ]
+    assert all(each.span is not None and each.span.source.path == name for each in loaded.errors)
+
+
+def test_policies_of_pdp_have_nothing_of_the_kind_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "a.pdp").write_text("type User\n")
+    (tmp_path / "Links.json").write_text("[]")
+
+    assert not folder.load(tmp_path, cache="off").errors
