@@ -81,6 +81,32 @@ def test_a_type_that_cannot_be_one_is_asked_about_nothing(load: Load, kind: str)
         assert told(engine.decide(DOC, "read", asked)) == ("deny", "invalid_request", (), ())
 
 
+# --------------------------------------------------------------------------------------------- entities that are listed
+
+LISTED = """
+entity User;
+entity Status enum ["open", "done"];
+action read appliesTo { principal: [User, Status], resource: [Status] };
+"""
+
+
+def test_an_entity_that_its_type_does_not_list_is_asked_about_nothing(load: Load) -> None:
+    engine = load(EVERYTHING, LISTED)
+    gone = EntityRef("Status", "gone")
+
+    for _ in range(2):
+        for question in ((ADA, "read", gone), (gone, "read", EntityRef("Status", "open"))):
+            assert told(engine.decide(*question)) == ("deny", "invalid_request", (), ())
+            assert not engine.allows(*question)
+
+
+def test_a_condition_may_name_an_entity_that_its_type_does_not_list(load: Load) -> None:
+    engine = load(f'{EVERYTHING} forbid (principal, action, resource) when {{ Status::"gone" in resource }};', LISTED)
+
+    for _ in range(2):
+        assert engine.allows(ADA, "read", EntityRef("Status", "open"))
+
+
 # --------------------------------------------------------------------------------------------------- other policies
 
 DANGEROUS = [{"uid": {"type": "Action", "id": "read"}, "attrs": {"danger": True}, "parents": []}]
