@@ -1,5 +1,6 @@
 """Questions that seem to be about something else than a forbid names, and ways to lose one."""
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -230,3 +231,21 @@ def test_policies_of_pdp_have_nothing_of_the_kind_beside_them(tmp_path: Path) ->
     (tmp_path / "Links.json").write_text("[]")
 
     assert not folder.load(tmp_path, cache="off").errors
+
+
+# ---------------------------------------------------------------------------------------------------- bounded work
+
+
+def test_a_long_chain_of_groups_of_actions_takes_no_room_for_all_that_is_in_each(load: Load) -> None:
+    chain = "".join(f"action g{number} in [g{number - 1}];" for number in range(1, 3_000))
+    schema = f"entity User; entity Doc; action g0; {chain} action read in [g2999] appliesTo {{principal: User, resource: Doc}};"
+
+    tracemalloc.start()
+    try:
+        engine = load('permit (principal, action in Action::"g0", resource);', schema)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert engine.allows(ADA, "read", DOC)
+    assert peak < 100 * 1024 * 1024
