@@ -27,11 +27,12 @@ def reader_of(schema: Schema) -> Callable[[Entity], Node]:
     from pdp.cedar.facts import node_of as read
     from pdp.cedar.forms import Forms
 
-    forms, declared = Forms(schema), actions_of(schema)
+    forms = Forms(schema)
 
     def checked(entity: Entity) -> Node:
         node = read(entity, forms)
-        check_action(node, declared)
+        if is_action(node.ref):
+            check_action(node, actions_of(schema))
         return node
 
     return checked

@@ -238,7 +238,8 @@ def test_policies_of_pdp_have_nothing_of_the_kind_beside_them(tmp_path: Path) ->
 
 def test_a_long_chain_of_groups_of_actions_takes_no_room_for_all_that_is_in_each(load: Load) -> None:
     chain = "".join(f"action g{number} in [g{number - 1}];" for number in range(1, 3_000))
-    schema = f"entity User; entity Doc; action g0; {chain} action read in [g2999] appliesTo {{principal: User, resource: Doc}};"
+    read = "action read in [g2999] appliesTo { principal: User, resource: Doc };"
+    schema = f"entity User; entity Doc; action g0; {chain} {read}"
 
     tracemalloc.start()
     try:
