@@ -8,7 +8,7 @@ import pytest
 
 from pdp import folder
 from pdp.engine import Engine
-from pdp.errors import RequestError
+from pdp.errors import PolicyError, RequestError
 from pdp.model import Decision, Entity
 from pdp.values import EntityRef
 
@@ -250,3 +250,31 @@ def test_a_long_chain_of_groups_of_actions_takes_no_room_for_all_that_is_in_each
 
     assert engine.allows(ADA, "read", DOC)
     assert peak < 100 * 1024 * 1024
+
+
+# ----------------------------------------------------------------------------------------------- the language of pdp
+
+DECLARED = "type User\ntype Doc\naction read on Doc by User\n"
+
+
+@pytest.mark.parametrize("condition", ["action == 1", "action has x", "action.x == 1", "action is User"])
+def test_the_action_is_no_value_in_the_language_of_pdp(condition: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        Engine.from_text(f"{DECLARED}rule ours: permit User to read on Doc\n  when {condition}\n")
+
+    (found,) = caught.value.diagnostics
+    assert found.message == "`action` is not declared"
+    assert found.span is not None and found.span.text == "action"
+    assert found.help == "a bare name is a parameter, a define or a member of an enum; a text stands in quotes"
+
+
+def test_a_define_of_pdp_may_be_called_action() -> None:
+    define = "define action = principal.level == 3\n"
+    policy = DECLARED.replace("type User", "type User { level: Int }") + define
+    engine = Engine.from_text(
+        f"{policy}rule ours: permit User to read on Doc\n  when action\n",
+        entities=[Entity("User", "ada", {"level": 3}), Entity("User", "bob", {"level": 1})],
+    )
+
+    assert engine.allows(ADA, "read", DOC)
+    assert not engine.allows(EntityRef("User", "bob"), "read", DOC)
