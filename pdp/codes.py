@@ -187,7 +187,7 @@ FACTS: Final[dict[str, str]] = {
 }
 
 FOLDER: Final[dict[str, str]] = {
-    "misnamed_policy": "A file is named as a policy is, but for the case of its ending.",
+    "misnamed_policy": "A file is named as a policy is, or as what stands beside Cedar's, but for the case of letters.",
     "no_policy": "A folder, or a file, holds no policy.",
     "no_such_path": "There is no such file or folder.",
     "too_many_files": "A folder holds more files than one engine loads.",

@@ -64,7 +64,7 @@ MAY_IMPORT_PDP_IN_FUNCTIONS = {"cli"}
 
 # What a start from the cache must not pay for is imported when it is needed: the parser, the checker, each reader.
 MAY_IMPORT_LATE = {
-    "pdp.answers": {"pdp.cedar.reading", "pdp.cedar.text"},
+    "pdp.answers": {"pdp.cedar.escapes", "pdp.cedar.reading", "pdp.cedar.text"},
     "pdp.cells": {"pdp.cedar.reading"},
     "pdp.engine": {"pdp.cedar.given"},
     "pdp.entities": {"pdp.entities.loading"},
