@@ -121,7 +121,7 @@ class _Loaded:
         return Node(
             ref,
             read_attributes(item.get("attrs", {}), form, lambda odd: _attribute(odd, at, report)),
-            self._parents(item.get("parents", []), form, at, report),
+            self._parents(item.get("parents", []), form, ref, at, report),
             read_tags(item.get("tags", {}), form, lambda odd: report.wrong(odd, (*at, "tags"))),
         )
 
@@ -134,7 +134,9 @@ class _Loaded:
             form.check_id(ref)
         return form
 
-    def _parents(self, given: object, form: Form | None, at: Path, report: Report) -> tuple[Membership, ...]:
+    def _parents(
+        self, given: object, form: Form | None, child: EntityRef, at: Path, report: Report
+    ) -> tuple[Membership, ...]:
         if not isinstance(given, list):
             report.wrong(misplaced("a list of parents", given, "parents stand in a list"), (*at, "parents"))
             return ()
@@ -142,7 +144,7 @@ class _Loaded:
         for index, parent in enumerate(given):
             try:
                 ref = reference(parent)
-                self.forms.check_parent(form, ref)
+                self.forms.check_parent(form, child, ref)
             except Mismatch as odd:
                 report.wrong(odd, (*at, "parents", index))
                 continue
@@ -252,7 +254,7 @@ def _node_of(entity: Entity, forms: Forms) -> Node:
     if form is not None:
         form.check_id(ref)
     attributes = under(lambda given: read_attributes(given, form, _raise), entity.attributes, "attributes")
-    return Node(ref, attributes, _memberships(entity.parents, form, forms))
+    return Node(ref, attributes, _memberships(entity.parents, form, ref, forms))
 
 
 def _raise(odd: Mismatch) -> None:
@@ -261,14 +263,14 @@ def _raise(odd: Mismatch) -> None:
 
 def _action_of(ref: EntityRef, entity: Entity, forms: Forms) -> Node:
     declared = declared_actions(forms.schema)
-    parents = _memberships(entity.parents, None, forms)
+    parents = _memberships(entity.parents, None, ref, forms)
     given = {each.parent for each in parents}
     if ref not in declared or entity.attributes or given not in (set(declared[ref]), ancestors(ref, declared)):
         raise action_differs(ref, ref in declared)
     return Node(ref, {}, tuple(Membership(parent) for parent in declared[ref]))
 
 
-def _memberships(parents: object, form: Form | None, forms: Forms) -> tuple[Membership, ...]:
+def _memberships(parents: object, form: Form | None, child: EntityRef, forms: Forms) -> tuple[Membership, ...]:
     if isinstance(parents, str | Mapping | EntityRef) or not isinstance(parents, Iterable):
         raise misplaced("a list of parents", parents).under("parents")
     given = list(islice(parents, MAX_PARENTS + 1))
@@ -278,7 +280,7 @@ def _memberships(parents: object, form: Form | None, forms: Forms) -> tuple[Memb
     for index, parent in enumerate(given):
         try:
             ref = reference(_parent(parent))
-            forms.check_parent(form, ref)
+            forms.check_parent(form, child, ref)
         except Mismatch as odd:
             raise odd.under("parents", index) from None
         found[ref] = Membership(ref)

@@ -95,8 +95,11 @@ class Forms:
                 rest += () if declared is None else declared.parents
         return frozenset(found)
 
-    def check_parent(self, form: Form | None, parent: EntityRef) -> None:
+    def check_parent(self, form: Form | None, ref: EntityRef, parent: EntityRef) -> None:
         """Raise Mismatch where an entity of a form cannot be in the parent, or there can be no such parent."""
+        if self.schema.open and is_action(ref) and not is_action(parent):
+            message = f"the action {named(ref)} cannot be in {named(parent)}, which is no action"
+            raise Mismatch("parent_of_other_type", message, "actions are in other actions only")
         if form is not None:
             form.check_parent(parent)
             ids = known_ids(parent.type, self.schema)

@@ -113,7 +113,7 @@ class Writer:
                 return piece(str(number) if number >= 0 else f"({number})")
             case "string":
                 return piece(quoted(rng.choice(values.STRINGS), rng))
-        text = quoted(values.text(rng, kind, 0.15 if self.odd else 0.01), rng)
+        text = quoted(values.text(rng, kind, 0.35 if self.odd else 0.015), rng)
         given = self.of("string", deep) if self.odd and rng.random() < 0.12 else piece(text)
         return piece(f"{kind}(", given, ")")
 
@@ -319,6 +319,37 @@ class Writer:
     def _branches(self, deep: int) -> Piece:
         return self._if("bool", deep)
 
+    def _mixed(self, deep: int) -> Piece:
+        """Return a test of values of different types that could be taken for each other."""
+        rng = self.rng
+        if not self.odd:
+            return self._functions(deep)
+        one, other = (rng.sample(_MIXED, rng.randint(1, 3)) for _ in range(2))
+        left, right = (joined(", ", each, "[", "]") for each in (one, other))
+        if rng.random() < 0.3:
+            return piece("(", rng.choice(one), " == ", rng.choice(other), ")")
+        if rng.random() < 0.3:
+            return piece("(", left, " == ", right, ")")
+        if rng.random() < 0.5:
+            return piece(left, ".contains(", rng.choice(other), ")")
+        return piece(left, rng.choice((".containsAll(", ".containsAny(")), right, ")")
+
+    def _functions(self, deep: int) -> Piece:
+        """Return a test of what a function of plain arguments gives."""
+        rng, operator = self.rng, f" {self.rng.choice(('==', '==', '!=', '<', '<=', '>', '>='))} "
+        match rng.randrange(5):
+            case 0 | 1:
+                found = piece(self._literal("duration", deep), f".{rng.choice(_COUNTED)}()")
+                return piece("(", found, operator, f"({rng.choice(_UNITS)}))")
+            case 2:
+                found = piece(self._literal("datetime", deep), ".toDate()")
+                return piece("(", found, operator, self._literal("datetime", deep), ")")
+            case 3:
+                found = piece(self._literal("datetime", deep), ".toTime()")
+                return piece("(", found, operator, self._literal("duration", deep), ")")
+            case _:
+                return piece("(", self._computed("datetime", deep), operator, self._literal("datetime", deep), ")")
+
     def _record(self, deep: int) -> Piece:
         """Return a test of a record that is written out, or of what is in it."""
         rng = self.rng
@@ -330,6 +361,24 @@ class Writer:
         return found if kinds[0] == "bool" else piece("(", found, " == ", self.of(kinds[0], deep), ")")
 
 
+_MIXED = (
+    "1",
+    "true",
+    "0",
+    "false",
+    '"1"',
+    '"true"',
+    'decimal("1.0")',
+    "[]",
+    "[1]",
+    "[true]",
+    "{a: 1}",
+    "{a: true}",
+    '""',
+)
+_UNITS = (-2, -1, 0, 1, 24, 25, 60, 1500, -5400)
+
+
 def _key(name: str) -> str:
     return name if is_word(name) else quoted(name)
 
@@ -337,6 +386,6 @@ def _key(name: str) -> str:
 _TESTS = (
     *(Writer._chain, Writer._not, Writer._equal, Writer._order, Writer._decimals, Writer._addresses, Writer._inside),
     *(Writer._is, Writer._like, Writer._contains, Writer._empty, Writer._has, Writer._has_tag, Writer._branches),
-    Writer._record,
+    *(Writer._record, Writer._mixed, Writer._functions),
 )
-_WEIGHTS = (26, 8, 16, 14, 7, 8, 12, 5, 7, 8, 2, 7, 8, 5, 2)
+_WEIGHTS = (26, 8, 16, 14, 7, 8, 12, 5, 7, 8, 2, 7, 8, 5, 2, 6, 10)
