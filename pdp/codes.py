@@ -218,6 +218,7 @@ CEDAR: Final[dict[str, str]] = {
     "empty_condition": "The braces of a condition hold nothing.",
     "empty_list": "An `enum` has no ids, or `appliesTo` names no entity type.",
     "empty_set": "A set of Cedar is written without elements, so nothing says what it is a set of.",
+    "extension_arity": "A function of an extension is given fewer or more arguments than it takes.",
     "forbid_can_be_skipped": "A forbid of Cedar cannot be evaluated for some input, and is passed over then.",
     "foreign_number": "A number has a fraction.",
     "foreign_regex": "A pattern is written as a regular expression.",

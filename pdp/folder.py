@@ -66,7 +66,9 @@ def load_sources(sources: Sequence[Source], problems: Sequence[Diagnostic] = ())
     if _is_cedar(sources):
         from pdp.cedar.loading import load_sources as load_cedar_sources
 
-        return load_cedar_sources(sources, digest(sources), problems)
+        # Where a folder has both, that is reported already.
+        cedar = [source for source in sources if not source.path.endswith(".pdp")]
+        return load_cedar_sources(cedar, digest(cedar), problems)
     from pdp.build import build, read_entities
 
     policies, data = _parted(sources)

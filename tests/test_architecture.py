@@ -68,7 +68,7 @@ MAY_IMPORT_LATE = {
     "pdp.cells": {"pdp.cedar.reading"},
     "pdp.engine": {"pdp.cedar.given"},
     "pdp.entities": {"pdp.entities.loading"},
-    "pdp.entities.objects": {"pdp.cedar.facts"},
+    "pdp.entities.objects": {"pdp.cedar.facts", "pdp.cedar.forms"},
     "pdp.entities.loading": {"pdp.entities.csvfile", "pdp.entities.jsonfile", "pdp.entities.yamlfile"},
     "pdp.folder": {"pdp.build", "pdp.cache", "pdp.cache.loading", "pdp.cedar.keeping", "pdp.cedar.loading"},
     "pdp.cache.loading": {"pdp.build", "pdp.cache.writing"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeGuard
 
 from pdp.cedar import untyped
@@ -95,11 +95,8 @@ class Forms:
                 rest += () if declared is None else declared.parents
         return frozenset(found)
 
-    def check_parent(self, form: Form | None, ref: EntityRef, parent: EntityRef) -> None:
+    def check_parent(self, form: Form | None, parent: EntityRef) -> None:
         """Raise Mismatch where an entity of a form cannot be in the parent, or there can be no such parent."""
-        if self.schema.open and is_action(ref) and not is_action(parent):
-            message = f"the action {named(ref)} cannot be in {named(parent)}, which is no action"
-            raise Mismatch("parent_of_other_type", message, "actions are in other actions only")
         if form is not None:
             form.check_parent(parent)
             ids = known_ids(parent.type, self.schema)
@@ -191,6 +188,14 @@ def ancestors(ref: EntityRef, parents: Mapping[EntityRef, tuple[EntityRef, ...]]
             found.add(here)
             rest += parents.get(here, ())
     return frozenset(found)
+
+
+def check_groups(ref: EntityRef, parents: Iterable[EntityRef]) -> None:
+    """Raise Mismatch where an action is in something that is none."""
+    for parent in parents:
+        if is_action(ref) and not is_action(parent):
+            message = f"the action {named(ref)} cannot be in {named(parent)}, which is no action"
+            raise Mismatch("parent_of_other_type", message, "an action can be in other actions")
 
 
 def action_differs(ref: EntityRef, declared: bool) -> Mismatch:

@@ -337,18 +337,19 @@ class Writer:
     def _functions(self, deep: int) -> Piece:
         """Return a test of what a function of plain arguments gives."""
         rng, operator = self.rng, f" {self.rng.choice(('==', '==', '!=', '<', '<=', '>', '>='))} "
-        match rng.randrange(5):
+        wrong = 0.2 if self.odd else 0.015
+        match rng.randrange(4):
             case 0 | 1:
-                found = piece(self._literal("duration", deep), f".{rng.choice(_COUNTED)}()")
-                return piece("(", found, operator, f"({rng.choice(_UNITS)}))")
+                given, name = values.text(rng, "duration", wrong), rng.choice(_COUNTED)
+                count = values.units(given, name) + rng.choice((0, 0, 0, 1, -1))
+                return piece(f"(duration({quoted(given, rng)}).{name}(){operator}({count}))")
             case 2:
-                found = piece(self._literal("datetime", deep), ".toDate()")
-                return piece("(", found, operator, self._literal("datetime", deep), ")")
-            case 3:
-                found = piece(self._literal("datetime", deep), ".toTime()")
-                return piece("(", found, operator, self._literal("duration", deep), ")")
+                given = values.text(rng, "datetime", wrong)
+                day = values.day(given, rng.choice((0, 0, 0, 1, -1)))
+                return piece(f'(datetime({quoted(given, rng)}).toDate(){operator}datetime("{day}"))')
             case _:
-                return piece("(", self._computed("datetime", deep), operator, self._literal("datetime", deep), ")")
+                found = self._computed(kind := rng.choice(("datetime", "duration")), deep)
+                return piece("(", found, operator, self._literal(kind, deep), ")")
 
     def _record(self, deep: int) -> Piece:
         """Return a test of a record that is written out, or of what is in it."""
@@ -376,7 +377,6 @@ _MIXED = (
     "{a: true}",
     '""',
 )
-_UNITS = (-2, -1, 0, 1, 24, 25, 60, 1500, -5400)
 
 
 def _key(name: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pdp.extensions import parse_datetime, parse_duration
 from tests.beside.world import Kind, World
 
 LEAST, MOST = -(2**63), 2**63 - 1
@@ -92,6 +94,31 @@ def text(rng: random.Random, kind: str, odd: float = 0.0) -> str:
         return rng.choice(WRONG[kind])
     found = rng.choice(TEXTS[kind])
     return found if draw >= odd else _mistyped(rng, found)
+
+
+_LENGTHS = {
+    "toMilliseconds": 1,
+    "toSeconds": 1000,
+    "toMinutes": 60_000,
+    "toHours": 3_600_000,
+    "toDays": 86_400_000,
+}
+
+
+def units(given: str, name: str) -> int:
+    """Return about what a function gives for a duration, so that tests of it stand at the edge."""
+    try:
+        return parse_duration(given).micros // (1000 * _LENGTHS[name])
+    except ValueError:
+        return 0
+
+
+def day(given: str, after: int) -> str:
+    """Return a day that is about the one of a datetime."""
+    try:
+        return str(datetime.date(1970, 1, 1) + datetime.timedelta(after, microseconds=parse_datetime(given).micros))
+    except (ValueError, OverflowError):
+        return "1969-12-31"
 
 
 def _mistyped(rng: random.Random, found: str) -> str:
