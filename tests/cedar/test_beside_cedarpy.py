@@ -46,10 +46,16 @@ def test_a_case_is_the_same_each_time():
 
 
 def test_an_engine_that_ends_is_told_and_begun_again(oracle: Oracle):
-    with pytest.raises(Crashed):
-        oracle.ask({})
+    message = draw("again", 8).message()
+    first = oracle.ask(message)
+    assert oracle._process is not None
+    oracle._process.kill()
+    oracle._process.wait()
 
-    assert "answers" in oracle.ask(draw("again", 7).message())
+    with pytest.raises(Crashed, match=r"ended with -9"):
+        oracle.ask(message)
+
+    assert oracle.ask(message) == first
 
 
 # ---------------------------------------------------------------------------------------------- that it would be found

@@ -26,7 +26,7 @@ def test_an_action_of_entity_data_is_in_other_actions_only():
     assert found.message == 'the action `N::Action::"read"` cannot be in `Doc::"a"`, which is no action'
     assert found.span is not None
     assert found.span.text == parent
-    assert found.help == "actions are in other actions only"
+    assert found.help == "an action can be in other actions"
     entity = Entity("Action", "read", {}, [EntityRef("Doc", "a")])
     with pytest.raises(RequestError, match="is no action"):
         Engine.load_cedar(ALL, entities=[entity])
