@@ -228,6 +228,7 @@ CEDAR: Final[dict[str, str]] = {
     "misplaced_slot": "A slot stands where no template has one.",
     "missing_slot": "A link does not fill a slot of its template.",
     "mixed_scripts": "A text mixes letters of several scripts, some of which may look alike.",
+    "not_converted": "A policy or an entity of Cedar cannot be said in pdp.",
     "no_schema": "Policies of Cedar have no schema, so that they are not validated.",
     "no_tags": "A tag is asked of an entity type that has none.",
     "not_a_record": "The shape of an entity type, or the context of an action, is no record.",
