@@ -301,6 +301,11 @@ def test_a_linked_template_is_a_rule_and_one_without_links_is_none() -> None:
             "an `or` is true where any side of it is, also where one before it cannot be evaluated",
         ),
         (
+            "permit (principal, action, resource) unless { resource.owner.level > 3 && resource.open };",
+            "and",
+            "an `and` is false where any side of it is, also where one before it cannot be evaluated",
+        ),
+        (
             'permit (principal, action, resource) when { context.ip.isInRange(ip("10.1.2.3/8")) };',
             "host_bits",
             "the range is written without its host bits; it holds the same addresses",
@@ -414,6 +419,24 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def test_what_two_namespaces_declare_has_the_namespace_before_its_name() -> None:
+    body = "entity User; entity Page; action read, edit appliesTo { principal: User, resource: Page };"
+    schema = f"namespace Shop {{ {body} }} namespace Bank::Small {{ {body.replace('edit', 'pay')} entity Till; }}"
+
+    found = converted("permit (principal, action, resource);", schema)
+
+    assert found.names.types == {
+        "Shop::User": "Shop_User",
+        "Shop::Page": "Shop_Page",
+        "Bank::Small::User": "Bank_Small_User",
+        "Bank::Small::Page": "Bank_Small_Page",
+        "Bank::Small::Till": "Till",
+    }
+    assert sorted(found.names.actions.values()) == ["Bank_Small_read", "Shop_read", "edit", "pay"]
+    assert "# Bank::Small::Till in Cedar\ntype Till\n" in found.policy
+    assert loaded(found).errors == ()
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     types=st.lists(NAMES, min_size=1, max_size=8, unique=True), ids=st.lists(IDS, min_size=1, max_size=6, unique=True)
@@ -451,6 +474,139 @@ def test_names_stay_apart_whatever_they_are(types: list[str], ids: list[str]) ->
 
 
 # ------------------------------------------------------------------------------------------------------ the decisions
+
+
+def _entity(kind: str, id_: str, attrs: dict[str, Any] | None = None, *parents: tuple[str, str]) -> dict[str, Any]:
+    above = [{"type": each, "id": name} for each, name in parents]
+    return {"uid": {"type": kind, "id": id_}, "attrs": attrs or {}, "parents": above}
+
+
+def _refs(kind: str, *ids: str) -> list[dict[str, Any]]:
+    return [{"__entity": {"type": kind, "id": each}} for each in ids]
+
+
+WORLD = [
+    _entity("Team", "a"),
+    _entity("Team", "b", {}, ("Team", "a")),
+    _entity("Robot", "r"),
+    *(
+        _entity(
+            "User",
+            name,
+            {"level": level, "team": _refs("Team", team)[0], "since": "2026-01-01", **more},
+            ("Team", team),
+        )
+        for name, level, team, more in (("u", 1, "a", {}), ("v", 5, "b", {"nick": "x"}), ("w", 9, "b", {"nick": "yy"}))
+    ),
+    *(
+        _entity(
+            "Page",
+            name,
+            {
+                "owner": _refs("User", owner)[0],
+                "open": owner == "u",
+                "teams": _refs("Team", "a"),
+                "readers": _refs("User", "v"),
+                "labels": ["l"] if owner == "v" else [],
+                "price": "1.5",
+                "odd": {"a b": 1, **({} if owner == "w" else {"c": {"d": owner == "v"}})},
+            },
+            *([("Page", "p")] if name != "p" else []),
+        )
+        for name, owner in (("p", "u"), ("q", "v"), ("s", "w"))
+    ),
+]
+
+ATOMS = st.sampled_from(
+    [
+        "resource.open",
+        "principal == resource.owner",
+        "resource.owner != principal",
+        "principal is User",
+        "principal is Robot",
+        "principal has level",
+        "principal has nick",
+        "principal is User && principal.level > 3",
+        "principal has level && principal.level <= 5",
+        'principal has nick && principal.nick == "x"',
+        'principal has nick && principal.nick like "y*"',
+        'principal in Team::"a"',
+        'principal in Team::"b"',
+        'principal in [Team::"b", User::"u"]',
+        'principal is User in Team::"b"',
+        "principal in resource.teams",
+        'resource == Page::"p"',
+        'resource in Page::"p"',
+        'action == Action::"read"',
+        'action in [Action::"look"]',
+        "principal is User && resource.readers.contains(principal)",
+        "principal is User && resource.teams.contains(principal.team)",
+        'resource.labels.contains("l")',
+        "resource.labels.isEmpty()",
+        "resource.odd has c",
+        "resource.odd has c.d && resource.odd.c.d",
+        "resource has odd.c && !resource.odd.c.d",
+        'resource.odd["a b"] == 1',
+        'context.ip.isInRange(ip("10.0.0.0/8"))',
+        "context.ip.isLoopback()",
+        'context has note && context.note == "n"',
+        'context has mode && context.mode == Mode::"fast"',
+        'resource.price.greaterThan(decimal("1.4999"))',
+        "true",
+        "false",
+    ]
+)
+CONDITIONS = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        st.builds("({}) && ({})".format, inner, inner),
+        st.builds("({}) || ({})".format, inner, inner),
+        st.builds("!({})".format, inner),
+        st.builds("if {} then {} else {}".format, inner, inner, inner),
+    ),
+    max_leaves=5,
+)
+POLICIES = st.builds(
+    "{} ({}, {}, {}) {} {{ {} }};".format,
+    st.sampled_from(["permit", "permit", "forbid"]),
+    st.sampled_from(["principal", "principal is User", 'principal in Team::"a"', 'principal == User::"v"']),
+    st.sampled_from(["action", 'action == Action::"edit"', 'action in Action::"look"']),
+    st.sampled_from(["resource", "resource is Page", 'resource == Page::"p"', 'resource in Page::"p"']),
+    st.sampled_from(["when", "unless"]),
+    CONDITIONS,
+)
+CONTEXTS = {
+    "read": [
+        {"ip": "10.0.0.1", "mode": {"type": "Mode", "id": "fast"}},
+        {"ip": "::1", "mode": {"type": "Mode", "id": "slow"}},
+    ],
+    "edit": [{"ip": "10.0.0.1", "took": "1h"}, {"ip": "127.0.0.1", "took": "5m", "note": "n"}],
+}
+
+
+@settings(max_examples=80, deadline=None)
+@given(policies=st.lists(POLICIES, min_size=1, max_size=4))
+def test_whatever_is_asked_the_rules_decide_as_the_policies_do(policies: list[str]) -> None:
+    named = [f'@id("p{number}") {policy}' for number, policy in enumerate(policies)]
+    found = converted("\n".join(named), entities=json.dumps(WORLD))
+    there = loaded(found)
+    kept = [policy for number, policy in enumerate(named) if f"p{number}" in found.rules]
+    cedar, native = Engine.load_cedar("\n".join(kept), SCHEMA, WORLD), Engine(*there.require())
+
+    for principal in (EntityRef("User", "u"), EntityRef("User", "v"), EntityRef("User", "w"), EntityRef("Robot", "r")):
+        for action, contexts in CONTEXTS.items():
+            for context in contexts:
+                for page in "pqs":
+                    wanted = cedar.decide(principal, action, EntityRef("Page", page), context)
+                    plain: dict[str, Any] = {**context}
+                    if "mode" in context:
+                        plain["mode"] = context["mode"]["id"]
+                    told = native.decide(principal, action, EntityRef("Page", page), plain)
+
+                    if wanted.reason is not Reason.INVALID_REQUEST:
+                        assert not wanted.erring_rules
+                        assert told.outcome is wanted.outcome, (str(principal), action, page, context, found.policy)
+    assert reformat(Source("policy.pdp", found.policy))[0] == found.policy
 
 
 def _named(row: Row) -> tuple[str, str, list[Any]]:

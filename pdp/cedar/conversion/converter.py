@@ -25,9 +25,12 @@ from pdp.syntax.printer import reformat
 
 _HEAD: Final = """
 This was converted from Cedar by `pdp convert`. A type has its name without namespaces, an action its id and a rule the
-id of its policy, in letters, digits and `_`; a name that is taken gets a number. What has another name in Cedar, and
-what means something else, is told beside it. This holds everywhere: a principal or a resource that no entity data holds
-is denied, where Cedar asks the policies; a forbid that cannot be evaluated denies, where Cedar skips it.
+id of its policy, in letters, digits and `_`. Where that is no other name's alone, the namespace goes before it, or a
+number behind it. What has another name in Cedar, and what means something else, is told beside it. This holds
+everywhere:
+- a principal or a resource that no entity data holds is denied, where Cedar asks the policies;
+- what is asked of any other such entity is unknown, where to Cedar it has nothing and is in nothing;
+- a forbid that cannot be evaluated denies, where Cedar skips it.
 """
 
 

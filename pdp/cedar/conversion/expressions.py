@@ -60,8 +60,11 @@ class Translator:
         self.names = names
         self.note = note
 
-    def condition(self, found: tree.Expression) -> Out:
-        """Return a condition."""
+    def condition(self, found: tree.Expression, *, required: bool) -> Out:
+        """Return a condition; `required` says that the policy applies only where it is true."""
+        if required and isinstance(found, tree.And):
+            # Where one side fails, the whole is not true, whatever the others are.
+            return conjunction([self.condition(each, required=True) for each in found.operands])
         return self._of(found)
 
     # --------------------------------------------------------------------------------------------------------- pieces
@@ -81,7 +84,7 @@ class Translator:
             case tree.Negate():
                 return Text(f"-{self._at(found.operand, _MINUS)}", _MINUS)
             case tree.And():
-                return conjunction(map(self._of, found.operands))
+                return self._and(found)
             case tree.Or():
                 return self._or(found)
             case tree.If():
@@ -117,6 +120,11 @@ class Translator:
         if wrong is not None:
             raise Untranslatable(wrong.message, node)
         return f"{self.names.types[ref.type]} {quote(ref.id)}"
+
+    def _and(self, found: tree.And) -> Out:
+        if any(map(self.kinds.may_err, found.operands[:-1])):
+            self.note("and", "an `and` is false where any side of it is, also where one before it cannot be evaluated")
+        return conjunction(map(self._of, found.operands))
 
     def _or(self, found: tree.Or) -> Out:
         if any(map(self.kinds.may_err, found.operands[:-1])):

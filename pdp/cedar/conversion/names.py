@@ -1,12 +1,14 @@
 """What things of Cedar are called in pdp.
 
 A type keeps its name without the namespaces, an action its id, a policy its id or its `@id`. Where that is no name in
-pdp, each character that no name has becomes `_`, and a type starts upper-case. Where the name is taken, it gets a
-number. So two things never share a name; what has another one than in Cedar is told beside its declaration.
+pdp, each character that no name has becomes `_`, and a type starts upper-case. What several namespaces declare has the
+namespace before its name, and where a name is taken all the same, it gets a number. So two things never share a name;
+what has another one than in Cedar is told beside its declaration.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from pdp.schema import Action, Schema
@@ -24,13 +26,26 @@ class Names:
         """Take names for all that is declared; `ids` are the entity types that become enums."""
         self.schema = schema
         self.enums = ids
-        self.types = _distinct(sorted(schema.entities), _type_name, _BUILTIN)
+        # Names that several namespaces have are told apart by these.
+        shared = Counter(_type_name(name) for name in schema.entities)
+        self.types = _distinct(
+            sorted(schema.entities),
+            lambda name: _type_name(name if shared[_type_name(name)] < 2 else name.replace("::", "_")),
+            _BUILTIN,
+        )
         every = [action for action in schema.actions.values() if action.ref is not None]
         inside = {parent for action in every for parent in action.parents}
         named = {action.ref: action for action in every if action.ref is not None}
         self.members = _members(every)
         actions = [ref for ref, action in named.items() if action.principals and action.resources]
-        found = _distinct([_key(ref) for ref in sorted(actions)], _action_name, NOT_ACTIONS)
+        alike = Counter(ref.id for ref in named)
+        found = _distinct(
+            [_key(ref) for ref in sorted(actions)],
+            lambda key: (
+                _action_name(key) if alike[_id(key)] < 2 else _word(key.replace("Action::", "").replace("::", "_"))
+            ),
+            NOT_ACTIONS,
+        )
         self.actions: dict[EntityRef, str] = {ref: found[_key(ref)] for ref in actions}
         groups = sorted(ref for ref in named if ref in inside)
         taken = NOT_ACTIONS | set(self.actions.values())
@@ -99,8 +114,12 @@ def _key(ref: EntityRef) -> str:
     return f"{ref.type}::{ref.id}"
 
 
+def _id(key: str) -> str:
+    return key.partition("Action::")[2]
+
+
 def _action_name(key: str) -> str:
-    return _word(key.partition("Action::")[2])
+    return _word(_id(key))
 
 
 def _type_name(name: str) -> str:

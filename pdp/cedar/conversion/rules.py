@@ -179,7 +179,8 @@ class Rules:
         resource, more = self._scope(scopes[1], "resource", translator)
         clauses += more
         for condition in policy.conditions:
-            found = translator.condition(condition.body)
+            required = condition.kind is tree.ConditionKind.WHEN
+            found = translator.condition(condition.body, required=required)
             if found is (condition.kind is tree.ConditionKind.UNLESS):
                 return None
             if isinstance(found, Text):
