@@ -10,15 +10,14 @@ from pdp import patterns
 from pdp.cedar.escapes import entity as entity_ref
 from pdp.cedar.escapes import reference
 from pdp.cedar.facts import entity_node
+from pdp.cedar.forms import is_action
 from pdp.cedar.reading import read_context
-from pdp.cedar.schemas import action_text
-from pdp.cedar.schemas.implicit import is_action
 from pdp.cedar.text import is_type, read_ref, show_ref
 from pdp.conform.mismatch import Mismatch, clip, listed, misplaced, near
 from pdp.entities.store import Store
 from pdp.model import Entity, Membership, Request
 from pdp.schema import Schema
-from pdp.values import EntityRef
+from pdp.values import EntityRef, quote
 
 _TYPE: Final = r"[A-Za-z_][A-Za-z0-9_]*+(?:::[A-Za-z_][A-Za-z0-9_]*+)*+"
 _SHELL: Final = patterns.compile(rf"({_TYPE}):(?!:)(.*)", re.DOTALL)
@@ -77,6 +76,11 @@ def type_of(name: str, schema: Schema) -> str:
     raise Mismatch("undeclared_type", f"there is no entity type `{clip(name)}`", help_)
 
 
+def _full(ref: EntityRef) -> str:
+    """Return the full name of an action, as schemas know it; to import what reads schemas would take long."""
+    return f"{ref.type}::{quote(ref.id)}"
+
+
 def _any_of(names: Sequence[str]) -> str:
     return ", ".join(f"`{clip(name)}`" for name in names[:8])
 
@@ -86,11 +90,11 @@ def action_of(text: str, schema: Schema) -> str:
     if text in schema.actions or text in schema.action_aliases:
         return text
     found = _SHELL.fullmatch(text)
-    if found is not None and is_action(found[1]):
-        return action_text(EntityRef(found[1], found[2]))
+    if found is not None and is_action(ref := EntityRef(found[1], found[2])):
+        return _full(ref)
     if '::"' in text:
         try:
-            return action_text(read_ref(text))
+            return _full(read_ref(text))
         except ValueError as error:
             message, _, help_ = str(error).partition(": ")
             raise Mismatch("invalid_reference", f"`{clip(text)}` names no action: {message}", help_ or None) from None
@@ -101,7 +105,7 @@ def read_action(data: Any, schema: Schema) -> str:
     """Read an action: as text, or as an object with its type and id."""
     if isinstance(data, str):
         return action_of(data, schema)
-    return action_of(action_text(reference(data)), schema)
+    return action_of(_full(reference(data)), schema)
 
 
 def read_name(data: Any, schema: Schema) -> Entity | EntityRef:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.cli.conftest import python
 
 PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos-cedar"
 INSIDE = ("--context", '{"network": "10.0.0.1"}')
@@ -28,6 +31,10 @@ def spoil(folder: Path, old: str, new: str, name: str = "policies.cedar") -> Non
     text = file.read_text("utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def codes(run: Any, folder: Path) -> list[str]:
+    return [each["code"] for each in json.loads(run("check", folder, "--json").stdout)["diagnostics"]]
 
 
 # ------------------------------------------------------------------------------------------------------------- check
@@ -69,6 +76,7 @@ def test_check_says_that_without_a_schema_nothing_is_validated(run: Any, photos:
         "warning[no_schema]: there is no schema, so that a misspelt name or attribute goes unnoticed" in result.stdout
     )
     assert "help: put a file that ends in `.cedarschema` or `.cedarschema.json` beside the policies" in result.stdout
+    assert "no_schema" in codes(run, photos)
 
 
 def test_a_folder_has_policies_of_one_kind(run: Any, photos: Path) -> None:
@@ -81,6 +89,7 @@ def test_a_folder_has_policies_of_one_kind(run: Any, photos: Path) -> None:
         assert "help: put them into folders of their own, or convert one kind with `pdp convert`" in text
         assert "1 error in 1 file" in text
     assert run("check", photos).exit_code == 3
+    assert codes(run, photos) == ["mixed_policies"]
 
 
 @pytest.mark.parametrize(
@@ -284,3 +293,39 @@ def test_explain_suggests_a_type_of_a_namespace(run: Any) -> None:
 
     assert result.exit_code == 3
     assert "error: there is no entity type `User`\nhelp: did you mean `Photos::User`?" in result.stderr
+
+
+# ------------------------------------------------------------------------------------------------------- the example
+
+
+def test_the_commands_of_the_example_do_what_its_page_says(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (PHOTOS / "README.md").read_text("utf-8")
+    commands = [shlex.split(line)[1:] for line in page.splitlines() if line.startswith("pdp ")]
+    monkeypatch.chdir(PHOTOS.parent.parent)
+
+    results = [run(*command) for command in commands]
+
+    assert [command[0] for command in commands] == ["check", "decide", "trace", "convert"]
+    assert [each.exit_code for each in results] == [0, 0, 2, 0]
+    assert "DENIES: forbid minors" in results[2].stdout
+    assert "rule minors:" in results[3].stdout
+
+
+def test_to_decide_is_to_start_without_what_reads_policies(tmp_path: Path) -> None:
+    script = """
+import sys
+from pdp.cli import main
+sys.argv = ["pdp", "decide", sys.argv[1], "Photos::User:cy", "view", "Photos::Photo:beach", "--context", sys.argv[2]]
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0
+slow = ("pdp.checker", "pdp.syntax.parser", "pdp.cedar.parser", "pdp.cedar.schemas", "pdp.cedar.validation", "click")
+print([name for name in slow if name in sys.modules])
+"""
+    env = {"PDP_CACHE": str(tmp_path)}
+
+    first, second = [python("-c", script, PHOTOS, INSIDE[1], env=env) for _ in range(2)]
+
+    assert first.returncode == second.returncode == 0
+    assert second.stdout.decode().splitlines() == ["allow (permitted) by public", "[]"]
