@@ -18,7 +18,7 @@ def check_sources(sources: Sequence[Source], revision: str, problems: Sequence[D
     """
     texts = sorted_out(sources)
     found = read(texts)
-    diagnostics = (*problems, *found.diagnostics)
+    diagnostics = (*problems, *found.every)
     sound = not any(each.severity is Severity.ERROR for each in diagnostics)
     return Loaded(
         policy=found.policy(revision) if sound else None,
