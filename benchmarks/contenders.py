@@ -39,9 +39,9 @@ def bare(principal: object, action: object, resource: object) -> bool:
 class Ours:
     """pdp: an engine, and requests as its callers have them ready."""
 
-    def __init__(self, workload: Workload, sink: pdp.DecisionSink | None = None) -> None:
+    def __init__(self, workload: Workload, sink: pdp.DecisionSink | None = None, *, cedar: bool = False) -> None:
         self.workload = workload
-        self.engine = load(workload, sink=sink)
+        self.engine = load_cedar(workload) if cedar else load(workload, sink=sink)
 
     def calls(self, asks: Sequence[Ask]) -> Three | Six:
         """Return the arguments of each request: three where a workload has no context, session or time."""
@@ -81,6 +81,11 @@ def load(workload: Workload, sink: pdp.DecisionSink | None = None) -> pdp.Engine
         write(workload.files, Path(name))
         (Path(name) / "entities.json").write_text(json.dumps(entity_file(workload.entities())))
         return pdp.Engine.load(name, sink=sink)
+
+
+def load_cedar(workload: Workload) -> pdp.Engine:
+    """Load the policies and entities of a workload as Cedar has them."""
+    return pdp.Engine.load_cedar(workload.cedar, workload.cedar_schema, json.dumps(workload.cedar_entities()))
 
 
 def write(files: Mapping[str, str], folder: Path) -> None:

@@ -94,6 +94,8 @@ def _empty(contender: str) -> str:
         return "nothing_of_three"
     if contender in ("cedarpy", "casbin"):
         return ""
+    if contender.startswith("cedar_"):
+        return "nothing"
     _, _, label = contender.partition("_")
     return f"nothing_{label}" if label else "nothing"
 
@@ -156,6 +158,24 @@ def load(subject: str) -> Figures:
     return {f"load.{subject}.{name}": statistics.median(each) for name, each in found.items()}
 
 
+def load_cedar(subject: str) -> Figures:
+    """Load policies of Cedar from text and from the cache, the median of a few fresh processes each."""
+    count = int(subject.partition("_")[2])
+    found: dict[str, list[float]] = {"text": [], "cache": [], "cedarpy": []}
+    with tempfile.TemporaryDirectory() as name:
+        folder, cache = Path(name, "policies"), Path(name, "cache")
+        folder.mkdir()
+        cache.mkdir(mode=0o700)
+        text = folder / "policies.cedar"
+        text.write_text(sources.cedar_policies(count), encoding="utf-8")
+        probe("load_pdp", folder, count, cache=cache)
+        for _ in range(LOADS):
+            found["cedarpy"].append(probe("load_cedarpy", text, count)["ms"])
+            found["text"].append(probe("load_pdp", folder, count)["ms"])
+            found["cache"].append(probe("load_pdp", folder, count, cache=cache)["ms"])
+    return {f"load_cedar.{subject}.{name}": statistics.median(each) for name, each in found.items()}
+
+
 def memory(subject: str) -> Figures:
     """Measure what many rules add to the resident memory of a process that has all imports done."""
     workload = workloads.build(subject)
@@ -214,6 +234,7 @@ GIVES: dict[str, frozenset[str]] = {
     "first": frozenset({"worst"}),
     "pause": frozenset({"default", "frozen"}),
     "load": frozenset({"text", "cache", "edited", "cedarpy"}),
+    "load_cedar": frozenset({"text", "cache", "cedarpy"}),
     "memory": frozenset({"text", "cache", "cedarpy"}),
     "start": frozenset({"python", "import", "decide"}),
     "entity": frozenset({"changed"}),
@@ -225,6 +246,7 @@ KINDS: dict[str, Callable[[str], Figures]] = {
     "first": first,
     "pause": pause,
     "load": load,
+    "load_cedar": load_cedar,
     "memory": memory,
     "start": start,
     "entity": entity,

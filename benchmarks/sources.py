@@ -38,6 +38,17 @@ def cedar(count: int) -> str:
     return "".join(grants) + "".join(conditions.policies(count // 2))
 
 
+def cedar_policies(count: int) -> str:
+    """Return so many policies in Cedar's language, half of them with conditions."""
+    half = count // 2
+    conditional = conditions.policies(-(-half // conditions.RULES_OF_A_TEAM) * conditions.RULES_OF_A_TEAM)
+    return "".join([*map(roles.permit, roles.rules(count - half)), *_policies("".join(conditional))[:half]])
+
+
+def _policies(text: str) -> list[str]:
+    return [f"{each};\n" for each in text.split(";\n") if each.strip()]
+
+
 def file_name(number: int) -> str:
     """Return the name of one of the files."""
     return f"rules{number:03}.pdp"

@@ -16,6 +16,7 @@ UNITS = {
     "first": "ms",
     "pause": "ms",
     "load": "ms",
+    "load_cedar": "ms",
     "memory": "MiB",
     "start": "ms",
     "entity": "ms",

@@ -24,6 +24,7 @@ SLOW = 0.5
 """A run of so many seconds is timed once in a lap, and in two laps only."""
 
 RECORDED = {"tinytodo_50", "github_50", "gdrive_50", "conditions_8"}
+CEDAR_TEXTS = ("tinytodo", "github", "gdrive")
 SCALES = {"scale_roles": ("roles_10", "roles_100000"), "scale_conditions": ("conditions_8", "conditions_800")}
 
 
@@ -56,6 +57,11 @@ def runs(group: str) -> dict[str, tuple[Run, int]]:
         assert recorded.answers(asks) == expected
         assert sink.seen == 2 * len(asks)
         found["recorded"] = recorded.run(recorded.engine.decide, asks)
+    if workload.cedar_schema:
+        converted = Ours(workload, cedar=True)
+        assert converted.answers(asks) == expected
+        found["cedar_allows"] = converted.run(converted.engine.allows, asks)
+        found["cedar_decide"] = converted.run(converted.engine.decide, asks)
     cedar = Cedar(workload)
     assert cedar.answers(asks) == expected
     found["cedarpy"] = cedar.run(asks)
@@ -118,6 +124,7 @@ def contenders_of(group: str) -> list[str]:
         return [f"{name}_{label}" for label in ("many", "few") for name in ("nothing", "allows", "decide")]
     found = ["nothing", "nothing_of_three", "bare", "allows", "decide"]
     found += ["recorded"] if group in RECORDED else []
+    found += ["cedar_allows", "cedar_decide"] if group.startswith(CEDAR_TEXTS) else []
     found += ["cedarpy"]
     found += ["casbin"] if group.startswith("roles") else []
     found += ["missing"] if group.startswith("conditions") else []

@@ -187,7 +187,7 @@ FACTS: Final[dict[str, str]] = {
 }
 
 FOLDER: Final[dict[str, str]] = {
-    "misnamed_policy": "A file is named as a policy or a schema is, but for the case of its ending.",
+    "misnamed_policy": "A file is named as a policy is, or as what stands beside Cedar's, but for the case of letters.",
     "mixed_policies": "A folder holds policies of Cedar and of pdp.",
     "no_policy": "A folder, or a file, holds no policy.",
     "no_such_path": "There is no such file or folder.",
@@ -219,6 +219,7 @@ CEDAR: Final[dict[str, str]] = {
     "empty_condition": "The braces of a condition hold nothing.",
     "empty_list": "An `enum` has no ids, or `appliesTo` names no entity type.",
     "empty_set": "A set of Cedar is written without elements, so nothing says what it is a set of.",
+    "extension_arity": "A function of an extension is given fewer or more arguments than it takes.",
     "forbid_can_be_skipped": "A forbid of Cedar cannot be evaluated for some input, and is passed over then.",
     "foreign_number": "A number has a fraction.",
     "foreign_regex": "A pattern is written as a regular expression.",

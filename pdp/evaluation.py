@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from heapq import heappop, heappush
 from typing import Any, Final
 
-from pdp import extensions, terms, zones
+from pdp import extensions, operators, terms, zones
 from pdp.classes import dataclass, field
 from pdp.model import Node
 from pdp.operators import (
@@ -116,6 +116,7 @@ _EVALUATED: Final[Mapping[type, Callable[[Any, Scene], Found]]] = {
     terms.AndThen: lambda term, scene: _in_order(term.operands, True, scene),
     terms.OrElse: lambda term, scene: _in_order(term.operands, False, scene),
     terms.Same: lambda term, scene: same(evaluate(term.left, scene), evaluate(term.right, scene)),
+    terms.Holds: lambda term, scene: operators.holds(evaluate(term.left, scene), evaluate(term.right, scene)),
     terms.Within: lambda term, scene: _within(evaluate(term.left, scene), evaluate(term.right, scene), scene),
     terms.HasPath: lambda term, scene: _has_path(term, scene),
     terms.Call: lambda term, scene: extensions.apply(term.function, _each(term.operands, scene)),

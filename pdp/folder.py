@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pdp.entities.files import MAX_FILE, is_entity_file
@@ -71,7 +71,9 @@ def load_sources(sources: Sequence[Source], problems: Sequence[Diagnostic] = ())
     if _is_cedar(sources):
         from pdp.cedar.loading import load_sources as load_cedar_sources
 
-        return load_cedar_sources(sources, digest(sources), problems)
+        # Where a folder has both, that is reported already.
+        cedar = [source for source in sources if not source.path.endswith(".pdp")]
+        return load_cedar_sources(cedar, digest(cedar), problems)
     from pdp.build import build, read_entities
 
     policies, data = _parted(sources)
@@ -113,6 +115,7 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
         return [], [_problem("no_such_path", root, "there is no such file or folder", "check the path")]
     found: list[tuple[str, str]] = []
     problems: list[Diagnostic] = []
+    odd: list[str] = []
 
     def unreadable(error: OSError) -> None:
         # A folder that is passed over could hold a forbid: then nothing is loaded.
@@ -132,37 +135,46 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
                 continue
             if name.endswith(_POLICIES) or is_entity_file(shown) or _is_beside_cedar(name):
                 found.append((file, shown))
-            elif name.lower().endswith((*_POLICIES, *_SCHEMAS)):
-                # To pass over what is clearly a policy could lose a forbid, and over a schema, what holds it to types.
-                what, ending = _ending(name.lower())
-                message = f"the name ends in `{name[-len(ending) :]}`, and that of {what} in `{ending}`"
+            elif name.lower().endswith(_POLICIES):
+                # To pass over what is clearly a policy could lose a forbid.
+                ending = name[name.rindex(".") :]
+                message = f"the name ends in `{ending}`, and that of a policy in `{ending.lower()}`"
                 problems.append(_problem("misnamed_policy", shown, message, "rename the file"))
+            elif is_entity_file(shown.lower()) or _is_beside_cedar(name.lower()):
+                odd.append(shown)
         if len(found) > MAX_FILES:
             help_ = "split it into several folders"
             return [], [_problem("too_many_files", root, f"the folder holds over {MAX_FILES} files", help_)]
+    problems += _problems_of(root, found, odd, sound=not problems)
+    if any(each.code == "mixed_policies" for each in problems):
+        # What each file says is of no interest before it is clear whose rules hold.
+        return [], problems
+    if not any(shown.endswith(".cedar") for _, shown in found):
+        found = [(file, shown) for file, shown in found if shown.endswith(".pdp") or is_entity_file(shown)]
+    return found, problems
+
+
+def _problems_of(
+    root: str, found: Sequence[tuple[str, str]], odd: Iterable[str], *, sound: bool
+) -> Iterator[Diagnostic]:
+    """Yield what is wrong with the files of a folder together; `odd` are those that Cedar's policies need."""
     cedar = [shown for _, shown in found if shown.endswith(".cedar")]
     native = [shown for _, shown in found if shown.endswith(".pdp")]
     if cedar and native:
         # Each set of policies has one meaning: a forbid of Cedar's that fails is skipped, and one of pdp's denies.
         help_ = "put them into folders of their own, or convert one kind with `pdp convert`"
         message = f"`{cedar[0]}` is a policy of Cedar, and `{native[0]}` one of pdp"
-        # What each file says is of no interest before it is clear whose rules hold.
-        return [], [*problems, _problem("mixed_policies", root, message, help_)]
-    if not problems and not cedar and not native:
-        problems.append(_no_policy(root, [shown for _, shown in found if shown.endswith(_SCHEMAS)]))
-    if not cedar:
-        found = [(file, shown) for file, shown in found if shown.endswith(".pdp") or is_entity_file(shown)]
-    return found, problems
+        yield _problem("mixed_policies", root, message, help_)
+    for shown in odd if cedar else ():
+        # A forbid of Cedar's is skipped where a schema, a link or an entity is missing: none is passed over.
+        message = "the name is that of a file that is read, but for capital letters"
+        yield _problem("misnamed_policy", shown, message, f"call it `{shown.lower()}`")
+    if sound and not cedar and not native:
+        yield _no_policy(root, [shown for _, shown in found if shown.endswith(_SCHEMAS)])
 
 
 _POLICIES: Final = (".pdp", ".cedar")
 _SCHEMAS: Final = (".cedarschema.json", ".cedarschema")
-
-
-def _ending(name: str) -> tuple[str, str]:
-    """Return what a file is by the end of its name, and that end."""
-    ending = next(each for each in (*_SCHEMAS, *_POLICIES) if name.endswith(each))
-    return ("a schema" if ending in _SCHEMAS else "a policy"), ending
 
 
 def _no_policy(root: str, schemas: Sequence[str]) -> Diagnostic:

@@ -144,9 +144,9 @@ def folded(term: terms.Term) -> terms.Term:
             return replace(term, operands=tuple(map(folded, term.operands)))
         case terms.AndThen() | terms.OrElse():
             return replace(term, operands=tuple(map(folded, term.operands)))
-        case terms.In() | terms.Contains() | terms.Compare() | terms.Same() | terms.Within() if _constants(
-            term.left
-        ) or _constants(term.right):
+        case terms.In() | terms.Contains() | terms.Compare() | terms.Same() | terms.Holds() | terms.Within() if (
+            _constants(term.left) or _constants(term.right)
+        ):
             return replace(term, left=folded(term.left), right=folded(term.right))
         case terms.SetOf() if _constants(term):
             return terms.Constant(value=ValueSet([each.value for each in term.items]), span=term.span)  # type: ignore[union-attr]
@@ -325,6 +325,7 @@ _TRUTHS: Final = (
     terms.AndThen,
     terms.OrElse,
     terms.Same,
+    terms.Holds,
     terms.Within,
     terms.HasPath,
     terms.HasTag,

@@ -97,6 +97,11 @@ def same(left: Found, right: Found) -> Truth:
     return UNKNOWN if isinstance(left, Unknown) or isinstance(right, Unknown) else equal(left, right)
 
 
+def holds(left: Found, right: Found) -> Truth:
+    """Tell whether a set has a value of any kind as an element."""
+    return UNKNOWN if not isinstance(left, ValueSet) or isinstance(right, Unknown) else right in left
+
+
 def arithmetic(op: ArithmeticOp, left: Found, right: Found) -> Found:
     """Compute `left op right`, checked: out of range is unknown, and so are kinds that do not go together."""
     if isinstance(left, bool) or isinstance(right, bool):
@@ -168,9 +173,7 @@ def is_empty(operand: Found) -> Truth:
 
 
 def contains(op: ContainsOp, left: Found, right: Found) -> Truth:
-    """Tell whether the left set holds all, or any, of the right, or the one value that is there."""
-    if op is ContainsOp.ONE:
-        return UNKNOWN if not isinstance(left, ValueSet) or isinstance(right, Unknown) else right in left
+    """Tell whether the left set holds all, or any, of the right."""
     if not isinstance(left, ValueSet) or not isinstance(right, ValueSet):
         return UNKNOWN
     found = (element in left for element in right)

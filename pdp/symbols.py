@@ -25,9 +25,8 @@ class ArithmeticOp(StrEnum):
 
 
 class ContainsOp(StrEnum):
-    """The comparisons of two sets; the first, which is Cedar's, is of a set and an element."""
+    """The comparisons of two sets."""
 
-    ONE = "contains"
     ALL = "containsAll"
     ANY = "containsAny"
 

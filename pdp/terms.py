@@ -157,7 +157,7 @@ class IsEmpty(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contains(Node):
-    """Whether a set holds all, or any, of another, or one value."""
+    """Whether a set holds all, or any, of another."""
 
     op: ContainsOp
     left: Term
@@ -259,6 +259,14 @@ class Same(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holds(Node):
+    """Whether a set, on the left, has a value of any kind as an element."""
+
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Within(Node):
     """Whether an entity is, or is in, another one or one of a set of entities; unknown for any other values."""
 
@@ -325,6 +333,7 @@ Term: TypeAlias = (
     | AndThen
     | OrElse
     | Same
+    | Holds
     | Within
     | HasPath
     | Call
@@ -365,6 +374,7 @@ _CHILDREN: Final[Mapping[type[Any], Callable[[Any], Sequence[Term]]]] = {
     AndThen: lambda term: term.operands,
     OrElse: lambda term: term.operands,
     Same: lambda term: (term.left, term.right),
+    Holds: lambda term: (term.left, term.right),
     Within: lambda term: (term.left, term.right),
     HasPath: lambda term: (term.base,),
     Call: lambda term: term.operands,

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from pdp import conform
 from pdp.cells import LEAVES, Cell, Program
 from pdp.classes import dataclass, replace
 from pdp.codegen.support import careful, clock
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import Held, everything_above, lookup, sound
-from pdp.entities.objects import node_of, with_actions
+from pdp.entities.objects import action_again, is_action, node_of, with_actions
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER
 from pdp.ids import wrong_id, wrong_text
 from pdp.model import Approval, Decision, Entity, Node
 from pdp.schema import Schema
-from pdp.values import EntityRef, Unknown, show
+from pdp.values import EntityRef, Unknown, label, labelled, show
 
 Asked = tuple[EntityRef, str, EntityRef]
 
@@ -58,16 +59,17 @@ class World:
 
     __slots__ = (
         "_direct",
+        "_labels",
         "_node",
         "_older",
         "_stale",
         "approvals",
-        "find",
         "given",
         "held",
         "held_for_allows",
         "held_for_decide",
         "leased",
+        "near",
         "policy",
         "program",
         "ready",
@@ -88,7 +90,9 @@ class World:
         self.leased: dict[Cell, dict[tuple[Any, int], Decision]] = {}
         self._node = lookup(store, self.schema, alone=direct.alone)
         self.held: dict[EntityRef, Held] = {}
-        self.find: Callable[[EntityRef], Any] = self.held.get
+        # What attributes lead to, by label.
+        self.near: dict[str, Held] = {}
+        self._labels: dict[EntityRef, str] = {}
         # Where nothing may be answered at once, nothing is found at once.
         self.held_for_decide = self.held if direct.decide else {}
         self.held_for_allows = self.held if direct.allows else {}
@@ -101,6 +105,13 @@ class World:
     def far(self, ref: EntityRef) -> Held:
         """Return an entity that a condition leads to; raise where there is anything uncertain about it."""
         return self.held.get(ref) or self.hold(ref)
+
+    def reach(self, text: str) -> Held:
+        """Return an entity that an attribute leads to, by its label, and remember it; raise as `far` does."""
+        found = self.far(labelled(text))
+        if len(self.near) < len(self.store) + _STRANGERS:
+            self.near[text] = found
+        return found
 
     def hold(self, ref: EntityRef) -> Held:
         """Return an entity, and remember it; raise where there is anything uncertain about it, or it is revoked."""
@@ -117,6 +128,7 @@ class World:
                 program.gates[ref.type],
                 program.doors[ref.type],
                 node.tags,
+                self._label,
             )
         if len(self.held) < len(self.store) + _STRANGERS:
             self.held[ref] = found
@@ -124,6 +136,15 @@ class World:
 
     def _is_wrong(self, ref: EntityRef) -> bool:
         return (wrong_text(ref.id) if self.schema.is_cedar else wrong_id(ref.id)) is not None
+
+    def _label(self, ref: EntityRef) -> str:
+        """Return the label of a name: the same object where it is asked for again, which saves its room."""
+        found = self._labels.get(ref)
+        if found is None:
+            found = label(ref)
+            if len(self._labels) < len(self.store) + _STRANGERS:
+                self._labels[ref] = found
+        return found
 
     def lease(self, cell: Cell, key: Any, until: int, at: int | None) -> Decision:
         """Return the decision that a key tells, with its lease; raise where there is no telling.
@@ -177,14 +198,33 @@ class World:
 
     def with_program(self, program: Program) -> World:
         """Return the world with another policy; raise RequestError where it cannot hold an entity that is there."""
-        store = self.store if program.schema == self.schema else read_again(self.store, program.schema)
+        store, schema = self.store, program.schema
+        if schema != self.schema:
+            leaves_cedar = self.schema.is_cedar and not schema.is_cedar
+            store = read_again(_spelled_out(store) if leaves_cedar else store, schema)
         return World(program, store, self.given, self._direct)
 
 
-def read_again(store: Store, schema: Schema) -> Store:
+def _spelled_out(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Yield entities of Cedar with their values as data: the policies of pdp may read another value of it.
+
+    There, an IPv6 address may be an IPv4 address, and a range has no bits of a host.
+    """
+    for node in nodes:
+        attributes = {
+            name: value if isinstance(value, Unknown) else conform.plain(value)
+            for name, value in node.attributes.items()
+        }
+        yield Node(node.ref, attributes, node.parents, node.tags)
+
+
+def read_again(store: Iterable[Node], schema: Schema) -> Store:
     """Return entities as another schema has them; raise RequestError for one that it cannot hold as it is."""
-    found = []
+    found: list[Node] = []
     for node in store:
+        if schema.is_cedar and is_action(node.ref):
+            found += action_again(node, schema)
+            continue
         entity = Entity(node.ref.type, node.ref.id, node.attributes, node.parents, node.tags)
         try:
             read = node_of(entity, schema)

@@ -195,7 +195,7 @@ def test_rows_that_are_measured_and_not_reached_do_not_fail_the_command(
     monkeypatch.setattr(command, "measure", lambda rows, complete: figures_of(rows))
     monkeypatch.setattr(command.report, "write", lambda *_: pytest.fail("some rows only, and yet written"))
 
-    status = command.main("allows_against_cedarpy")
+    status = command.main("decide_with_sink")
 
     assert status == 0
     assert "4 rows, 4 measured, 0 reached" in capsys.readouterr().out

@@ -43,6 +43,15 @@ permit (principal, action == Action::"write", resource) when { resource in princ
 permit (principal, action, resource) when { resource.owner == principal };
 """
 
+SCHEMA = """\
+entity View;
+entity User { views: View, edits: View };
+entity Folder in [Folder, View];
+entity Document in [Folder, View] { owner: User, public: Bool };
+
+action read, write, share, delete appliesTo { principal: User, resource: Document };
+"""
+
 ACTIONS = ("read", "write", "share", "delete")
 
 
@@ -77,6 +86,7 @@ def build(n: int) -> Workload:
         name=name,
         files={"policy.pdp": PDP},
         cedar=CEDAR,
+        cedar_schema=SCHEMA,
         things=(
             *(Thing(name=name) for view in views.values() for name in view.values()),
             *(Thing(name=each, attributes=views[each]) for each in users),

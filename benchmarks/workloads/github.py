@@ -66,6 +66,17 @@ permit (principal, action in [Action::"edit_issue", Action::"delete_issue"], res
 when { resource.reporter == principal && principal in resource.repository.readers };
 """
 
+SCHEMA = """\
+entity Team in [Team];
+entity User in [Team];
+entity Repository { readers: Team, triagers: Team, writers: Team, maintainers: Team, admins: Team };
+entity Issue { repository: Repository, reporter: User };
+
+action pull, fork, push, add_reader, add_triager, add_writer, add_maintainer, add_admin
+  appliesTo { principal: User, resource: Repository };
+action edit_issue, delete_issue, assign_issue appliesTo { principal: User, resource: Issue };
+"""
+
 ROLES = ("readers", "triagers", "writers", "maintainers", "admins")
 ON_REPOSITORY = {
     "pull": "readers",
@@ -120,6 +131,7 @@ def build(n: int) -> Workload:
         name=name,
         files={"policy.pdp": PDP},
         cedar=CEDAR,
+        cedar_schema=SCHEMA,
         things=(
             *(Thing(name=each, parents=tuple(dict.fromkeys(above))) for each, above in parents.items()),
             *(Thing(name=each, attributes=attributes) for each, attributes in (things | issues).items()),

@@ -47,6 +47,17 @@ permit (
 ) when { principal in resource.editors };
 """
 
+SCHEMA = """\
+entity Application;
+entity Team in [Team, Application];
+entity User in [Team, Application];
+entity List in [Application] { owner: User, readers: Team, editors: Team };
+
+action create_list, get_lists appliesTo { principal: User, resource: Application };
+action get_list, update_list, delete_list, create_task, update_task, delete_task, edit_shares
+  appliesTo { principal: User, resource: List };
+"""
+
 APPLICATION: Name = ("Application", "TinyTodo")
 ON_APPLICATION = ("create_list", "get_lists")
 EDITS = ("update_list", "create_task", "update_task", "delete_task")
@@ -90,6 +101,7 @@ def build(n: int) -> Workload:
         name=name,
         files={"policy.pdp": PDP},
         cedar=CEDAR,
+        cedar_schema=SCHEMA,
         things=(
             Thing(name=APPLICATION),
             *(Thing(name=each, parents=parents[each]) for each in (*teams, *users)),

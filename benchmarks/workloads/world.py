@@ -49,7 +49,8 @@ class Thing:
 class Workload:
     """One world in the words of each engine, and the requests that are asked in it.
 
-    `files` are the policy files of pdp. `few` are a part of `asks`: what all engines are asked where one that looks at
+    `files` are the policy files of pdp, and `cedar` is what Cedar has; where there is a `cedar_schema`, pdp is asked
+    with these policies, too. `few` are a part of `asks`: what all engines are asked where one that looks at
     each of very many rules takes 0.1 s for it. `missing` are requests that lack an attribute that a rule needs.
     """
 
@@ -62,6 +63,7 @@ class Workload:
     missing: tuple[Ask, ...] = ()
     casbin_rows: tuple[tuple[str, str, str], ...] = ()
     casbin_members: tuple[tuple[str, str], ...] = ()
+    cedar_schema: str = ""
 
     def entities(self) -> list[pdp.Entity]:
         """Return the entities as pdp takes them."""

@@ -122,6 +122,7 @@ _TERMS: Final[Form] = union(
         28: (terms.HasPath, shape(terms.HasPath, base=_TERM, path=several(TEXT), span=SPAN)),
         29: (terms.Call, shape(terms.Call, function=choice(Function), **_MANY)),
         30: (terms.HasTag, shape(terms.HasTag, base=_TERM, name=_TERM, span=SPAN)),
+        32: (terms.Holds, shape(terms.Holds, **_TWO)),
         31: (terms.Tag, shape(terms.Tag, base=_TERM, name=_TERM, span=SPAN)),
     }
 )

@@ -6,21 +6,13 @@ from pdp.cedar import hints
 from pdp.cedar.lexer import POLICY_START, string_start, tokens
 from pdp.cedar.limits import MAX_DEPTH
 from pdp.cedar.words import RESERVED
-from pdp.errors import Diagnostic
 from pdp.source import Source, Span
 from pdp.syntax import limits
 from pdp.syntax.characters import show
+from pdp.syntax.reports import Abandoned, Failure, Reports
 
 
-class Failure(Exception):
-    """The policy in hand cannot be read on. What is wrong is reported already."""
-
-
-class Abandoned(Exception):
-    """The text is not read on: a limit is reached or nothing after this place is sure, and that is reported."""
-
-
-class Cursor:
+class Cursor(Reports):
     """One token in hand, and the means to consume it or to say why it does not fit.
 
     The text of a word or a sign tells all about it: strings start with a quote, numbers with a digit and slots with a
@@ -28,8 +20,7 @@ class Cursor:
     """
 
     def __init__(self, source: Source) -> None:
-        self.source = source
-        self.content = source.text
+        super().__init__(source)
         self.scan = tokens(self.content)
         self.kind = ""
         self.text = ""
@@ -47,7 +38,6 @@ class Cursor:
         self.budget = limits.MAX_TOKENS
         self.comments: list[tuple[int, int]] = []
         """Where the comments since the last semicolon stand."""
-        self.diagnostics: list[Diagnostic] = []
 
     # -------------------------------------------------------------------------------------------------- consuming
 
@@ -95,10 +85,6 @@ class Cursor:
             raise self.fail(expected, notes=(note,) if "\n" in self.content[opened : self.start] else ())
         self.advance()
 
-    def span(self, start: int) -> Span:
-        """Return the span from an offset to the end of what was consumed last."""
-        return Span(self.source, start, self.ended)
-
     def name(self, expected: str, what: str) -> str:
         """Consume a word as a name. A reserved one is reported, and read as a name all the same."""
         if self.kind != "word":
@@ -125,37 +111,6 @@ class Cursor:
         return "\n" in self.content[self.ended : self.start]
 
     # -------------------------------------------------------------------------------------------------- reporting
-
-    def report(
-        self,
-        code: str,
-        message: str,
-        start: int,
-        end: int,
-        help: str | None = None,
-        notes: tuple[tuple[str, Span], ...] = (),
-    ) -> None:
-        """Record an error after which the parser can go on; abandon the text where there are too many."""
-        span = Span(self.source, start, end)
-        self.diagnostics.append(Diagnostic(code=code, message=message, span=span, help=help, notes=notes))
-        if len(self.diagnostics) >= limits.MAX_ERRORS:
-            message = f"the file has {limits.MAX_ERRORS} errors or more: the rest of it is not looked at"
-            last = Diagnostic(code="too_many_errors", message=message, span=span, help="mend these first")
-            self.diagnostics.append(last)
-            raise Abandoned
-
-    def failure(
-        self,
-        code: str,
-        message: str,
-        start: int,
-        end: int,
-        help: str | None = None,
-        notes: tuple[tuple[str, Span], ...] = (),
-    ) -> Failure:
-        """Record an error and return the exception to raise, since the policy cannot be read on."""
-        self.report(code, message, start, end, help, notes)
-        return Failure()
 
     def fail(
         self,
@@ -206,9 +161,3 @@ class Cursor:
         """Say that something is nested deeper than the limit."""
         message = f"this is nested more than {MAX_DEPTH} levels deep"
         return self.failure("nested_too_deep", message, start, end, "split it into several policies")
-
-    def too_many_tokens(self) -> Abandoned:
-        """Say that the text holds more tokens than the limit."""
-        message = f"the file holds more than {limits.MAX_TOKENS} words and signs"
-        self.report("too_many_tokens", message, self.start, self.end, "split it into several files")
-        return Abandoned()

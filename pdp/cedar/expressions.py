@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from pdp.cedar.cursor import Failure
 from pdp.cedar.hints import float_after
 from pdp.cedar.lexer import call_ahead
 from pdp.cedar.limits import MAX_DEPTH, MAX_SIGNS
@@ -34,6 +33,7 @@ from pdp.cedar.words import COUNTED, FUNCTIONS, METHODS, RESERVED, VARIABLES
 from pdp.errors import suggest
 from pdp.source import Span
 from pdp.syntax.characters import show
+from pdp.syntax.reports import Failure
 from pdp.values import INT_MAX
 
 _COMPARE: Final = {

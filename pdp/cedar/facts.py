@@ -13,6 +13,7 @@ from pdp.cedar.forms import (
     Forms,
     action_differs,
     ancestors,
+    check_groups,
     declared_actions,
     is_action,
     read_attributes,
@@ -121,7 +122,7 @@ class _Loaded:
         return Node(
             ref,
             read_attributes(item.get("attrs", {}), form, lambda odd: _attribute(odd, at, report)),
-            self._parents(item.get("parents", []), form, at, report),
+            self._parents(ref, item.get("parents", []), form, at, report),
             read_tags(item.get("tags", {}), form, lambda odd: report.wrong(odd, (*at, "tags"))),
         )
 
@@ -134,7 +135,9 @@ class _Loaded:
             form.check_id(ref)
         return form
 
-    def _parents(self, given: object, form: Form | None, at: Path, report: Report) -> tuple[Membership, ...]:
+    def _parents(
+        self, child: EntityRef, given: object, form: Form | None, at: Path, report: Report
+    ) -> tuple[Membership, ...]:
         if not isinstance(given, list):
             report.wrong(misplaced("a list of parents", given, "parents stand in a list"), (*at, "parents"))
             return ()
@@ -143,6 +146,7 @@ class _Loaded:
             try:
                 ref = reference(parent)
                 self.forms.check_parent(form, ref)
+                check_groups(child, (ref,))
             except Mismatch as odd:
                 report.wrong(odd, (*at, "parents", index))
                 continue
@@ -153,7 +157,8 @@ class _Loaded:
 
     def check(self, reports: Sequence[Report]) -> None:
         """Report what is wrong between entities, to the files where it stands."""
-        if not self.forms.schema.open:
+        # What a mistake keeps from being read would make actions differ as well.
+        if not self.forms.schema.open and not any(report.faults for report in reports):
             self._check_actions(reports)
         parents = {
             ref: [each.parent for each in node.parents]
@@ -252,7 +257,10 @@ def _node_of(entity: Entity, forms: Forms) -> Node:
     if form is not None:
         form.check_id(ref)
     attributes = under(lambda given: read_attributes(given, form, _raise), entity.attributes, "attributes")
-    return Node(ref, attributes, _memberships(entity.parents, form, forms))
+    parents = _memberships(entity.parents, form, forms)
+    under(lambda each: check_groups(ref, each), [membership.parent for membership in parents], "parents")
+    tags = under(lambda given: read_tags(given, form, _raise), entity.tags, "tags")
+    return Node(ref, attributes, parents, tags)
 
 
 def _raise(odd: Mismatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeGuard
 
 from pdp.cedar import untyped
@@ -188,6 +188,14 @@ def ancestors(ref: EntityRef, parents: Mapping[EntityRef, tuple[EntityRef, ...]]
             found.add(here)
             rest += parents.get(here, ())
     return frozenset(found)
+
+
+def check_groups(ref: EntityRef, parents: Iterable[EntityRef]) -> None:
+    """Raise Mismatch where an action is in something that is none."""
+    for parent in parents:
+        if is_action(ref) and not is_action(parent):
+            message = f"the action {named(ref)} cannot be in {named(parent)}, which is no action"
+            raise Mismatch("parent_of_other_type", message, "an action can be in other actions")
 
 
 def action_differs(ref: EntityRef, declared: bool) -> Mismatch:

@@ -14,6 +14,7 @@ from pdp.cedar.schemas import implicit_schema, load_schemas
 from pdp.cedar.schemas.resolver import session_of
 from pdp.cedar.templates import Link, link, read_links
 from pdp.classes import dataclass, replace
+from pdp.entities.objects import is_action
 from pdp.entities.store import Store
 from pdp.errors import Diagnostic, Severity
 from pdp.loaded import Loaded, digest
@@ -38,22 +39,28 @@ class Texts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What texts come to: with templates beside what they are linked to. `schema` and `store` are None where wrong."""
+    """What texts come to: with templates beside what they are linked to. `schema` and `store` are None where wrong.
+
+    `diagnostics` are those of policies, schema and links; `of_entities` are the others.
+    """
 
     templates: tuple[tree.Policy, ...]
     policies: tuple[tree.Policy, ...]
     schema: Schema | None
     store: Store | None
     diagnostics: tuple[Diagnostic, ...]
+    of_entities: tuple[Diagnostic, ...]
 
     @property
     def sound(self) -> bool:
-        """Whether there is no error."""
-        return not any(each.severity is Severity.ERROR for each in self.diagnostics)
+        """Whether there is no error, in the entities neither."""
+        return not any(each.severity is Severity.ERROR for each in (*self.diagnostics, *self.of_entities))
 
     def policy(self, revision: str) -> Policy | None:
-        """Return the policy, where all of it is sound."""
-        return None if self.schema is None or not self.sound else lower(self.policies, self.schema, revision)
+        """Return the policy, where it is sound."""
+        if self.schema is None or any(each.severity is Severity.ERROR for each in self.diagnostics):
+            return None
+        return lower(self.policies, self.schema, revision)
 
 
 def load_sources(sources: Sequence[Source], revision: str, problems: Sequence[Diagnostic] = ()) -> Loaded:
@@ -65,11 +72,9 @@ def load_texts(texts: Texts, problems: Sequence[Diagnostic] = (), revision: str 
     """Load texts that belong together; without a `revision`, their own."""
     found = read(texts)
     sources = [*texts.policies, *texts.schemas, *texts.links, *texts.entities]
-    diagnostics = (*problems, *found.diagnostics)
-    policy = store = None
-    if not any(each.severity is Severity.ERROR for each in diagnostics):
-        policy, store = found.policy(digest(sources) if revision is None else revision), found.store
-    return Loaded(policy=policy, store=store, diagnostics=diagnostics, files=len(sources))
+    diagnostics = (*problems, *found.diagnostics, *found.of_entities)
+    policy = None if problems else found.policy(digest(sources) if revision is None else revision)
+    return Loaded(policy=policy, store=found.store, diagnostics=diagnostics, files=len(sources))
 
 
 def sorted_out(sources: Sequence[Source]) -> Texts:
@@ -109,18 +114,20 @@ def read(texts: Texts) -> Read:
         diagnostics += wrong
     policies, wrong = link(parsed, links)
     diagnostics += wrong
-    schema, store = _world(texts, parsed, policies, diagnostics)
+    of_entities: list[Diagnostic] = []
+    schema, store = _world(texts, [*parsed, *policies], diagnostics, of_entities)
     return Read(
         templates=tuple(each for each in parsed if each.slots),
         policies=policies,
         schema=schema,
         store=store,
         diagnostics=tuple(diagnostics),
+        of_entities=tuple(of_entities),
     )
 
 
 def _world(
-    texts: Texts, parsed: Sequence[tree.Policy], linked: Sequence[tree.Policy], diagnostics: list[Diagnostic]
+    texts: Texts, policies: Sequence[tree.Policy], diagnostics: list[Diagnostic], of_entities: list[Diagnostic]
 ) -> tuple[Schema | None, Store | None]:
     if texts.schemas:
         schema, wrong = load_schemas(texts.schemas)
@@ -128,19 +135,15 @@ def _world(
         if schema is None:
             return None, None
         store, wrong = load_entities(texts.entities, schema)
-        diagnostics += wrong
+        of_entities += wrong
         return schema, store
     # Nobody wrote a schema: what there is, policies and entities say.
     store, wrong = load_entities(texts.entities, implicit_schema((), (), ()))
-    diagnostics += wrong
+    of_entities += wrong
     parents = {} if store is None else {node.ref: tuple(step.parent for step in node.parents) for node in store}
-    actions = [ref for ref in parents if _is_action(ref)]
-    types = {ref.type for ref in parents if not _is_action(ref)}
-    return _opened(implicit_schema([*parsed, *linked], types, actions), parents), store
-
-
-def _is_action(ref: EntityRef) -> bool:
-    return ref.type.rpartition("::")[2] == "Action"
+    actions = [ref for ref in parents if is_action(ref)]
+    types = {ref.type for ref in parents if not is_action(ref)}
+    return _opened(implicit_schema(policies, types, actions), parents), store
 
 
 def _opened(schema: Schema, parents: Mapping[EntityRef, tuple[EntityRef, ...]]) -> Schema:

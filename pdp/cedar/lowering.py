@@ -205,6 +205,8 @@ def _call(found: tree.Call) -> terms.Term:
     if found.name in _CONTAINS:
         return terms.Contains(op=_CONTAINS[found.name], left=operands[0], right=operands[1], span=span)
     match found.name:
+        case "contains":
+            return terms.Holds(left=operands[0], right=operands[1], span=span)
         case "isEmpty":
             return terms.IsEmpty(operand=operands[0], span=span)
         case "hasTag":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from pdp.cedar.cursor import Abandoned, Failure
 from pdp.cedar.expressions import Expressions
 from pdp.cedar.limits import MAX_DEPTH
 from pdp.cedar.tree import (
@@ -23,6 +22,7 @@ from pdp.errors import Diagnostic, suggest
 from pdp.model import Effect
 from pdp.source import Source, Span
 from pdp.syntax.characters import show
+from pdp.syntax.reports import Abandoned, Failure
 
 _SURROGATES: Final = ("\ud800", "\udfff")
 _SCOPE: Final = "(principal, action, resource)"

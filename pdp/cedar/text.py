@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from pdp import patterns
-from pdp.cedar.cursor import Abandoned, Failure
 from pdp.cedar.limits import MAX_SIGNS
 from pdp.cedar.names import Names
 from pdp.cedar.tree import (
@@ -31,6 +30,7 @@ from pdp.cedar.tree import (
 from pdp.cedar.words import FUNCTIONS, RESERVED
 from pdp.source import Source
 from pdp.symbols import Function
+from pdp.syntax.reports import Abandoned, Failure
 from pdp.values import Datetime, Decimal, Duration, EntityRef, Ip, Record, Value, ValueSet
 
 # How tightly expressions bind; an operand that binds less stands in parentheses.

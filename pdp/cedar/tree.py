@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from pdp.classes import dataclass, field
 from pdp.model import Effect
@@ -189,6 +189,33 @@ Expression: TypeAlias = (
     | SetOf
     | RecordOf
 )
+
+
+def children(expression: Expression) -> tuple[Expression, ...]:
+    """Return what an expression is made of, from left to right."""
+    match expression:
+        case Literal() | Entity() | Variable():
+            return ()
+        case Not() | Negate() | Has() | Like():
+            return (expression.operand,)
+        case And() | Or():
+            return expression.operands
+        case If():
+            return (expression.test, expression.then, expression.otherwise)
+        case Binary():
+            return (expression.left, expression.right)
+        case Is():
+            return (expression.operand,) if expression.within is None else (expression.operand, expression.within)
+        case Access():
+            return (expression.base,)
+        case Call():
+            return expression.arguments
+        case SetOf():
+            return expression.items
+        case RecordOf():
+            return tuple(value for _, value in expression.fields)
+        case _:
+            assert_never(expression)
 
 
 # --------------------------------------------------------------------------------------------------------- policies

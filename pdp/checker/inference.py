@@ -49,6 +49,7 @@ def infer(term: terms.Term, at: Place) -> Type:
             terms.AndThen()
             | terms.OrElse()
             | terms.Same()
+            | terms.Holds()
             | terms.Within()
             | terms.HasPath()
             | terms.Call()

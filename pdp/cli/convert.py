@@ -84,7 +84,7 @@ def _converted(path: str) -> Converted:
         raise PolicyError(problems)
     read_ = read(sorted_out(sources))
     if not read_.sound:
-        raise PolicyError(read_.diagnostics)
+        raise PolicyError((*read_.diagnostics, *read_.of_entities))
     found = convert(read_)
     if found is None:
         help_ = "put a file that ends in `.cedarschema` or `.cedarschema.json` beside the policies"

@@ -30,7 +30,8 @@ A rule stands here where some principal and some resource of these types are in 
 becomes of each for one request.
 
 With --python, the functions are printed that rules of one shape share, each line beside the line of the policy that it
-stands for. `p` and `r` are principal and resource, `pa` and `ra` their attributes, `p.up` all that the principal is in,
+stands for. `p` and `r` are principal and resource, `pa` and `ra` their attributes, `p.up` all that the principal is in.
+Where only names count, they are texts: `p.n` in its attributes, `p.me` its own, `p.over` of all that it is in.
 `c` is the context, `sa` the session, `n` the time and `u` the end of the lease, both in microseconds since 1970. The
 bits of `m` tell the rules that matter; what raises is answered by the interpreter.
 

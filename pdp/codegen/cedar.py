@@ -11,6 +11,7 @@ from pdp.codegen import support
 from pdp.codegen.unsupported import Unsupported
 from pdp.extensions import FUNCTIONS, RESULTS
 from pdp.lowering import total
+from pdp.operators import holds
 from pdp.symbols import Function
 from pdp.types import EntityTypes, Primitive, RecordType, SetType, Type
 from pdp.values import equal
@@ -18,7 +19,7 @@ from pdp.values import equal
 if TYPE_CHECKING:
     from pdp.codegen.expressions import Expressions
 
-Truths = terms.AndThen | terms.OrElse | terms.Same | terms.Within | terms.HasPath | terms.HasTag
+Truths = terms.AndThen | terms.OrElse | terms.Same | terms.Holds | terms.Within | terms.HasPath | terms.HasTag
 
 _ORDERS: Final = {Function.LT: "<", Function.LE: "<=", Function.GT: ">", Function.GE: ">="}
 _SUMS: Final = {Function.ADD: "+", Function.SUB: "-", Function.MUL: "*"}
@@ -36,6 +37,8 @@ def truth(made: Expressions, term: Truths) -> ast.expr:
             return _in_order(made, term.operands, False)
         case terms.Same():
             return _same(made, term)
+        case terms.Holds():
+            return _holds(made, term)
         case terms.Within():
             return _within(made, term)
         case terms.HasPath():
@@ -98,6 +101,10 @@ def _same(made: Expressions, term: terms.Same) -> ast.expr:
         if isinstance(left, Primitive) and left in _FORMS:
             form = _FORMS[left]
             return made.nodes.compare(made.form(term.left, form), "==", made.form(term.right, form))
+        if isinstance(left, EntityTypes):
+            one, other = made.label(term.left), made.label(term.right)
+            if one is not None and other is not None:
+                return made.nodes.compare(one, "==", other)
         if isinstance(left, EntityTypes) or left in _PLAIN:
             return made.nodes.compare(made.plain(term.left), "==", made.plain(term.right))
     return made.checked(equal, made.plain(term.left), made.plain(term.right))
@@ -112,7 +119,7 @@ def _alike(left: Type, right: Type) -> bool:
 def _within(made: Expressions, term: terms.Within) -> ast.expr:
     left, right = made.type_of(term.left), made.type_of(term.right)
     if isinstance(left, EntityTypes) and isinstance(right, EntityTypes):
-        return made.nodes.compare(made.plain(term.right), "in", made.above(term.left))
+        return made.inside(term.left, term.right)
     if isinstance(left, EntityTypes) and _holds_entities(right) and made.bounded(term.right):
         met = made.nodes.method(made.above(term.left), "isdisjoint", made.elements(term.right))
         return made.nodes.denied(met)
@@ -145,15 +152,13 @@ def _call(made: Expressions, term: terms.Call) -> ast.expr:
     return made.checked(support.truth if RESULTS[function] is Primitive.BOOL else support.known, found)
 
 
-def contains_one(made: Expressions, term: terms.Contains) -> ast.expr:
-    """Return whether a set holds a value."""
+def _holds(made: Expressions, term: terms.Holds) -> ast.expr:
     left, right = made.type_of(term.left), made.type_of(term.right)
     element = left.element if isinstance(left, SetType) else None
     # For Python, 1 equals true: where either could be there, sets are asked by keys of their own.
     if element is not None and right is not None and Primitive.BOOL not in (element, right) and _alike(element, right):
         return made.nodes.compare(made.plain(term.right), "in", made.elements(term.left))
-    op = made.constants.bind(term.op, "operator")
-    return made.checked(support.shares, made.plain(term.left), made.plain(term.right), op)
+    return made.checked(support.truth, made.checked(holds, made.plain(term.left), made.plain(term.right)))
 
 
 def _text(made: Expressions, term: terms.Term) -> ast.expr:

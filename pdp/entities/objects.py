@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pdp.conform import Mismatch, conform_entity
 from pdp.entities.store import Store
@@ -13,12 +13,28 @@ from pdp.values import EntityRef, show
 
 
 def node_of(entity: Entity, schema: Schema) -> Node:
-    """Return an entity as the engine holds it; raise Mismatch where the schema has no room for it."""
-    if schema.is_cedar:
-        from pdp.cedar.facts import entity_node
+    """Return an entity as the engine holds it; raise Mismatch where the schema has no room for it.
 
-        return entity_node(entity, schema)
-    return conform_entity(entity, schema)
+    Raises RequestError for an action that is in other groups than it was when the policies were read.
+    """
+    return reader_of(schema)(entity)
+
+
+def reader_of(schema: Schema) -> Callable[[Entity], Node]:
+    """Return what does that for many entities."""
+    if not schema.is_cedar:
+        return lambda entity: conform_entity(entity, schema)
+    from pdp.cedar.facts import node_of as read
+    from pdp.cedar.forms import Forms
+
+    forms, declared = Forms(schema), actions_of(schema)
+
+    def checked(entity: Entity) -> Node:
+        node = read(entity, forms)
+        check_action(node, declared)
+        return node
+
+    return checked
 
 
 def store_of(entities: Iterable[Entity], schema: Schema, beside: Iterable[Node] = ()) -> Store:
@@ -27,7 +43,7 @@ def store_of(entities: Iterable[Entity], schema: Schema, beside: Iterable[Node] 
     Raises RequestError for an entity unknown to the schema, or twice.
     """
     try:
-        return with_actions(Store.of([*beside, *(node_of(entity, schema) for entity in entities)]), schema)
+        return with_actions(Store.of([*beside, *map(reader_of(schema), entities)]), schema)
     except (Mismatch, ValueError) as error:
         raise RequestError(str(error)) from error
 
@@ -58,7 +74,31 @@ def check_action(node: Node, declared: Mapping[EntityRef, tuple[EntityRef, ...]]
 
     Which actions a policy is about is settled then.
     """
-    if node.ref.type.rpartition("::")[2] == "Action":
+    if is_action(node.ref):
         groups = {step.parent for step in node.parents}
         if groups != set(declared.get(node.ref, ())):
             raise RequestError(f"{show(node.ref)} is in other groups than when the policies were loaded")
+
+
+def action_again(node: Node, schema: Schema) -> Iterable[Node]:
+    """Return an action as other policies have it; nothing where they bring it themselves.
+
+    Raises RequestError where they would lose an attribute of it, or a group: a forbid may be about that.
+    """
+    if not schema.open and not node.attributes and not node.tags:
+        return ()
+    groups = actions_of(schema).get(node.ref, ())
+    lost = [step.parent for step in node.parents if step.parent not in groups]
+    if not schema.open or lost:
+        what = f"in {show(lost[0])}" if lost else "with attributes"
+        raise RequestError(f"{show(node.ref)} does not fit the policy: there it is not {what}")
+    return (Node(node.ref, node.attributes, tuple(map(Membership, groups)), node.tags),)
+
+
+def is_action(ref: EntityRef) -> bool:
+    """Tell whether an entity of Cedar is an action, by its type.
+
+    >>> is_action(EntityRef("Photos::Action", "view")), is_action(EntityRef("Reaction", "view"))
+    (True, False)
+    """
+    return ref.type.rpartition("::")[2] == "Action"

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from pdp.errors import Diagnostic, suggest
+from pdp.errors import suggest
 from pdp.source import Source, Span
 from pdp.syntax import hints, limits
 from pdp.syntax.characters import find_forbidden, show
 from pdp.syntax.lexer import DECLARATION_START, tokens
+from pdp.syntax.reports import Failure, Reports
 from pdp.syntax.tree import Ident
 from pdp.syntax.words import KEYWORDS, NULLS, ROOTS
 
@@ -18,15 +19,7 @@ from pdp.syntax.words import KEYWORDS, NULLS, ROOTS
 _LONGEST: Final = 40
 
 
-class Failure(Exception):
-    """The declaration in hand cannot be read on. What is wrong is reported already."""
-
-
-class Abandoned(Exception):
-    """The file is not read on: a limit is reached, and reported."""
-
-
-class Cursor:
+class Cursor(Reports):
     """One token in hand, and the means to consume it or to say why it does not fit.
 
     `kind` and `text` are of the token in hand. The text of a word or a sign tells all about it: strings start with a
@@ -34,8 +27,7 @@ class Cursor:
     """
 
     def __init__(self, source: Source) -> None:
-        self.source = source
-        self.content = source.text
+        super().__init__(source)
         self.kind = ""
         self.text = ""
         self.start = 0
@@ -58,7 +50,6 @@ class Cursor:
         """The levels of the expression read last."""
         self.budget = limits.MAX_TOKENS
         self.comments: list[Ident] = []
-        self.diagnostics: list[Diagnostic] = []
         self.forbidden: set[int] = set()
 
     def check_characters(self) -> None:
@@ -128,10 +119,6 @@ class Cursor:
             raise self.unclosed(opened, expected)
         self.advance()
 
-    def span(self, start: int) -> Span:
-        """Return the span from an offset to the end of what was consumed last."""
-        return Span(self.source, start, self.ended)
-
     def name(self, expected: str, refused: frozenset[str] = frozenset(), named: str = "this") -> Ident:
         """Consume a word as a name. One of the `refused` is reported, and read as a name all the same."""
         if self.kind != "word":
@@ -178,37 +165,6 @@ class Cursor:
         self.excused = self.end
 
     # -------------------------------------------------------------------------------------------------- reporting
-
-    def report(
-        self,
-        code: str,
-        message: str,
-        start: int,
-        end: int,
-        help: str | None = None,
-        notes: tuple[tuple[str, Span], ...] = (),
-    ) -> None:
-        """Record an error after which the parser can go on; abandon the file where there are too many."""
-        span = Span(self.source, start, end)
-        self.diagnostics.append(Diagnostic(code=code, message=message, span=span, help=help, notes=notes))
-        if len(self.diagnostics) >= limits.MAX_ERRORS:
-            message = f"the file has {limits.MAX_ERRORS} errors or more: the rest of it is not looked at"
-            last = Diagnostic(code="too_many_errors", message=message, span=span, help="mend these first")
-            self.diagnostics.append(last)
-            raise Abandoned
-
-    def failure(
-        self,
-        code: str,
-        message: str,
-        start: int,
-        end: int,
-        help: str | None = None,
-        notes: tuple[tuple[str, Span], ...] = (),
-    ) -> Failure:
-        """Record an error and return the exception to raise, since the declaration cannot be read on."""
-        self.report(code, message, start, end, help, notes)
-        return Failure()
 
     def fail(
         self,
@@ -274,9 +230,3 @@ class Cursor:
         """Say that something is nested deeper than the limit."""
         message = f"this is nested more than {limits.MAX_DEPTH} levels deep"
         return self.failure("nested_too_deep", message, start, end, "simplify it, or name a part of it with `define`")
-
-    def too_many_tokens(self) -> Abandoned:
-        """Say that the file holds more tokens than the limit."""
-        message = f"the file holds more than {limits.MAX_TOKENS} words and signs"
-        self.report("too_many_tokens", message, self.start, self.end, "split it into several files")
-        return Abandoned()

@@ -6,10 +6,10 @@ from typing import Final
 
 from pdp.source import Span
 from pdp.syntax.characters import show
-from pdp.syntax.cursor import Failure
 from pdp.syntax.lexer import match_ip
 from pdp.syntax.limits import MAX_DEPTH
 from pdp.syntax.literals import Literals
+from pdp.syntax.reports import Failure
 from pdp.syntax.tree import (
     And,
     Arithmetic,

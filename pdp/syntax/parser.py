@@ -13,8 +13,8 @@ from typing import Final
 from pdp.errors import Diagnostic
 from pdp.source import Source, Span
 from pdp.syntax import hints, limits
-from pdp.syntax.cursor import Abandoned, Failure
 from pdp.syntax.lexer import DECLARATION_START
+from pdp.syntax.reports import Abandoned, Failure
 from pdp.syntax.tests import Tests
 from pdp.syntax.tree import (
     ActionDecl,

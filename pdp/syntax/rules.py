@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from pdp.model import Effect
-from pdp.syntax.cursor import Failure
 from pdp.syntax.lexer import approvals_ahead
+from pdp.syntax.reports import Failure
 from pdp.syntax.scopes import Scoping
 from pdp.syntax.tree import (
     ActionScope,

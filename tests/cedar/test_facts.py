@@ -381,6 +381,25 @@ def test_what_no_schema_could_mend_is_refused_with_and_without_one(files: list[A
     assert code in [each.code for each in diagnostics]
 
 
+def test_an_action_is_in_nothing_but_actions() -> None:
+    _, diagnostics = load([item("A::Action", "view", [ref("Group", "g")])], schema=OPEN)
+
+    assert [shown(each) for each in diagnostics] == [
+        (
+            "parent_of_other_type",
+            'the action `A::Action::"view"` cannot be in `Group::"g"`, which is no action',
+            '{"type": "Group", "id": "g"}',
+            "an action can be in other actions",
+        )
+    ]
+
+
+def test_an_action_that_cannot_be_read_is_one_mistake() -> None:
+    _, diagnostics = load([item("Action", "view", [ref("Action", "reads") | {"z": 1}])])
+
+    assert [each.code for each in diagnostics] == ["unknown_key"]
+
+
 def test_entities_that_only_python_takes_for_equal_are_not() -> None:
     _, diagnostics = load([item(attrs={"x": 1}), item(attrs={"x": True})], schema=OPEN)
 
@@ -406,10 +425,10 @@ def test_very_many_mistakes_are_cut() -> None:
     assert diagnostics[-1].code == "too_many_data_errors"
 
 
-def test_a_chain_of_a_hundred_thousand_is_no_matter() -> None:
-    items = [item("Group", str(number), [ref("Group", str(number + 1))]) for number in range(100_000)]
+def test_a_long_chain_is_no_matter() -> None:
+    items = [item("Group", str(number), [ref("Group", str(number + 1))]) for number in range(20_000)]
 
-    assert len(store(items, schema=OPEN)) == 100_000
+    assert len(store(items, schema=OPEN)) == 20_000
 
 
 def test_ten_thousand_entities_load_soon() -> None:

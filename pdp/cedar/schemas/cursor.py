@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final, NoReturn
 
 from pdp.cedar.schemas import words
@@ -10,7 +11,7 @@ from pdp.cedar.schemas.lexer import Token, tokens, unescape
 from pdp.checker.report import Report
 from pdp.source import Source, Span
 from pdp.syntax.characters import show
-from pdp.syntax.limits import MAX_STRING_BYTES
+from pdp.syntax.limits import MAX_ERRORS, MAX_STRING_BYTES
 
 _DECLARES: Final = frozenset({"entity", "action", "type", "namespace"})
 
@@ -25,9 +26,11 @@ class Cursor:
     def __init__(self, source: Source, report: Report) -> None:
         self.source = source
         self.report = report
-        self._tokens = tokens(source, report)
+        self._tokens, self._faults = tokens(source, report)
+        self.mistakes = 0
         self._at = 0
         self._open = 0
+        self._failed = -1
 
     @property
     def here(self) -> Token:
@@ -41,8 +44,8 @@ class Cursor:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing more."""
-        return self.here.kind == "end"
+        """Whether there is nothing more, or nothing that would be read after so many mistakes."""
+        return self.here.kind == "end" or self.mistakes > MAX_ERRORS
 
     def span(self, start: int) -> Span:
         """Return the place from an offset to the last token that was taken."""
@@ -107,21 +110,29 @@ class Cursor:
 
     def fail(self, expected: str, help: str | None = None) -> NoReturn:
         """Report what stands where something else has to."""
-        found = "the end of the file" if self.ended else f"`{show(self.here.text)}`"
+        found = "the end of the file" if self.here.kind == "end" else f"`{show(self.here.text)}`"
         span = Span(self.source, self.here.start, self.here.end)
-        self.report.error("unexpected_token", f"expected {expected}, found {found}", span, help)
+        self.mistakes += 1
+        # What is missing may be what was no token right before, and is reported.
+        before = self._tokens[self._at - 1].end if self._at else 0
+        if bisect_left(self._faults, before) == bisect_left(self._faults, max(self.here.start, before + 1)):
+            self.report.error("unexpected_token", f"expected {expected}, found {found}", span, help)
         raise Mistake
 
     def recover(self, level: int) -> None:
         """Go on to where the next declaration may start; `level` is how many braces are open there."""
+        # INVARIANT: no token is gone back to after two mistakes, so that reading ends.
+        if self._at == self._failed:
+            self.advance()
         while not self.ended:
             if self._declares():
                 self._open = level
-                return
+                break
             if self.is_sign("}") and self._open <= level:
-                return
+                break
             if self.advance().text == ";" and self._open <= level:
-                return
+                break
+        self._failed = self._at
 
     def _declares(self) -> bool:
         """Tell whether a declaration starts here: its first word is the first of a line, and a name comes after it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, assert_never
+from typing import Final
 
 from pdp.cedar import tree
 from pdp.cedar.schemas import words
@@ -71,30 +71,4 @@ def _named_by(policy: tree.Policy) -> Iterator[str | EntityRef]:
             yield here.ref
         elif isinstance(here, tree.Is):
             yield here.type
-        waiting += _parts(here)
-
-
-def _parts(here: tree.Expression) -> Sequence[tree.Expression]:
-    match here:
-        case tree.Literal() | tree.Entity() | tree.Variable():
-            return ()
-        case tree.Not() | tree.Negate() | tree.Has() | tree.Like():
-            return (here.operand,)
-        case tree.And() | tree.Or():
-            return here.operands
-        case tree.If():
-            return (here.test, here.then, here.otherwise)
-        case tree.Binary():
-            return (here.left, here.right)
-        case tree.Is():
-            return (here.operand,) if here.within is None else (here.operand, here.within)
-        case tree.Access():
-            return (here.base,)
-        case tree.Call():
-            return here.arguments
-        case tree.SetOf():
-            return here.items
-        case tree.RecordOf():
-            return tuple(value for _, value in here.fields)
-        case _:
-            assert_never(here)
+        waiting += tree.children(here)

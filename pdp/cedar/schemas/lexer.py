@@ -17,7 +17,7 @@ _SPACE: Final = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u300
 _TOKEN: Final = patterns.compile(
     rf"(?:[{_SPACE}]++|//[^\r\n]*+)*+(?:"
     r"(?P<name>[A-Za-z_][A-Za-z0-9_]*+)|(?P<sign>::|[@(){}\[\]<>,;:=?])"
-    r'|(?P<string>"(?:[^"\\]++|\\[^\n])*+")|(?P<end>\Z)|(?P<open>"[^\r\n]*+)|(?P<bad>[0-9]++|/\*|.))',
+    r'|(?P<string>"(?:[^"\\]++|\\[^\n])*+")|(?P<end>\Z)|(?P<open>"[^\r\n]*+)|(?P<bad>[0-9]++|/\*(?:.*?\*/)?|.))',
     re.DOTALL,
 )
 
@@ -37,19 +37,19 @@ class Token(NamedTuple):
     end: int
 
 
-def tokens(source: Source, report: Report) -> list[Token]:
-    """Return the tokens of a text, the last of which is its end; report what is none."""
+def tokens(source: Source, report: Report) -> tuple[list[Token], list[int]]:
+    """Return the tokens of a text, the last of which is its end; and where there is what is none, which is reported."""
     found: list[Token] = []
-    faults = 0
+    faults: list[int] = []
     for match in _TOKEN.finditer(source.text):
         kind = match.lastgroup or ""
         token = Token(kind, match[kind], *match.span(kind))
         if kind in ("bad", "open"):
             _report_bad(token, source, report)
-            faults += 1
+            faults.append(token.start)
         else:
             found.append(token)
-        if kind == "end" or faults > MAX_ERRORS:
+        if kind == "end" or len(faults) > MAX_ERRORS:
             break
         if len(found) > MAX_TOKENS:
             message = f"the file holds more than {MAX_TOKENS} words and signs"
@@ -59,7 +59,7 @@ def tokens(source: Source, report: Report) -> list[Token]:
             break
     if not found or found[-1].kind != "end":
         found.append(Token("end", "", len(source.text), len(source.text)))
-    return found
+    return found, faults
 
 
 def _report_bad(token: Token, source: Source, report: Report) -> None:
@@ -69,7 +69,7 @@ def _report_bad(token: Token, source: Source, report: Report) -> None:
         report.error("unterminated_string", "this string has no closing quote", where, 'close it with `"`')
         return
     help_ = None
-    if token.text in ("/*", "#", "/"):
+    if token.text.startswith(("/", "#")):
         help_ = "a comment starts with `//`"
     elif token.text == "'":
         help_ = 'a string stands in double quotes: `"…"`'

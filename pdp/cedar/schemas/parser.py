@@ -55,6 +55,9 @@ class _Parser:
         found: list[Namespace] = []
         first: dict[str, Span] = {}
         while not self.at.ended:
+            if self.report.failed and self.at.accept("}"):
+                # What it closes was given up on.
+                continue
             try:
                 docs = self._annotations()
                 if self.at.is_word("namespace"):
@@ -68,8 +71,6 @@ class _Parser:
     def _skip(self, level: int) -> None:
         self._depth = 0
         self.at.recover(level)
-        if level == 0:
-            self.at.accept("}")
 
     def _namespace(self, first: dict[str, Span]) -> Namespace:
         self.at.advance()
@@ -80,14 +81,17 @@ class _Parser:
             self.report.error("duplicate_declaration", message, path.span, help_, (("the first is here", before),))
         opened = self.at.expect("{")
         found: list[Declaration] = []
+        lost = False
         while not self.at.is_sign("}"):
-            if self.at.ended:
-                span = Span(self.at.source, opened.start, opened.end)
-                self.report.error("unclosed_bracket", "this `{` is not closed", span, "close it with `}`")
+            if self.at.ended or (lost and self.at.is_word("namespace")):
+                if not lost:
+                    span = Span(self.at.source, opened.start, opened.end)
+                    self.report.error("unclosed_bracket", "this `{` is not closed", span, "close it with `}`")
                 break
             try:
                 found += self._declaration(self._annotations(), "`entity`, `action` or `type`")
             except Mistake:
+                lost = True
                 self._skip(1)
         self.at.accept("}")
         return Namespace(path.text, tuple(found))
@@ -121,7 +125,7 @@ class _Parser:
         if self.at.accept_word("type"):
             return [self._common_type()]
         if self.at.is_word("namespace"):
-            self.at.fail(expected, "namespaces are not nested: write `namespace A::B { … }` on the outside")
+            self.at.fail(expected, "namespaces are not nested: write `namespace A::B { … }` outside")
         return self.at.fail(expected, suggest(here.text, ["namespace", "entity", "action", "type"]))
 
     def _common_type(self) -> TypeDecl:

@@ -26,7 +26,7 @@ from pdp.schema import Action, EntityType, Schema
 from pdp.source import Span
 from pdp.symbols import Semantics
 from pdp.syntax.characters import show
-from pdp.syntax.limits import MAX_DEPTH
+from pdp.syntax.limits import MAX_DEPTH, MAX_ERRORS
 from pdp.types import WRONG, EntityTypes, FieldType, RecordType, SetType, Type
 from pdp.values import EntityRef
 
@@ -65,6 +65,7 @@ class _Resolver:
         self.partial = partial
         self.common: dict[str, _Sized] = {}
         self.nodes = 0
+        self.unknown = 0
 
     def schema(self) -> Schema:
         self._resolve_common()
@@ -89,7 +90,8 @@ class _Resolver:
             way = " → ".join(f"`{path}`" for path in (*cycle[:10], cycle[0]))
             message = f"common type `{cycle[0]}` contains itself: {way}"
             self.report.error("cyclic_types", message, span, "only entity types can be about one another")
-        for path in (*order, *(path for path in self.names.types if path not in set(order))):
+        # What leads to a cycle comes last: the names in it are reported all the same.
+        for path in dict.fromkeys((*order, *self.names.types)):
             namespace, declared = self.names.types[path]
             self.common[path] = self._sized(declared.type, namespace)
 
@@ -153,12 +155,17 @@ class _Resolver:
                 return _Sized(primitive)
 
     def _unknown(self, named: Named, namespace: str) -> None:
-        if not self.partial:
+        if self._worth_telling():
             known = self.names.known(named.wanted, namespace)
             help_ = None
             if named.wanted is Wanted.ENTITY and self.names.find(Named(named.path, Wanted.ANY, named.span), namespace):
                 help_ = f"`{named.path}` is no entity type"
             self.report.unknown("unknown_type", str(named.wanted), named.path, named.span, known, help_)
+
+    def _worth_telling(self) -> bool:
+        """Tell whether a name that leads nowhere is reported: to look for what it may mean takes long."""
+        self.unknown += 1
+        return not self.partial and self.unknown <= MAX_ERRORS + 1
 
     # ----------------------------------------------------------------------------------------------------- entities
 
@@ -217,7 +224,7 @@ class _Resolver:
             group = self.names.find_action(each, namespace)
             if group is not None:
                 found[group] = None
-            elif not self.partial:
+            elif self._worth_telling():
                 written = each.id if each.type is None else action_text(EntityRef(each.type, each.id))
                 known = [other.id if each.type is None else action_text(other) for other in self.names.actions]
                 self.report.unknown("unknown_action", "action", show(written), each.span, known)

@@ -14,7 +14,6 @@ from pdp.cedar import tree
 from pdp.cedar.validation import examples
 from pdp.cedar.validation.findings import Findings, written
 from pdp.cedar.validation.kinds import (
-    EMPTY,
     ORDERED,
     TRUTHS,
     Attribute,
@@ -25,7 +24,7 @@ from pdp.cedar.validation.kinds import (
     SetKind,
     join,
 )
-from pdp.cedar.validation.operations import METHODS, READERS
+from pdp.cedar.validation.operations import METHODS, READERS, arity
 from pdp.cedar.validation.ranges import DAY, FULL, UNITS, Range, combine, shrink
 from pdp.cedar.validation.shapes import Shapes
 from pdp.cedar.validation.world import Environment, World, is_action
@@ -36,11 +35,11 @@ Facts: TypeAlias = int
 SOME_ENTITY: Final = EntityKind("")
 """An entity of any type, where there is no schema."""
 
-SOME_RECORD: Final = RecordKind({})
-"""A record of which no schema says what is in it. It is told by its identity."""
+SOME_RECORD: Final = RecordKind({"\ud800": Attribute(Scalar.BOOL)})
+"""A record of which no schema says what is in it. It equals no other: no text holds half a character."""
 
-SOME_SET: Final = SetKind(EMPTY)
-"""A set of which nothing says what is in it. It is told by its identity."""
+SOME_SET: Final = SetKind(SOME_RECORD)
+"""A set of which nothing says what is in it."""
 
 
 class Found(NamedTuple):
@@ -214,7 +213,6 @@ class Evaluability:
         base = self.check(expression.base, known)
         key = self.shapes(expression.base).key
         (there,) = self.shapes(expression).own
-        known |= base.sure
         kind, name = base.kind, expression.name
         attribute = self._attribute(kind, name)
         if not known & there:
@@ -235,12 +233,12 @@ class Evaluability:
 
     def _has(self, expression: tree.Has, known: Facts) -> Found:
         base = self.check(expression.operand, known)
-        kind, sure, key = base.kind, base.sure, self.shapes(expression.operand).key
-        going: Facts = sure
+        kind, going, key = base.kind, base.sure, self.shapes(expression.operand).key
+        text = written(expression.operand)
         ended: Facts | None = None
         for name, there in zip(expression.path, self.shapes(expression).own, strict=True):
-            holder = isinstance(kind, EntityKind | RecordKind)
-            self._expect(kind, "an entity or a record", holder, expression.operand if going == sure else expression)
+            if not isinstance(kind, EntityKind | RecordKind):
+                self._skipped(f"`{text}` is not an entity or a record", expression, f'for example: `{text}` is "x"')
             attribute = self._attribute(kind, name)
             settled = isinstance(kind, RecordKind) and attribute is not None and not attribute.optional
             if not settled and not (known | going) & there:
@@ -250,6 +248,7 @@ class Evaluability:
             going |= there | self.exists(key)
             kind = None if attribute is None else attribute.kind
             key = self.shapes.key("get", key, name)
+            text = f"{text}.{name}"
         return Found(Scalar.BOOL, going, ended)
 
     # ------------------------------------------------------------------------------------------------------ entities
@@ -349,7 +348,8 @@ class Evaluability:
         return range
 
     def _overflow(self, at: tree.Expression, pairs: list[tuple[tree.Expression, int]]) -> None:
-        self._skipped(f"`{written(at)}` overflows", at, examples.numbers(pairs))
+        unit = " milliseconds" if isinstance(at, tree.Call) else ""
+        self._skipped(f"`{written(at)}` overflows", at, examples.numbers(pairs, unit))
 
     def _negate(self, expression: tree.Negate, known: Facts) -> Found:
         found = self.check(expression.operand, known)
@@ -372,6 +372,10 @@ class Evaluability:
                 return _plain(Scalar.BOOL, sure)
             case "hasTag" | "getTag":
                 return self._tag(expression, found, known, sure)
+            case name if len(found) != arity(expression):
+                where = f"`{name}` is evaluated, which is given a wrong number of arguments"
+                self._skipped(where, expression, "for example: every input")
+                return _plain(None, sure)
             case "decimal" | "ip" | "datetime" | "duration":
                 return _plain(READERS[expression.name][1], sure, self._made(expression))
             case _:

@@ -23,7 +23,7 @@ def missing_entity(expression: tree.Expression, kind: Kind | None) -> str:
 def without(expression: tree.Expression, name: str) -> str:
     """Show a value that lacks an attribute."""
     if isinstance(expression, tree.Variable):
-        return f"for example: a {expression.name} without `{name}`"
+        return f"for example: {expression.name} without `{name}`"
     return f"for example: `{written(expression)}` without `{name}`"
 
 
@@ -46,7 +46,21 @@ def other_value(wanted: Scalar | str) -> str:
     return "true" if wanted in ("String", "Long") else '"x"'
 
 
-def numbers(pairs: list[tuple[tree.Expression, int]]) -> str:
+def numbers(pairs: list[tuple[tree.Expression, int]], unit: str) -> str:
     """Show what numbers the operands have to be, those aside that are written out."""
-    open_ = [valued(operand, str(number)) for operand, number in pairs if not isinstance(operand, tree.Literal)]
+    open_ = [_number(operand, number, unit) for operand, number in pairs if not _is_written_out(operand)]
     return "for example: " + " and ".join(dict.fromkeys(open_)) if open_ else "for example: every input"
+
+
+def _number(operand: tree.Expression, number: int, unit: str) -> str:
+    return f"`{written(operand)}` is {number}{unit}" if unit else valued(operand, str(number))
+
+
+def _is_written_out(expression: tree.Expression) -> bool:
+    match expression:
+        case tree.Literal():
+            return True
+        case tree.Call():
+            return all(isinstance(argument, tree.Literal) for argument in expression.arguments)
+        case _:
+            return False

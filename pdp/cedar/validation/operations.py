@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from pdp import extensions, patterns
 from pdp.cedar import tree
 from pdp.cedar.validation.findings import Findings, written
-from pdp.cedar.validation.kinds import ORDERED, EntityKind, Kind, Scalar, SetKind, join, show, truth
+from pdp.cedar.validation.kinds import ORDERED, EntityKind, Kind, RecordKind, Scalar, SetKind, join, show, truth
 from pdp.cedar.validation.shapes import Shapes
 from pdp.cedar.validation.world import Environment, World, is_action
 from pdp.values import EntityRef, quote
@@ -116,7 +116,9 @@ def _alike(left: Kind | None, right: Kind | None, node: tree.Expression, message
 def _alike_help(left: Kind, right: Kind) -> str:
     if isinstance(left, SetKind) is not isinstance(right, SetKind):
         return "ask whether the set `.contains(…)` the value"
-    return "records are compared that have the same attributes" if left.__class__ is right.__class__ else _DIFFERENT
+    if isinstance(left, RecordKind) and isinstance(right, RecordKind):
+        return "records are compared that have the same attributes, each optional in both or in none"
+    return _DIFFERENT
 
 
 _DIFFERENT: Final = "compare values of one type"
@@ -231,9 +233,11 @@ def call(expression: tree.Call, kinds: Sequence[Kind | None], prior: int, at: Pl
         case "hasTag" | "getTag":
             return _tag(expression, kinds, prior, at)
         case "decimal" | "ip" | "datetime" | "duration":
-            return _constructor(expression, kinds[0], at)
+            return _constructor(expression, kinds, at)
         case _:
             wanted, kind = METHODS[expression.name]
+            if len(kinds) != len(wanted):
+                return _miscounted(expression, kind, at)
             for argument, given, asked in zip(expression.arguments, kinds, wanted, strict=True):
                 at.expect(given, asked, argument)
             return kind
@@ -283,8 +287,23 @@ def _tag(expression: tree.Call, kinds: Sequence[Kind | None], prior: int, at: Pl
     return tags
 
 
-def _constructor(expression: tree.Call, kind: Kind | None, at: Place) -> Kind:
+def arity(call: tree.Call) -> int:
+    """Return how many arguments a function of an extension takes, the receiver of a method included."""
+    return 1 if call.name in READERS else len(METHODS[call.name][0])
+
+
+def _miscounted(expression: tree.Call, made: Scalar, at: Place) -> Kind:
+    shown = 0 if expression.name in READERS else 1
+    wanted, given = arity(expression) - shown, len(expression.arguments) - shown
+    message = f"`{expression.name}` takes {wanted or 'no'} argument{'s' * (wanted != 1)}, and {given} are given"
+    at.error("extension_arity", message.replace("1 are", "1 is"), expression)
+    return made
+
+
+def _constructor(expression: tree.Call, kinds: Sequence[Kind | None], at: Place) -> Kind:
     read, made = READERS[expression.name]
+    if len(kinds) != 1:
+        return _miscounted(expression, made, at)
     (argument,) = expression.arguments
     if not isinstance(argument, tree.Literal | tree.Entity):
         message = f"`{expression.name}(…)` takes a text that is written out"
@@ -297,5 +316,5 @@ def _constructor(expression: tree.Call, kind: Kind | None, at: Place) -> Kind:
             message = f"`{expression.name}(…)` cannot read {written(argument)}"
             at.error("malformed_extension", message, argument, str(error))
         return made
-    at.expect(kind, Scalar.STRING, argument)
+    at.expect(kinds[0], Scalar.STRING, argument)
     return made

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
+from typing import Final
 
 from pdp.cedar import tree
 from pdp.cedar.text import show_ref
@@ -10,39 +12,37 @@ from pdp.cedar.validation.findings import Findings
 from pdp.cedar.validation.shapes import walk
 from pdp.cedar.validation.world import Deed, Environment, World, is_action
 from pdp.errors import listed
-from pdp.values import EntityRef, quote
+from pdp.values import quote
 
 # -------------------------------------------------------------------------------------------------------------- names
 
 
-def check_names(policy: tree.Policy, world: World, findings: Findings) -> None:
-    """Report the entity types, the actions and the ids of enumerated types that no schema declares."""
+def check_names(policy: tree.Policy, world: World, findings: Findings) -> bool:
+    """Report the types, the actions and the ids of enumerated types that no schema declares; tell whether all are."""
+    known = True
     for name, at in _types(policy):
         if not world.knows(name):
-            help_ = findings.suggest(name, world.schema.entities) or _declared(world)
+            known = False
+            help_ = findings.suggest(name, world.types) or f"there is {listed(world.types, 'no entity type at all')}"
             findings.error("unknown_type", f"entity type `{name}` is not declared", at, help_)
     for entity in _entities(policy):
-        _check_entity(entity, world, findings)
+        if is_action(entity.ref.type) and entity.ref not in world.deeds:
+            known = False
+            text = show_ref(entity.ref)
+            help_ = findings.suggest(text, world.actions) or f"there is {listed(world.actions, 'no action at all')}"
+            findings.error("unknown_action", f"action `{text}` is not declared", entity, help_)
+        _check_id(entity, world, findings)
+    return known
 
 
-def _check_entity(entity: tree.Entity, world: World, findings: Findings) -> None:
+def _check_id(entity: tree.Entity, world: World, findings: Findings) -> None:
     ref = entity.ref
-    if is_action(ref.type):
-        if ref not in world.deeds:
-            known = [show_ref(each) for each in world.deeds]
-            help_ = findings.suggest(show_ref(ref), known) or f"there is {listed(sorted(known), 'no action at all')}"
-            findings.error("unknown_action", f"action `{show_ref(ref)}` is not declared", entity, help_)
-        return
     declared = world.entity(ref.type)
     if declared is not None and declared.ids is not None and ref.id not in declared.ids:
         known = [quote(each) for each in sorted(declared.ids)]
         message = f"entity type `{ref.type}` has no entity `{quote(ref.id)}`"
         help_ = findings.suggest(quote(ref.id), known) or f"there is {listed(known, 'none')}"
         findings.error("unknown_member", message, entity, help_)
-
-
-def _declared(world: World) -> str:
-    return f"there is {listed(sorted(world.schema.entities), 'no entity type at all')}"
 
 
 def _entities(policy: tree.Policy) -> Iterator[tree.Entity]:
@@ -69,18 +69,20 @@ def _types(policy: tree.Policy) -> Iterator[tuple[str, tree.Node]]:
 # ---------------------------------------------------------------------------------------------------------------- fit
 
 
-def check_fit(policy: tree.Policy, world: World, findings: Findings) -> None:
+def check_fit(policy: tree.Policy, world: World, findings: Findings) -> bool:
     """Report a scope that fits no action: none is by such a principal and on such a resource."""
-    deeds = _named(policy.action, world)
+    deeds = named(policy.action, world)
     principals = _admitted(policy.principal, world)
     resources = _admitted(policy.resource, world)
     for deed in deeds:
         if not principals.isdisjoint(deed.declared.principals) and not resources.isdisjoint(deed.declared.resources):
-            return
-    what = f"`{show_ref(deeds[0].ref)}` never goes" if len(deeds) == 1 else "no such action goes"
+            return True
+    is_one = policy.action.relation is tree.Relation.EQ and len(deeds) == 1
+    what = f"`{show_ref(deeds[0].ref)}` never goes" if is_one else "no such action goes"
     message = f"{what} with these principals and resources"
     at = policy.action if policy.action.span is not None else policy
     findings.error("action_does_not_apply", message, at, _fit_help(policy, deeds))
+    return False
 
 
 def _fit_help(policy: tree.Policy, deeds: list[Deed]) -> str:
@@ -90,26 +92,32 @@ def _fit_help(policy: tree.Policy, deeds: list[Deed]) -> str:
             types = sorted({name for deed in deeds for name in _side(deed, word)})
             if types and target.ref.type not in types:
                 return f"the {word} is of type {listed(types, '')}; what is in an entity is asked for with `in`"
-    pairs = sorted(
-        {
-            str(Environment(deed, p, r))
-            for deed in deeds
-            for p in _side(deed, "principal")
-            for r in _side(deed, "resource")
-        }
+    cells = (
+        str(Environment(deed, principal, resource))
+        for deed in deeds
+        for principal in sorted(deed.declared.principals)
+        for resource in sorted(deed.declared.resources)
     )
+    pairs = list(islice(cells, _MANY))
     return f"there is {listed(pairs, 'no request of such an action at all')}"
+
+
+_MANY: Final = 200
+"""No more combinations than that are counted for a help line."""
 
 
 def _side(deed: Deed, word: str) -> frozenset[str]:
     return deed.declared.principals if word == "principal" else deed.declared.resources
 
 
-def _named(constraint: tree.ActionConstraint, world: World) -> list[Deed]:
-    """Return the actions that a scope names, and those in the groups that it names."""
+def named(constraint: tree.ActionConstraint, world: World, *, each: bool = False) -> list[Deed]:
+    """Return the actions that a scope names, and those in the groups that it names.
+
+    Where it names none, it means all of them: these are `each`, or one of those that are alike.
+    """
     refs = [entity.ref for entity in constraint.entities]
     if constraint.relation is None:
-        return list(world.deeds.values())
+        return list(world.deeds.values()) if each else world.unlike
     if any(ref not in world.deeds for ref in refs):
         return []
     if constraint.relation is tree.Relation.EQ:
@@ -146,18 +154,6 @@ def admits(constraint: tree.Constraint, name: str, world: World) -> bool:
     return world.can_be_in(name, target.ref.type)
 
 
-def admits_action(constraint: tree.ActionConstraint, ref: EntityRef, world: World) -> bool:
-    """Tell whether an action is in a scope."""
-    refs = [entity.ref for entity in constraint.entities]
-    match constraint.relation:
-        case None:
-            return True
-        case tree.Relation.EQ:
-            return ref in refs
-        case tree.Relation.IN:
-            return any(each not in world.deeds for each in refs) or world.is_in(ref, refs)
-
-
 def check_groups(policy: tree.Policy, world: World, findings: Findings) -> None:
     """Report a list of actions that strict validation has no type for; it looks at lists of policies that can apply."""
     constraint = policy.action
@@ -177,5 +173,5 @@ def check_groups(policy: tree.Policy, world: World, findings: Findings) -> None:
 def _has_principals(policy: tree.Policy, world: World) -> bool:
     return any(
         deed.declared.resources and any(admits(policy.principal, name, world) for name in deed.declared.principals)
-        for deed in world.deeds.values()
+        for deed in world.unlike
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, assert_never
 
 from pdp.cedar import tree
+from pdp.cedar.tree import children
 
 ROOTS: Final = {name: 1 << number for number, name in enumerate(tree.VariableName)}
 """Each variable as a bit."""
@@ -162,33 +163,6 @@ def reads(shapes: Iterable[Shape]) -> int:
     for shape in shapes:
         roots |= shape.roots
     return roots
-
-
-def children(expression: tree.Expression) -> tuple[tree.Expression, ...]:
-    """Return what an expression is made of, from left to right."""
-    match expression:
-        case tree.Literal() | tree.Entity() | tree.Variable():
-            return ()
-        case tree.Not() | tree.Negate() | tree.Has() | tree.Like():
-            return (expression.operand,)
-        case tree.And() | tree.Or():
-            return expression.operands
-        case tree.If():
-            return (expression.test, expression.then, expression.otherwise)
-        case tree.Binary():
-            return (expression.left, expression.right)
-        case tree.Is():
-            return (expression.operand,) if expression.within is None else (expression.operand, expression.within)
-        case tree.Access():
-            return (expression.base,)
-        case tree.Call():
-            return expression.arguments
-        case tree.SetOf():
-            return expression.items
-        case tree.RecordOf():
-            return tuple(value for _, value in expression.fields)
-        case _:
-            assert_never(expression)
 
 
 def walk(expression: tree.Expression) -> Iterator[tree.Expression]:

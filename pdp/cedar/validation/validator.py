@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 from pdp.cedar import tree
@@ -17,7 +18,7 @@ from pdp.cedar.validation.world import Environment, World
 from pdp.errors import Diagnostic
 from pdp.schema import Schema
 
-MAX_STEPS: Final = 20_000_000
+MAX_STEPS: Final = 5_000_000
 """How many expressions are looked at for all policies, each once in every environment that differs for it."""
 
 
@@ -30,41 +31,42 @@ def validate(policies: Sequence[tree.Policy], schema: Schema) -> list[Diagnostic
     findings = Findings()
     steps = 0
     for policy in policies:
-        scopes.check_names(policy, world, findings)
-        scopes.check_fit(policy, world, findings)
+        fits = scopes.check_names(policy, world, findings) and scopes.check_fit(policy, world, findings)
         check_texts(policy, findings)
-        steps += _check_conditions(policy, world, findings, MAX_STEPS - steps)
+        impossible, taken = _check_conditions(policy, world, findings, MAX_STEPS - steps)
+        if fits and impossible:
+            findings.warn("impossible_policy", "the policy applies to no request", policy, _IMPOSSIBLE_HELP)
+        steps += taken
         if steps > MAX_STEPS:
             break
     return findings.report.diagnostics()
 
 
-def _check_conditions(policy: tree.Policy, world: World, findings: Findings, room: int) -> int:
-    """Check the conditions in every environment; return how many expressions were looked at."""
+def _check_conditions(policy: tree.Policy, world: World, findings: Findings, room: int) -> tuple[bool, int]:
+    """Check the conditions in every environment; tell whether they hold in none, and how much was looked at."""
     shapes = Shapes()
     views = Views(policy, world)
     checker = Typechecker(world, shapes, views, findings)
     scopes.check_groups(policy, world, findings)
     bodies = [shapes(condition.body) for condition in policy.conditions]
     size = 1 + sum(body.size for body in bodies)
-    environments = views.environments(reads(bodies))
+    environments = views.environments(reads(bodies), room)
     first = next(environments, None)
     second = next(environments, None)
     several = second is not None
     steps = 0
     impossible = True
-    for environment in (first, second, *environments) if several else (first,) * (first is not None):
-        assert environment is not None
+    for environment in chain((each for each in (first, second) if each is not None), environments):
         steps += size
         if steps > room:
             _too_much(policy, findings)
-            return steps
+            return False, steps
         findings.environment = environment if several else None
         impossible &= _check_in(environment, policy, checker)
     findings.environment = None
-    if impossible:
-        findings.warn("impossible_policy", "the policy applies to no request", policy, _IMPOSSIBLE_HELP)
-    return steps
+    if views.looked > room:
+        _too_much(policy, findings)
+    return impossible, steps + views.looked
 
 
 _IMPOSSIBLE_HELP: Final = "its scope and its conditions never hold together: remove it, or mend them"

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pdp.cedar import tree
+from pdp.cedar.tree import children
 from pdp.cedar.validation import scopes
 from pdp.cedar.validation.kinds import RecordKind
-from pdp.cedar.validation.shapes import ROOTS, children, walk
+from pdp.cedar.validation.shapes import ROOTS, walk
 from pdp.cedar.validation.world import Deed, Environment, World
 
 _NAMES = tree.VariableName
@@ -88,6 +89,7 @@ class Views:
         self._classes: dict[tuple[object, ...], int] = {}
         self._seen: dict[tuple[tree.VariableName, object], int] = {}
         self._sides: dict[tuple[tree.VariableName, frozenset[str]], list[str]] = {}
+        self.looked = 0
 
     def part(self, environment: Environment, roots: int) -> tuple[int, int, int, int]:
         """Return what an expression can see of an environment that reads these variables."""
@@ -131,17 +133,22 @@ class Views:
 
     # --------------------------------------------------------------------------------------------------- environments
 
-    def environments(self, roots: int) -> Iterator[Environment]:
-        """Yield the environments that the scope of the policy admits, one of those that look alike."""
+    def environments(self, roots: int, room: int) -> Iterator[Environment]:
+        """Yield the environments that the scope of the policy admits, one of those that look alike.
+
+        No more than `room` are looked at; `looked` is how many were, and is greater than that where there are more.
+        """
         seen: set[tuple[int, ...]] = set()
         policy, world = self._policy, self._world
-        for deed in world.deeds.values():
-            if not scopes.admits_action(policy.action, deed.ref, world):
-                continue
+        for deed in scopes.named(policy.action, world, each=roots & ROOTS[_NAMES.ACTION] != 0):
+            self.looked += 1
             principals = self._side(_NAMES.PRINCIPAL, policy.principal, deed.declared.principals, roots)
             resources = self._side(_NAMES.RESOURCE, policy.resource, deed.declared.resources, roots)
             for principal in principals:
                 for resource in resources:
+                    self.looked += 1
+                    if self.looked > room:
+                        return
                     environment = Environment(deed, principal, resource)
                     part = self.part(environment, roots)
                     if part not in seen:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import NamedTuple
 
+from pdp.cedar.text import show_ref
 from pdp.cedar.validation.kinds import EMPTY, EntityKind, Kind, RecordKind, kind_of, record_of
 from pdp.schema import Action, Cell, EntityType, Schema
 from pdp.values import EntityRef
@@ -49,6 +51,24 @@ class World:
 
     def _pairs_of_types(self) -> frozenset[tuple[str, str]]:
         return frozenset((ref.type, above.type) for ref in self.deeds for above in self.above(ref))
+
+    @cached_property
+    def unlike(self) -> list[Deed]:
+        """The actions, one of those that are by and on the same types, with the same context."""
+        found: dict[tuple[object, ...], Deed] = {}
+        for deed in self.deeds.values():
+            found.setdefault((deed.declared.principals, deed.declared.resources, deed.number), deed)
+        return list(found.values())
+
+    @cached_property
+    def types(self) -> list[str]:
+        """The declared entity types, in the order of names."""
+        return sorted(self.schema.entities)
+
+    @cached_property
+    def actions(self) -> list[str]:
+        """The declared actions as policies write them, in the order of names."""
+        return sorted(show_ref(ref) for ref in self.deeds)
 
     # ------------------------------------------------------------------------------------------------------- entities
 

@@ -21,7 +21,7 @@ from pdp.errors import Diagnostic
 from pdp.model import Effect
 from pdp.schema import Schema
 
-MAX_STEPS: Final = 20_000_000
+MAX_STEPS: Final = 5_000_000
 """How many expressions are looked at for all policies."""
 
 
@@ -44,13 +44,12 @@ def _check(policy: tree.Policy, world: World | None, findings: Findings, steps: 
     shapes = Shapes()
     bodies = [shapes(condition.body) for condition in policy.conditions]
     size = sum(body.size for body in bodies)
-    environments = (None,) if world is None else Views(policy, world).environments(reads(bodies))
+    views = None if world is None else Views(policy, world)
+    environments = (None,) if views is None else views.environments(reads(bodies), MAX_STEPS - steps)
     for environment in environments:
         steps += size
         if steps > MAX_STEPS:
-            message = f"the policies can be evaluated in too many combinations of types: more than {MAX_STEPS} steps"
-            findings.warn("too_many_combinations", message, policy, "name actions and types in the scopes of policies")
-            return steps
+            break
         checker = Evaluability(world, environment, shapes, findings)
         known = _from_scope(policy, checker)
         for condition in policy.conditions:
@@ -59,6 +58,11 @@ def _check(policy: tree.Policy, world: World | None, findings: Findings, steps: 
             if holds is None:
                 break
             known |= holds
+    steps += 0 if views is None else views.looked
+    if steps > MAX_STEPS:
+        # What was not looked at may be skipped, for all that is known.
+        message = f"the policies can be evaluated in too many combinations of types: more than {MAX_STEPS} steps"
+        findings.warn("too_many_combinations", message, policy, "name actions and types in the scopes of policies")
     return steps
 
 
