@@ -135,10 +135,10 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
                 continue
             if name.endswith(_POLICIES) or is_entity_file(shown) or _is_beside_cedar(name):
                 found.append((file, shown))
-            elif name.lower().endswith((*_POLICIES, *_SCHEMAS)):
-                # To pass over what is clearly a policy could lose a forbid, and over a schema, what holds it to types.
-                what, ending = _ending(name.lower())
-                message = f"the name ends in `{name[-len(ending) :]}`, and that of {what} in `{ending}`"
+            elif name.lower().endswith(_POLICIES):
+                # To pass over what is clearly a policy could lose a forbid.
+                ending = name[name.rindex(".") :]
+                message = f"the name ends in `{ending}`, and that of a policy in `{ending.lower()}`"
                 problems.append(_problem("misnamed_policy", shown, message, "rename the file"))
             elif is_entity_file(shown.lower()) or _is_beside_cedar(name.lower()):
                 odd.append(shown)
@@ -175,12 +175,6 @@ def _problems_of(
 
 _POLICIES: Final = (".pdp", ".cedar")
 _SCHEMAS: Final = (".cedarschema.json", ".cedarschema")
-
-
-def _ending(name: str) -> tuple[str, str]:
-    """Return what a file is by the end of its name, and that end."""
-    ending = next(each for each in (*_SCHEMAS, *_POLICIES) if name.endswith(each))
-    return ("a schema" if ending in _SCHEMAS else "a policy"), ending
 
 
 def _no_policy(root: str, schemas: Sequence[str]) -> Diagnostic:

@@ -18,12 +18,10 @@ def check_sources(sources: Sequence[Source], revision: str, problems: Sequence[D
     """
     texts = sorted_out(sources)
     found = read(texts)
-    diagnostics = (*problems, *found.every)
-    sound = not any(each.severity is Severity.ERROR for each in diagnostics)
     return Loaded(
-        policy=found.policy(revision) if sound else None,
-        store=found.store if sound else None,
-        diagnostics=(*diagnostics, *_validation(texts, found)),
+        policy=None if problems else found.policy(revision),
+        store=found.store,
+        diagnostics=(*problems, *found.every, *_validation(texts, found)),
         files=len(sources),
     )
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _HELP = """Show the rules of a kind of question, and their Python.
 
 \b
-PATH       the policy folder, or one `.pdp` file
-PRINCIPAL  the type of who asks, as `User`; of `User:ada`, the type counts
+PATH       the policy folder, or one `.pdp` or `.cedar` file
+PRINCIPAL  the type of who asks, as `User` or `Ns::User`; of `User:ada`, the type counts
 ACTION     the name of an action
 RESOURCE   the type of what is asked for, as `Service`
 

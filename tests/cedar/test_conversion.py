@@ -228,6 +228,16 @@ def test_a_condition_on_the_action_parts_a_policy_into_rules() -> None:
     assert loaded(found).errors == ()
 
 
+def test_the_rules_of_a_policy_take_no_name_of_another() -> None:
+    found = converted(
+        '@id("a") permit (principal, action, resource) when { action == Action::"edit" || resource.open };'
+        '@id("a__1") permit (principal, action, resource);'
+    )
+
+    assert found.rules == {"a": ("a__1_2", "a__2"), "a__1": ("a__1",)}
+    assert loaded(found).errors == ()
+
+
 def test_a_policy_that_applies_to_no_request_needs_no_rule() -> None:
     found = converted('permit (principal is Robot, action == Action::"read", resource) when { principal is User };')
 

@@ -99,7 +99,7 @@ def test_a_folder_has_policies_of_one_kind(run: Any, photos: Path) -> None:
         (
             "photos.cedarschema",
             "photos.CedarSchema",
-            "the name ends in `.CedarSchema`, and that of a schema in `.cedarsch",
+            "the name is that of a file that is read, but for capital letters",
         ),
     ],
 )

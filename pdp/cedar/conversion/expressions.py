@@ -6,36 +6,37 @@ truth value in place of a text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from pdp import extensions
 from pdp.cedar import tree
 from pdp.cedar.conversion.kinds import Kinds
 from pdp.cedar.conversion.names import Names
 from pdp.cedar.conversion.notes import Untranslatable
+from pdp.cedar.conversion.phrases import (
+    CHOICE,
+    COMPARE,
+    MINUS,
+    POSTFIX,
+    PRODUCT,
+    SUM,
+    Out,
+    Text,
+    at,
+    conjunction,
+    disjunction,
+    negated,
+)
 from pdp.cedar.conversion.schema import key
 from pdp.cedar.text import show_ref
-from pdp.classes import dataclass, replace
+from pdp.classes import replace
 from pdp.ids import wrong_id
 from pdp.symbols import Function
 from pdp.types import EntityTypes, Primitive, SetType, comparable
 from pdp.values import DATETIME_MAX, DATETIME_MIN, Datetime, EntityRef, Ip, Unknown, Value, quote, show
 
-_CHOICE, _OR, _AND, _NOT, _COMPARE, _SUM, _PRODUCT, _MINUS, _POSTFIX = range(9)
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """An expression of pdp, and how tightly it binds."""
-
-    text: str
-    level: int = _POSTFIX
-
-
-Out: TypeAlias = Text | bool
-
-_LEVELS: Final = {tree.BinaryOp.ADD: _SUM, tree.BinaryOp.SUB: _SUM, tree.BinaryOp.MUL: _PRODUCT}
+_LEVELS: Final = {tree.BinaryOp.ADD: SUM, tree.BinaryOp.SUB: SUM, tree.BinaryOp.MUL: PRODUCT}
 _ORDERS: Final[dict[str, str]] = {
     Function.LESS_THAN: "<",
     Function.LESS_THAN_OR_EQUAL: "<=",
@@ -82,7 +83,7 @@ class Translator:
             case tree.Not():
                 return negated(self._of(found.operand))
             case tree.Negate():
-                return Text(f"-{self._at(found.operand, _MINUS)}", _MINUS)
+                return Text(f"-{self._at(found.operand, MINUS)}", MINUS)
             case tree.And():
                 return self._and(found)
             case tree.Or():
@@ -102,9 +103,9 @@ class Translator:
             case tree.Call():
                 return self._call(found)
             case tree.SetOf():
-                return Text("[" + ", ".join(self._at(each, _CHOICE) for each in found.items) + "]")
+                return Text("[" + ", ".join(self._at(each, CHOICE) for each in found.items) + "]")
             case tree.RecordOf():
-                inner = ", ".join(f"{key(name)}: {self._at(each, _CHOICE)}" for name, each in found.fields)
+                inner = ", ".join(f"{key(name)}: {self._at(each, CHOICE)}" for name, each in found.fields)
                 return Text(f"{{ {inner} }}" if inner else "{}")
 
     def _at(self, found: tree.Expression, level: int) -> str:
@@ -141,8 +142,8 @@ class Translator:
             return conjunction([test, then])
         if then is False and self.kinds.of(found.otherwise) is Primitive.BOOL:
             return conjunction([negated(test), otherwise])
-        parts = at(test, _CHOICE), at(then, _CHOICE), at(otherwise, _CHOICE)
-        return Text("if {} then {} else {}".format(*parts), _CHOICE)
+        parts = at(test, CHOICE), at(then, CHOICE), at(otherwise, CHOICE)
+        return Text("if {} then {} else {}".format(*parts), CHOICE)
 
     # ----------------------------------------------------------------------------------------------------- comparisons
 
@@ -152,16 +153,16 @@ class Translator:
                 return self._equal(found)
             case tree.BinaryOp.NE:
                 same = self._equal(found)
-                plain = isinstance(same, Text) and same.level == _COMPARE and not same.text.startswith("(")
+                plain = isinstance(same, Text) and same.level == COMPARE and not same.text.startswith("(")
                 if not plain:
                     return negated(same)
-                return Text(f"{self._at(found.left, _SUM)} != {self._at(found.right, _SUM)}", _COMPARE)
+                return Text(f"{self._at(found.left, SUM)} != {self._at(found.right, SUM)}", COMPARE)
             case tree.BinaryOp.IN:
                 return self._in(found)
             case _:
-                level = _LEVELS.get(found.op, _COMPARE)
-                left = self._at(found.left, _SUM if level == _COMPARE else level)
-                return Text(f"{left} {found.op} {self._at(found.right, min(level + 1, _MINUS))}", level)
+                level = _LEVELS.get(found.op, COMPARE)
+                left = self._at(found.left, SUM if level == COMPARE else level)
+                return Text(f"{left} {found.op} {self._at(found.right, min(level + 1, MINUS))}", level)
 
     def _equal(self, found: tree.Binary) -> Out:
         if isinstance(found.left, tree.Variable) and found.left.name is tree.VariableName.ACTION:
@@ -185,7 +186,7 @@ class Translator:
         elif left is not None and right is not None and not comparable(left, right):
             self.note("equality", "values of different types are never equal, so this comparison is left out")
             return self._fold(False, found.left, found.right)
-        text = Text(f"{self._at(found.left, _SUM)} == {self._at(found.right, _SUM)}", _COMPARE)
+        text = Text(f"{self._at(found.left, SUM)} == {self._at(found.right, SUM)}", COMPARE)
         return conjunction([*guards, text])
 
     def _fold(self, value: bool, *operands: tree.Expression) -> bool:
@@ -205,8 +206,8 @@ class Translator:
     def _is_one_of(self, found: tree.Expression, kind: EntityTypes, wanted: frozenset[str]) -> Out:
         if not wanted or kind.names <= wanted:
             return self._fold(bool(wanted), found)
-        text = self._at(found, _SUM)
-        return disjunction([Text(f"{text} is {self.names.types[each]}", _COMPARE) for each in sorted(wanted)])
+        text = self._at(found, SUM)
+        return disjunction([Text(f"{text} is {self.names.types[each]}", COMPARE) for each in sorted(wanted)])
 
     def _in(self, found: tree.Binary) -> Out:
         if isinstance(found.left, tree.Variable) and found.left.name is tree.VariableName.ACTION:
@@ -233,7 +234,7 @@ class Translator:
             return self._equal(replace(found, op=tree.BinaryOp.EQ))
         if found.left == found.right:
             return self._fold(True, found.left)
-        text = Text(f"{self._at(found.left, _SUM)} in {self._at(found.right, _SUM)}", _COMPARE)
+        text = Text(f"{self._at(found.left, SUM)} in {self._at(found.right, SUM)}", COMPARE)
         return conjunction([self._guard(found.left, left, able), text])
 
     def _all_in(self, left: EntityTypes, right: EntityTypes) -> bool:
@@ -260,7 +261,7 @@ class Translator:
         inside = tree.Binary(op=tree.BinaryOp.IN, left=found.operand, right=found.within)
         narrowed = self._in(inside)
         if isinstance(narrowed, Text) and isinstance(test, Text):
-            within = Text(f"{self._at(found.operand, _SUM)} in {self._at(found.within, _SUM)}", _COMPARE)
+            within = Text(f"{self._at(found.operand, SUM)} in {self._at(found.within, SUM)}", COMPARE)
             return conjunction([test, within])
         return conjunction([test, narrowed])
 
@@ -285,16 +286,16 @@ class Translator:
             guard = self._is_one_of(found.operand, kind, having)
         if not any(field.optional for field in declared):
             return self._fold(True, found.operand) if guard is True else guard
-        return conjunction([guard, Text(f"{self._at(found.operand, _SUM)} has {key(name)}", _COMPARE)])
+        return conjunction([guard, Text(f"{self._at(found.operand, SUM)} has {key(name)}", COMPARE)])
 
     def _like(self, found: tree.Like) -> Out:
         if set(found.parts) == {""} and len(found.parts) > 1:
             return self._fold(True, found.operand)
         pattern = "*".join(quote(part)[1:-1].replace("*", "\\*") for part in found.parts)
-        return Text(f'{self._at(found.operand, _SUM)} like "{pattern}"', _COMPARE)
+        return Text(f'{self._at(found.operand, SUM)} like "{pattern}"', COMPARE)
 
     def _access(self, found: tree.Access) -> Text:
-        base = self._at(found.base, _POSTFIX)
+        base = self._at(found.base, POSTFIX)
         word = found.name.isascii() and found.name.isidentifier()
         return Text(f"{base}.{found.name}" if word else f"{base}[{quote(found.name)}]")
 
@@ -305,9 +306,9 @@ class Translator:
         if name in _EXTENSIONS:
             return self._extension(found)
         if name in _RANGES:
-            return Text(f"{self._at(arguments[0], _SUM)} in {_RANGES[name]}", _COMPARE)
+            return Text(f"{self._at(arguments[0], SUM)} in {_RANGES[name]}", COMPARE)
         if name in _ORDERS and len(arguments) == 2:
-            return Text(f"{self._at(arguments[0], _SUM)} {_ORDERS[name]} {self._at(arguments[1], _SUM)}", _COMPARE)
+            return Text(f"{self._at(arguments[0], SUM)} {_ORDERS[name]} {self._at(arguments[1], SUM)}", COMPARE)
         match name:
             case "contains":
                 return self._contains(arguments[0], arguments[1])
@@ -315,15 +316,15 @@ class Translator:
                 empty = isinstance(arguments[1], tree.SetOf) and not arguments[1].items
                 if empty:
                     return self._fold(name == "containsAll", arguments[0])
-                return Text(f"{self._at(arguments[0], _SUM)} {name} {self._at(arguments[1], _SUM)}", _COMPARE)
+                return Text(f"{self._at(arguments[0], SUM)} {name} {self._at(arguments[1], SUM)}", COMPARE)
             case "isEmpty":
-                return Text(f"{self._at(arguments[0], _SUM)} is empty", _COMPARE)
+                return Text(f"{self._at(arguments[0], SUM)} is empty", COMPARE)
             case Function.IS_IN_RANGE if len(arguments) == 2:
-                return Text(f"{self._at(arguments[0], _SUM)} in {self._range(arguments[1])}", _COMPARE)
+                return Text(f"{self._at(arguments[0], SUM)} in {self._range(arguments[1])}", COMPARE)
             case Function.OFFSET if len(arguments) == 2:
-                return Text(f"{self._at(arguments[0], _SUM)} + {self._at(arguments[1], _PRODUCT)}", _SUM)
+                return Text(f"{self._at(arguments[0], SUM)} + {self._at(arguments[1], PRODUCT)}", SUM)
             case Function.DURATION_SINCE if len(arguments) == 2:
-                return Text(f"{self._at(arguments[0], _SUM)} - {self._at(arguments[1], _PRODUCT)}", _SUM)
+                return Text(f"{self._at(arguments[0], SUM)} - {self._at(arguments[1], PRODUCT)}", SUM)
             case "getTag" | "hasTag":
                 raise Untranslatable("in pdp, entities have no tags", found)
             case _:
@@ -345,11 +346,11 @@ class Translator:
         else:
             guard, holds = True, element is Primitive.IP
         if not holds:
-            return conjunction([guard, Text(f"{self._at(item, _SUM)} in {self._at(whole, _SUM)}", _COMPARE)])
+            return conjunction([guard, Text(f"{self._at(item, SUM)} in {self._at(whole, SUM)}", COMPARE)])
         # What is in an element of the set, or in a range of it, would count as well.
         each = self.names.variable
-        inner = f"any {each} in {self._at(whole, _SUM)}: {each} == {self._at(item, _SUM)}"
-        return conjunction([guard, Text(inner, _CHOICE)])
+        inner = f"any {each} in {self._at(whole, SUM)}: {each} == {self._at(item, SUM)}"
+        return conjunction([guard, Text(inner, CHOICE)])
 
     def _value(self, found: tree.Call) -> Value:
         argument = found.arguments[0] if len(found.arguments) == 1 else None
@@ -369,7 +370,7 @@ class Translator:
             if value.written is not None:
                 raise Untranslatable("in pdp, a range of addresses has no host bits", found)
         text = show(value)
-        return Text(text, _MINUS if text.startswith("-") else _POSTFIX)
+        return Text(text, MINUS if text.startswith("-") else POSTFIX)
 
     def _range(self, found: tree.Expression) -> str:
         if isinstance(found, tree.Call) and found.name == Function.IP:
@@ -378,7 +379,7 @@ class Translator:
                 _check_mapped(value, found)
                 self.note("host_bits", "the range is written without its host bits; it holds the same addresses")
                 return show(replace(value, written=None))
-        return self._at(found, _SUM)
+        return self._at(found, SUM)
 
 
 def _check_mapped(value: Ip, found: tree.Expression) -> None:
@@ -389,46 +390,4 @@ def _check_mapped(value: Ip, found: tree.Expression) -> None:
 def _number_or_text(value: int | str) -> Text:
     if isinstance(value, str):
         return Text(quote(value))
-    return Text(str(value), _MINUS if value < 0 else _POSTFIX)
-
-
-# ---------------------------------------------------------------------------------------------------------- connectives
-
-
-def at(found: Out, level: int) -> str:
-    """Write an operand, in parentheses where it binds less tightly than it has to."""
-    if isinstance(found, bool):
-        return "true" if found else "false"
-    return found.text if found.level >= level else f"({found.text})"
-
-
-def negated(found: Out) -> Out:
-    """Return the opposite."""
-    return not found if isinstance(found, bool) else Text(f"not {at(found, _NOT)}", _NOT)
-
-
-def conjunction(found: Iterable[Out]) -> Out:
-    """Return that all hold."""
-    return _chain(found, "and", _AND, neutral=True)
-
-
-def disjunction(found: Iterable[Out]) -> Out:
-    """Return that any holds."""
-    return _chain(found, "or", _OR, neutral=False)
-
-
-def _chain(found: Iterable[Out], word: str, level: int, *, neutral: bool) -> Out:
-    texts: list[Text] = []
-    for each in found:
-        if isinstance(each, bool):
-            if each is not neutral:
-                return not neutral
-        elif each not in texts:
-            texts.append(each)
-    if len(texts) < 2:
-        return texts[0] if texts else neutral
-    return Text(f" {word} ".join(_operands(texts, level)), level)
-
-
-def _operands(texts: Sequence[Text], level: int) -> list[str]:
-    return [each.text if each.level in (level, *range(_NOT, _POSTFIX + 1)) else f"({each.text})" for each in texts]
+    return Text(str(value), MINUS if value < 0 else POSTFIX)

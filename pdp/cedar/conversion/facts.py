@@ -32,16 +32,18 @@ def written(store: Store, names: Names) -> tuple[str, list[Difference], list[Dia
         if is_action(node.ref.type) or node.ref.type in names.enums:
             continue
         try:
-            found.append(_entity(node, store, names, differences))
+            found.append(_entity(node, store, names, differences, problems))
         except _Unwritable as error:
             message = f"the entity `{show_ref(node.ref)}` is left out: {error}"
             problems.append(Diagnostic(code="not_converted", message=message))
     return json.dumps({"entities": found}, indent=2) + "\n" if found else "", differences, problems
 
 
-def _entity(node: Node, store: Store, names: Names, differences: list[Difference]) -> dict[str, Any]:
+def _entity(
+    node: Node, store: Store, names: Names, differences: list[Difference], problems: list[Diagnostic]
+) -> dict[str, Any]:
     found: dict[str, Any] = _reference(node.ref, names)
-    parents = list(_parents(node, store, names, differences))
+    parents = list(_parents(node, store, names, problems))
     if parents:
         found["in"] = parents
     declared = names.schema.entities[node.ref.type].attributes
@@ -54,7 +56,7 @@ def _entity(node: Node, store: Store, names: Names, differences: list[Difference
     return found
 
 
-def _parents(node: Node, store: Store, names: Names, differences: list[Difference]) -> Iterator[dict[str, Any]]:
+def _parents(node: Node, store: Store, names: Names, problems: list[Diagnostic]) -> Iterator[dict[str, Any]]:
     for step in node.parents:
         if is_action(step.parent.type):
             continue
@@ -62,8 +64,10 @@ def _parents(node: Node, store: Store, names: Names, differences: list[Differenc
         if bare or store.node(step.parent) is not None:
             yield _reference(step.parent, names)
         else:
-            message = f"it is not in `{show_ref(step.parent)}`, which no entity data holds"
-            differences.append(Difference(show_ref(node.ref), "dangling_parent", message))
+            # A forbid of those who are in it would let them through.
+            message = f"`{show_ref(node.ref)}` is in `{show_ref(step.parent)}`, which no entity data holds"
+            help_ = "put it into the data: in pdp, nobody is in what nothing holds"
+            problems.append(Diagnostic(code="not_converted", message=message, help=help_))
 
 
 def _has_form(name: str, declared: RecordType, names: Names) -> bool:

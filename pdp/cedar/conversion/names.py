@@ -52,7 +52,7 @@ class Names:
         names = _distinct([_key(ref) for ref in groups], _action_name, taken)
         self.groups: dict[EntityRef, str] = {ref: names[_key(ref)] for ref in groups}
         members = {member for ids_ in self.enums.values() for member in ids_}
-        self.variable = _free("each", {*NOT_DECLARED, *members})
+        self.variable = free("each", {*NOT_DECLARED, *members})
 
     def askable(self, ref: EntityRef) -> frozenset[EntityRef]:
         """Return the actions in a group, or the action itself, of which anybody can ask."""
@@ -142,12 +142,13 @@ def _distinct(keys: Iterable[str], name: Callable[[str], str], taken: Iterable[s
     found: dict[str, str] = {}
     used = set(taken)
     for key in sorted(keys, key=lambda key: name(key) != key):
-        found[key] = _free(name(key), used)
+        found[key] = free(name(key), used)
         used.add(found[key])
     return found
 
 
-def _free(name: str, used: Iterable[str]) -> str:
+def free(name: str, used: Iterable[str]) -> str:
+    """Return a name, with a number where it is taken."""
     taken, number, found = set(used), 1, name
     while found in taken:
         number += 1

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pdp.cedar import tree
-from pdp.cedar.conversion.expressions import Out, Text, Translator, conjunction, negated
+from pdp.cedar.conversion.expressions import Translator
 from pdp.cedar.conversion.kinds import Kinds
-from pdp.cedar.conversion.names import Names
+from pdp.cedar.conversion.names import Names, free
 from pdp.cedar.conversion.notes import Difference, Untranslatable, comments, plain
+from pdp.cedar.conversion.phrases import Out, Text, negated
 from pdp.cedar.schemas import action_text
 from pdp.cedar.text import show
 from pdp.cedar.validation import skipping
@@ -78,7 +79,7 @@ class Rules:
         several = len(bodies) > 1
         names, texts = [], []
         for number, (body, refs) in enumerate(bodies.items(), 1):
-            name = f"{start}__{number}" if several else start
+            name = free(f"{start}__{number}", self.ids.values()) if several else start
             names.append(name)
             actions = "any" if whole and not several else self._actions(policy.action, refs)
             texts.append(self._text(policy, name, actions, body, skips))
@@ -236,7 +237,7 @@ def _clauses(effect: Effect, kind: tree.ConditionKind, found: Text) -> Iterator[
     elif effect is Effect.FORBID:
         yield f"unless {found.text}"
     else:
-        opposite: Out = negated(conjunction([found]))
+        opposite: Out = negated(found)
         assert isinstance(opposite, Text)
         yield f"when {opposite.text}"
 
