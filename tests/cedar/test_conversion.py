@@ -703,3 +703,21 @@ def test_what_is_converted_decides_as_cedar_does(name: str, every: int, least: f
     print(f"{name}: {tally['converted']} of {tally['policies']} policies converted, {tally['decisions']} decisions")
     assert wrong == []
     assert tally["converted"] >= least * tally["policies"]
+
+
+def test_a_membership_in_what_no_data_holds_is_told_as_lost() -> None:
+    # The type of the missing one has something to know, so that pdp takes no entity that is in it.
+    schema = (
+        "entity Org { name: String }; entity User in [Org]; action a appliesTo { principal: User, resource: User };"
+    )
+    user = {"uid": {"type": "User", "id": "u"}, "attrs": {}, "parents": [{"type": "Org", "id": "gone"}]}
+
+    found = converted("permit (principal, action, resource);", schema, json.dumps([user]))
+
+    (lost,) = found.diagnostics
+    assert (lost.code, lost.message) == (
+        "not_converted",
+        '`User::"u"` is in `Org::"gone"`, which no entity data holds',
+    )
+    assert lost.help == "put it into the data: in pdp, nobody is in what nothing holds"
+    assert loaded(found).store is not None
