@@ -110,7 +110,7 @@ def run_all(
             if failed >= 5:
                 pool.shutdown(wait=False, cancel_futures=True)
                 break
-            if number % 100 == 0:
+            if number % 20 == 0:
                 show(f"… {tally.decisions} decisions, {time.monotonic() - start:.0f} s")
     show(f"{tally}\n  seed {seed}, {processes} processes, {time.monotonic() - start:.1f} s")
     lacking = tally.lacking() if not failed else []
