@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import Any, TypeAlias
 
 from pdp.cedar.parser import parse_policies
 from pdp.cedar.schemas import load_schemas
+from pdp.cedar.tree import Policy
 from pdp.cedar.validation import validate
 from pdp.engine import Engine
-from pdp.errors import DiagnosticError, Severity
+from pdp.errors import Diagnostic, DiagnosticError, Severity
 from pdp.model import Decision, Reason
 from pdp.source import Source
+from pdp.syntax.limits import MAX_ERRORS
 from pdp.values import EntityRef
 from tests.beside import rules
 from tests.beside.asking import Asked
@@ -143,8 +145,24 @@ def _verdict(case: Case, answer: Mapping[str, Any]) -> Iterator[Difference]:
         yield Difference(None, "the validator", "it is read", [*map(str, [*wrong, *unread])])
         return
     errors = [each for each in validate(policies, schema) if each.severity is Severity.ERROR]
-    if (not errors) is not answer["valid"]:
-        yield Difference(None, "the validator", answer["findings"] or "valid", [*map(str, errors)] or "valid")
+    # Of a set in which much is wrong, one verdict says little: each policy has its own.
+    right = {case.places.get(id, id) for id, _ in answer["findings"]}
+    found = {_owner(each, policies) for each in errors}
+    if len(errors) >= MAX_ERRORS:
+        # More are not told: then each is looked at by itself.
+        errors = [each for one in policies for each in validate([one], schema) if each.severity is Severity.ERROR]
+        found = {_owner(each, policies) for each in errors}
+    if found != right or (not errors) is not answer["valid"]:
+        one = min(found ^ right, default="")
+        said = [text for id, text in answer["findings"] if case.places.get(id, id) == one]
+        ours = [str(each) for each in errors if _owner(each, policies) == one]
+        yield Difference(None, "the validator", f"of {one}: {said or 'valid'}", ours or "valid")
+
+
+def _owner(found: Diagnostic, policies: Sequence[Policy]) -> str:
+    """Return the id of the policy that a diagnostic is about."""
+    at = -1 if found.span is None else found.span.start
+    return next((each.id for each in policies if each.span is not None and each.span.start <= at < each.span.end), "")
 
 
 def by_compiled_rules(engine: Engine, asked: Asked) -> bool:

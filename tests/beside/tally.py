@@ -39,6 +39,9 @@ LEAST_SETS = {
 }
 """The shares of all policy sets."""
 
+ENOUGH = 200
+"""Of fewer policy sets, no share is asked for."""
+
 _TEXTS = (*(name for name in LEAST_SETS if name.strip() != name or "(" in name or "." in name),)
 
 
@@ -77,9 +80,10 @@ class Tally:
         of_decisions = ((name, self.counts[name], least, self.decisions, "decisions") for name, least in LEAST.items())
         of_sets = ((name, self.kinds[name], least, self.sets, "policy sets") for name, least in LEAST_SETS.items())
         return [
-            f"{name.strip()} is {count / max(whole, 1):.1%} of the {what}, and has to be {least:.0%}"
+            f"{name.strip()} is {count / max(whole, 1):.1%} of the {what}, and has to be {least:.1%}"
             for name, count, least, whole, what in (*of_decisions, *of_sets)
-            if count < least * whole
+            # Of few sets, what is rare may be lacking.
+            if count < least * whole and (what == "decisions" or whole >= ENOUGH)
         ]
 
     def __str__(self) -> str:

@@ -26,7 +26,10 @@ def answered(asked):
     found = {}
     if asked["validate"] and schema is not None:
         verdict = cedarpy.validate_policies(asked["policies"], schema)
-        found = {"valid": verdict.validation_passed, "findings": [str(each) for each in verdict.errors]}
+        found = {
+            "valid": verdict.validation_passed,
+            "findings": [[each.policy_id, each.error] for each in verdict.errors],
+        }
     try:
         entities = cedarpy.Entities.from_json_str(asked["entities"], schema)
     except ValueError as error:

@@ -11,7 +11,7 @@ from tests.beside import running, sabotage
 from tests.beside.cases import Case, draw
 from tests.beside.comparing import Difference, differences
 from tests.beside.oracle import VARIABLE, Crashed, Oracle, interpreter
-from tests.beside.tally import LEAST, LEAST_SETS, Tally
+from tests.beside.tally import ENOUGH, LEAST, LEAST_SETS, Tally
 
 PART = 100
 """So many policy sets for each part of the slice. `make differential` compares far more."""
@@ -94,11 +94,11 @@ def test_what_shows_a_breach_is_small_enough_to_read(oracle: Oracle):
 
 
 def test_shares_that_are_too_small_are_told():
-    tally = Tally(decisions=100, sets=10)
+    tally = Tally(decisions=100, sets=ENOUGH)
     tally.counts.update({**dict.fromkeys(LEAST, 50), "erring": 19})
-    tally.kinds.update({**dict.fromkeys(LEAST_SETS, 10), "tags": 0})
+    tally.kinds.update({**dict.fromkeys(LEAST_SETS, ENOUGH), "tags": 0})
 
     assert tally.lacking() == [
-        "erring is 19.0% of the decisions, and has to be 20%",
-        "tags is 0.0% of the policy sets, and has to be 10%",
+        "erring is 19.0% of the decisions, and has to be 20.0%",
+        "tags is 0.0% of the policy sets, and has to be 10.0%",
     ]
