@@ -67,10 +67,7 @@ c = NOTHING if c is EMPTY else take(c)
 _REST: Final = """
 if n is not None:
     n = micros(n)
-if s is None:
-    sa = None
-    u = FOREVER
-else:
+if s is not None:
     if type(s) is not SESSION:
         careful()
     if n is None:
@@ -79,6 +76,8 @@ else:
     if not b <= n < u or t in w.revoked_sessions:
         careful()
 """
+# What the names of a session stand for where there is none.
+_ALONE: Final = {"sa": "sa = None", "u": "u = FOREVER"}
 _BINDINGS: Final[Mapping[str, Any]] = {
     "DICT": dict,
     "EMPTY": None,
@@ -102,16 +101,20 @@ def prologue(way: Way, *, context: bool) -> Prologue:
     if way.take is not None:
         # Where something has to be there, nothing at all is read like anything else.
         empty = _MISSING if way.asks else None
-        return Prologue(_parsed(_TAKEN), {**_BINDINGS, "WAY": way, "EMPTY": empty, "take": way.take})
-    return Prologue(_parsed(_CONTEXT if context else _NO_CONTEXT), {**_BINDINGS, "WAY": way})
+        bindings = {**_BINDINGS, "WAY": way, "EMPTY": empty, "take": way.take}
+        return Prologue(lambda names: _parsed(_TAKEN, names & frozenset(_ALONE)), bindings)
+    begin = _CONTEXT if context else _NO_CONTEXT
+    return Prologue(lambda names: _parsed(begin, names & frozenset(_ALONE)), {**_BINDINGS, "WAY": way})
 
 
 _MISSING: Final = object()
 
 
 @lru_cache
-def _parsed(context: str) -> list[ast.stmt]:
-    tree = ast.parse(context + _REST)
+def _parsed(begin: str, names: frozenset[str]) -> list[ast.stmt]:
+    alone = "\n    ".join(_ALONE[each] for each in sorted(names))
+    other = f"else:\n    {alone}\n" if alone else ""
+    tree = ast.parse(begin + _REST + other)
     for node in ast.walk(tree):
         if isinstance(node, ast.stmt | ast.expr):
             # None of it is the policy's: it stands for the first line of the listing.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import datetime as _datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from pdp.classes import dataclass, field
 from pdp.values import Datetime, Duration, EntityRef, Unknown, Value
@@ -104,21 +104,98 @@ class Approval:
 # ---------------------------------------------------------------------------------------------------- what is asked
 
 
-class Request(NamedTuple):
+class Request:
     """One question. `principal` and `resource` are references, or entities that the request brings.
 
     `entities` are further entities that the request brings. What a source of the engine holds goes before what a
     request brings. `context` is None where there is none; `session` is None where nobody proved who asks; `now` is None
-    for the engine's clock.
+    for the engine's clock. It cannot be changed; it can be taken apart in the order of its fields.
+
+    >>> who, action, what, *rest = Request(EntityRef("User", "ada"), "read", EntityRef("Page", "home"))
+    >>> print(who, action, what)
+    User "ada" read Page "home"
     """
 
-    principal: Entity | EntityRef
-    action: str
-    resource: Entity | EntityRef
-    context: Mapping[str, Any] | None = None
-    session: Mapping[str, Any] | None = None
-    now: _datetime.datetime | None = None
-    entities: tuple[Entity, ...] = ()
+    # No named tuple: one is made for a sink with each decision, and a tuple of a class of its own takes twice as long.
+    __slots__ = ("_action", "_context", "_entities", "_now", "_principal", "_resource", "_session")
+    __match_args__ = ("principal", "action", "resource", "context", "session", "now", "entities")
+
+    def __init__(
+        self,
+        principal: Entity | EntityRef,
+        action: str,
+        resource: Entity | EntityRef,
+        context: Mapping[str, Any] | None = None,
+        session: Mapping[str, Any] | None = None,
+        now: _datetime.datetime | None = None,
+        entities: tuple[Entity, ...] = (),
+    ) -> None:
+        self._principal, self._action, self._resource = principal, action, resource
+        self._context, self._session, self._now, self._entities = context, session, now, entities
+
+    @property
+    def principal(self) -> Entity | EntityRef:
+        """Who asks."""
+        return self._principal
+
+    @property
+    def action(self) -> str:
+        """What for."""
+        return self._action
+
+    @property
+    def resource(self) -> Entity | EntityRef:
+        """On what."""
+        return self._resource
+
+    @property
+    def context(self) -> Mapping[str, Any] | None:
+        """What else is known of the request."""
+        return self._context
+
+    @property
+    def session(self) -> Mapping[str, Any] | None:
+        """How the principal proved who it is."""
+        return self._session
+
+    @property
+    def now(self) -> _datetime.datetime | None:
+        """When it is asked."""
+        return self._now
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """Further entities that the request brings."""
+        return self._entities
+
+    def _replace(self, **changes: Any) -> Request:
+        """Return another request: this one but for some fields."""
+        return Request(**dict(zip(self.__match_args__, self, strict=True)) | changes)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(
+            (self._principal, self._action, self._resource, self._context, self._session, self._now, self._entities)
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, Request) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in zip(self.__match_args__, self, strict=True))
+        return f"Request({shown})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Request, tuple(self)
+
+
+class Asked(Request):
+    """A request that is made without a call of Python: `decide` fills in the fields, and nobody changes them after."""
+
+    __slots__ = ()
+    __init__ = object.__init__
 
 
 # ------------------------------------------------------------------------------------------------- what is answered

@@ -36,11 +36,10 @@ class Source:
 
     def _line_starts(self) -> list[int]:
         if self._starts is None:
-            starts = [0]
-            at = self.text.find("\n")
-            while at >= 0:
-                starts.append(at + 1)
-                at = self.text.find("\n", at + 1)
+            at, starts = 0, []
+            for line in self.text.split("\n"):
+                starts.append(at)
+                at += len(line) + 1
             self._starts = starts
         return self._starts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pdp import conform
@@ -18,7 +18,7 @@ from pdp.evaluation import FOREVER
 from pdp.ids import wrong_id, wrong_text
 from pdp.model import Approval, Decision, Entity, Node
 from pdp.schema import Schema
-from pdp.values import EntityRef, Unknown, show
+from pdp.values import EntityRef, Unknown, label, labelled, show
 
 Asked = tuple[EntityRef, str, EntityRef]
 
@@ -59,16 +59,17 @@ class World:
 
     __slots__ = (
         "_direct",
+        "_labels",
         "_node",
         "_older",
         "_stale",
         "approvals",
-        "find",
         "given",
         "held",
         "held_for_allows",
         "held_for_decide",
         "leased",
+        "near",
         "policy",
         "program",
         "ready",
@@ -89,7 +90,9 @@ class World:
         self.leased: dict[Cell, dict[tuple[Any, int], Decision]] = {}
         self._node = lookup(store, self.schema, alone=direct.alone)
         self.held: dict[EntityRef, Held] = {}
-        self.find: Callable[[EntityRef], Any] = self.held.get
+        # What attributes lead to, by label.
+        self.near: dict[str, Held] = {}
+        self._labels: dict[EntityRef, str] = {}
         # Where nothing may be answered at once, nothing is found at once.
         self.held_for_decide = self.held if direct.decide else {}
         self.held_for_allows = self.held if direct.allows else {}
@@ -102,6 +105,13 @@ class World:
     def far(self, ref: EntityRef) -> Held:
         """Return an entity that a condition leads to; raise where there is anything uncertain about it."""
         return self.held.get(ref) or self.hold(ref)
+
+    def reach(self, text: str) -> Held:
+        """Return an entity that an attribute leads to, by its label, and remember it; raise as `far` does."""
+        found = self.far(labelled(text))
+        if len(self.near) < len(self.store) + _STRANGERS:
+            self.near[text] = found
+        return found
 
     def hold(self, ref: EntityRef) -> Held:
         """Return an entity, and remember it; raise where there is anything uncertain about it, or it is revoked."""
@@ -118,6 +128,7 @@ class World:
                 program.gates[ref.type],
                 program.doors[ref.type],
                 node.tags,
+                self._label,
             )
         if len(self.held) < len(self.store) + _STRANGERS:
             self.held[ref] = found
@@ -125,6 +136,15 @@ class World:
 
     def _is_wrong(self, ref: EntityRef) -> bool:
         return (wrong_text(ref.id) if self.schema.is_cedar else wrong_id(ref.id)) is not None
+
+    def _label(self, ref: EntityRef) -> str:
+        """Return the label of a name: the same object where it is asked for again, which saves its room."""
+        found = self._labels.get(ref)
+        if found is None:
+            found = label(ref)
+            if len(self._labels) < len(self.store) + _STRANGERS:
+                self._labels[ref] = found
+        return found
 
     def lease(self, cell: Cell, key: Any, until: int, at: int | None) -> Decision:
         """Return the decision that a key tells, with its lease; raise where there is no telling.

@@ -70,11 +70,19 @@ MAY_IMPORT_LATE = {
     "pdp.entities": {"pdp.entities.loading"},
     "pdp.entities.objects": {"pdp.cedar.facts", "pdp.cedar.forms"},
     "pdp.entities.loading": {"pdp.entities.csvfile", "pdp.entities.jsonfile", "pdp.entities.yamlfile"},
-    "pdp.folder": {"pdp.build", "pdp.cache", "pdp.cache.loading", "pdp.cedar.keeping", "pdp.cedar.loading"},
+    "pdp.folder": {
+        "pdp.build",
+        "pdp.cache",
+        "pdp.cache.loading",
+        "pdp.cedar.checking",
+        "pdp.cedar.keeping",
+        "pdp.cedar.loading",
+    },
     "pdp.cache.loading": {"pdp.build", "pdp.cache.writing"},
     "pdp.cache.policies": {"pdp.build"},
     "pdp.cedar.keeping": {"pdp.cedar.loading"},
     "pdp.syntax": {"pdp.syntax.parser"},
+    "pdp.trace": {"pdp.cedar.text"},
 }
 
 EMPTY_NAMES = {"common", "helper", "helpers", "manager", "managers", "util", "utils"}

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "decide": "Ask for a decision; the exit status is the answer.",
     "trace": "Show why a decision comes out as it does.",
     "explain": "Show the rules of a kind of question, and their Python.",
+    "convert": "Convert policies of Cedar into a policy folder of pdp.",
     "completion": "Print the script that completes `pdp` in a shell.",
 }
 """Every command in the order of the help; `pdp.cli.<name>` holds it as `command`."""

@@ -101,6 +101,10 @@ def _same(made: Expressions, term: terms.Same) -> ast.expr:
         if isinstance(left, Primitive) and left in _FORMS:
             form = _FORMS[left]
             return made.nodes.compare(made.form(term.left, form), "==", made.form(term.right, form))
+        if isinstance(left, EntityTypes):
+            one, other = made.label(term.left), made.label(term.right)
+            if one is not None and other is not None:
+                return made.nodes.compare(one, "==", other)
         if isinstance(left, EntityTypes) or left in _PLAIN:
             return made.nodes.compare(made.plain(term.left), "==", made.plain(term.right))
     return made.checked(equal, made.plain(term.left), made.plain(term.right))
@@ -115,7 +119,7 @@ def _alike(left: Type, right: Type) -> bool:
 def _within(made: Expressions, term: terms.Within) -> ast.expr:
     left, right = made.type_of(term.left), made.type_of(term.right)
     if isinstance(left, EntityTypes) and isinstance(right, EntityTypes):
-        return made.nodes.compare(made.plain(term.right), "in", made.above(term.left))
+        return made.inside(term.left, term.right)
     if isinstance(left, EntityTypes) and _holds_entities(right) and made.bounded(term.right):
         met = made.nodes.method(made.above(term.left), "isdisjoint", made.elements(term.right))
         return made.nodes.denied(met)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pdp.codegen.nodes import Nodes
 from pdp.lowering import Key, key
 from pdp.terms import Term
-from pdp.values import Value
+from pdp.values import Value, label
 
 _Seen = tuple[type, Value]
 
@@ -21,6 +21,7 @@ def _elements(value: Any) -> frozenset[Any]:
 # What code asks of a constant, so that it is worked out once.
 _FORMS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "itself": lambda value: value,
+    "label": label,
     "name": lambda value: value.name,
     "micros": lambda value: value.micros,
     "units": lambda value: value.units,

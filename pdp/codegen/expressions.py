@@ -149,6 +149,10 @@ class Expressions:
         if left in _FORMS:
             form = _FORMS[left][0]
             return self.nodes.compare(self.form(term.left, form), op, self.form(term.right, form))
+        if isinstance(left, EntityTypes) and term.op not in _ORDERED:
+            one, other = self.label(term.left), self.label(term.right)
+            if one is not None and other is not None:
+                return self.nodes.compare(one, op, other)
         if left is Primitive.INT or (term.op not in _ORDERED and _by_python(left)):
             return self.nodes.compare(self.plain(term.left), op, self.plain(term.right))
         if term.op in _ORDERED:
@@ -192,7 +196,7 @@ class Expressions:
         if isinstance(right, SetType) and not self.bounded(term.right):
             raise Unsupported
         if isinstance(left, EntityTypes) and isinstance(right, EntityTypes):
-            return self.nodes.compare(self.plain(term.right), "in", self.above(term.left))
+            return self.inside(term.left, term.right)
         if isinstance(left, EntityTypes) and isinstance(right, SetType) and _holds_entities(right):
             met = self.nodes.method(self.above(term.left), "isdisjoint", self.elements(term.right))
             return self.nodes.denied(met)
@@ -238,11 +242,39 @@ class Expressions:
             ]
         )
 
-    def above(self, term: terms.Term) -> ast.expr:
-        """Return all that an entity is in, itself too; no container where that is not known for good."""
+    def inside(self, left: terms.Term, right: terms.Term) -> ast.expr:
+        """Return whether one entity is, or is in, another."""
+        named = self.label(right)
+        if named is not None:
+            return self.nodes.compare(named, "in", self.above(left, "over"))
+        return self.nodes.compare(self.plain(right), "in", self.above(left))
+
+    def above(self, term: terms.Term, form: str = "up") -> ast.expr:
+        """Return all that an entity is in, itself too; no container where that is not known for good.
+
+        They come by their names, or by their labels in the `form` "over".
+        """
+        return self.nodes.attribute(self._near(term), form)
+
+    def _near(self, term: terms.Term) -> ast.expr:
+        """Return the entity that a term is worth, as it is held."""
         if isinstance(term, terms.Root) and term.name is not RootName.ACTION:
-            return self.nodes.attribute(self.nodes.name("p" if term.name is RootName.PRINCIPAL else "r"), "up")
-        return self.nodes.attribute(self.far(term), "up")
+            return self.nodes.name("p" if term.name is RootName.PRINCIPAL else "r")
+        return self.far(term)
+
+    def label(self, term: terms.Term) -> ast.expr | None:
+        """Return the label of the entity that a term is worth; None where it would have to be made for each request."""
+        match term:
+            case terms.Constant():
+                self.nodes.move(term.span)
+                return self.constants.use(term.value, "label")
+            case terms.Root(name=RootName.PRINCIPAL | RootName.RESOURCE):
+                return self.nodes.attribute(self._near(term), "me")
+            case terms.Attribute() if isinstance(self.type_of(term.base), EntityTypes):
+                self.nodes.move(term.span)
+                return self.nodes.item(self.nodes.attribute(self._near(term.base), "n"), term.name)
+            case _:
+                return None
 
     def endings(self, found: Iterable[terms.Term]) -> ast.expr:
         """Return what is true, or raises, where anything that terms look at has an end that only the interpreter knows.
@@ -279,12 +311,15 @@ class Expressions:
             return self.leave()
 
     def far(self, term: terms.Term) -> ast.expr:
-        nodes, world = self.nodes, self.nodes.name("w")
+        """Return the entity that a term is worth and that is neither principal nor resource, as it is held."""
+        nodes, world, named = self.nodes, self.nodes.name("w"), self.label(term)
+        far, what = ("far", self.plain(term)) if named is None else ("reach", named)
         if self._in_domain:
             # Python takes no assignment in what a comprehension goes through.
-            return nodes.method(world, "far", self.plain(term))
-        near = nodes.method(world, "find", nodes.named("f", self.plain(term)))
-        return nodes.some([near, nodes.method(world, "far", nodes.name("f"))])
+            return nodes.method(world, far, what)
+        known = nodes.attribute(world, "held" if named is None else "near")
+        near = nodes.method(known, "get", nodes.named("f", what))
+        return nodes.some([near, nodes.method(world, far, nodes.name("f"))])
 
     def elements(self, term: terms.Term) -> ast.expr:
         """Return the elements of a set, as something that Python's `in` and `isdisjoint` take."""

@@ -12,7 +12,7 @@ import itertools
 import linecache
 import weakref
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import chain, islice
 from types import CodeType
 from typing import Any, Final
@@ -78,9 +78,9 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Prologue:
-    """The statements that a function begins with, and what they name."""
+    """The statements that a function begins with, by the names that it reads after them, and what they name."""
 
-    body: list[ast.stmt]
+    body: Callable[[frozenset[str]], list[ast.stmt]]
     bindings: Mapping[str, Any]
 
 
@@ -148,10 +148,11 @@ class Maker:
         self._begin()
         found = [self._tested(lowered, at) for at, lowered in enumerate(self._rules)]
         body = [*self._certain(), *self._block(found, frozenset(), 0, self._settle)]
-        return self._finish("decide", body, self._told(), bits=True)
+        edges = "u" in _names(body) or any(lowered.rule.recheck is not None for lowered in self._rules)
+        return self._finish("decide", body, self._told(edges), bits=True, ends=edges)
 
-    def _told(self) -> list[ast.stmt]:
-        """Return the end of `decide`: the bits alone where they have no end."""
+    def _told(self, edges: bool) -> list[ast.stmt]:
+        """Return the end of `decide`: the bits alone where they have no end. `edges` says that rules may have some."""
         nodes = self._nodes
         nodes.leave()
         n, m, u = (nodes.name(each) for each in "nmu")
@@ -161,7 +162,10 @@ class Maker:
         leased = nodes.give(nodes.call(self._constants.bind(self._leased, "class"), whole))
         if any(lowered.rule.recheck is not None for lowered in self._rules):
             return [leased]
-        forever = nodes.compare(u, "is", nodes.name("FOREVER"))
+        forever: ast.expr = nodes.compare(u, "is", nodes.name("FOREVER"))
+        if not edges:
+            # Without a session there is no `u`: nothing but its end could be one.
+            forever = nodes.some([nodes.compare(nodes.name("s"), "is", nodes.constant(None)), forever])
         return [nodes.branch(forever, [nodes.give(m)]), leased]
 
     def carefully(self) -> Function:
@@ -218,13 +222,20 @@ class Maker:
         self.events = []
 
     def _finish(
-        self, name: str, body: list[ast.stmt], end: list[ast.stmt], *, bits: bool, inner: bool = False
+        self,
+        name: str,
+        body: list[ast.stmt],
+        end: list[ast.stmt],
+        *,
+        bits: bool,
+        inner: bool = False,
+        ends: bool = False,
     ) -> Function:
         self._nodes.leave()
         own = [self._nodes.assign("m", self._nodes.constant(0))] if bits else []
         enter = None if inner else self._enter
         if enter is not None:
-            own = [*enter.body, *own]
+            own = [*enter.body(_names(body) | {"u"} if ends else _names(body)), *own]
             self._constants.bound |= enter.bindings
         else:
             own.append(self._nodes.assign("u", self._nodes.constant(FOREVER)))
@@ -444,6 +455,11 @@ def _cost(term: terms.Term) -> int:
 
 def _arguments(lowered: Lowered) -> list[terms.Term]:
     return [each for obligation in lowered.rule.obligations for _, each in obligation.arguments]
+
+
+def _names(body: Iterable[ast.stmt]) -> frozenset[str]:
+    """Return the names that statements read or write."""
+    return frozenset(each.id for one in body for each in ast.walk(one) if isinstance(each, ast.Name))
 
 
 def _needs_care(lowered: Lowered) -> bool:

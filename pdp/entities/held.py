@@ -23,6 +23,7 @@ from pdp.values import (
     Unknown,
     Value,
     ValueSet,
+    label,
 )
 
 
@@ -30,11 +31,12 @@ class Held:
     """An entity of the store whose attributes are all of their types.
 
     `a` are its attributes and `t` its tags; `up` is all that it is in, itself too, or None where that ends at some
-    time, or is not all known. `gates` and `doors` lead to what is compiled for its type, `rows` to the rules that name
-    what it is in.
+    time, or is not all known. Where rules compare names only, they take labels: its own is `me`, those of the entities
+    that its attributes name are `n`, those of `up` are `over`. `gates` and `doors` lead to what is compiled for its
+    type, `rows` to the rules that name what it is in.
     """
 
-    __slots__ = ("a", "doors", "gates", "kind", "ref", "rows", "t", "up")
+    __slots__ = ("a", "doors", "gates", "kind", "me", "n", "over", "ref", "rows", "t", "up")
 
     def __init__(
         self,
@@ -44,11 +46,16 @@ class Held:
         gates: Mapping[str, Any],
         doors: Mapping[str, Any],
         tags: Mapping[str, Any],
+        label: Callable[[EntityRef], str] = label,
     ) -> None:
+        """Put an entity together; `label` gives the labels."""
         self.ref = ref
         self.kind = ref.type
         self.a = attributes if attributes.__class__ is dict else dict(attributes)
+        self.n = {name: label(value) for name, value in attributes.items() if value.__class__ is EntityRef}
         self.up = up
+        self.me = label(ref)
+        self.over = None if up is None else frozenset(map(label, up))
         self.gates = gates
         self.doors = doors
         self.t = tags

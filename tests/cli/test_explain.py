@@ -42,7 +42,7 @@ def test_python_stands_beside_the_policy(run, folder):
     shown = run("explain", folder, "User", "deploy", "Service", "--python")
 
     assert shown.exit_code == 0
-    [line] = [line for line in shown.stdout.splitlines() if "in p.up" in line and "if" in line][:1]
+    [line] = [line for line in shown.stdout.splitlines() if "in p.over" in line and "if" in line][:1]
     assert line.strip().endswith("policy.pdp:19  when principal in resource.owner")
     assert "def decide(p, r, c, s, n, w):" in shown.stdout
     compile(shown.stdout, "shown", "exec")  # it is Python
