@@ -9,7 +9,9 @@ MINORS = 11 12 13 14
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 export N PAIRS SEED CASE
-.PHONY: help demo test test-main plain lint types wheel-test check conformance differential torture bench fmt clean
+# An environment of its own: the peers that are compared with, and measured beside, are no part of development.
+BENCH = .venv-bench
+.PHONY: help demo test test-main plain lint types wheel-test check conformance differential differential-native differential-cedar torture bench fmt clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,8 +51,16 @@ plain: $(INSTALLED)  ## Run what decides once more: without compiled rules, then
 conformance: $(INSTALLED)  ## Compare with what Cedar decided and validated in its published corpus (PDP_PEER_DATA).
 	@PYTHONPATH=tests $(BIN)/python -m conformance
 
-differential: $(INSTALLED)  ## Compare compiled rules with the interpreter: a million triples, or N=… of SEED=….
+# Each part by itself: make differential PART=native, or PART=cedar.
+PART ?= native cedar
+
+differential: $(PART:%=differential-%)  ## Compare compiled rules with the interpreter, and pdp with Cedar: a million each, or N=… of SEED=….
+
+differential-native: $(INSTALLED)
 	@$(BIN)/python -m tests.differential
+
+differential-cedar: $(INSTALLED) $(BENCH)/.installed
+	@PDP_CEDARPY=$(abspath $(BENCH))/bin/python $(BIN)/python -m tests.beside
 
 torture: $(INSTALLED)  ## Change and revoke under threads that ask, and kill writers; ARGS=--sabotage has to fail.
 	@$(BIN)/python -m tests.differential torture $(ARGS)
@@ -97,8 +107,6 @@ wheel-test: $(INSTALLED)  ## Build the wheel and the sdist, install each way the
 
 check: lint types test  ## Run what each change has to pass.
 
-# An environment of its own: the peers that are measured beside are no part of development.
-BENCH = .venv-bench
 ROWS ?=
 
 $(BENCH)/.installed: pyproject.toml

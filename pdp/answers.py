@@ -17,7 +17,7 @@ from pdp.entities.held import Held
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER, Question, Scene
 from pdp.facts import Snapshot
-from pdp.ids import wrong_id, wrong_text
+from pdp.ids import wrong_id
 from pdp.interpreter import Finding, Judgement, conclude, judge, look_at
 from pdp.model import Decision, Entity, Leaf, Obligation, Outcome, Reason, Remedy, Request
 from pdp.ports import AttributeProvider
@@ -182,9 +182,9 @@ class Answers:
         context: dict[str, Value | Unknown] = {}
         session: dict[str, Value | Unknown] | None = None
         act = None if action is None else action.ref
-        if action is None and schema.open:
-            # No policy names it, so that it is like all others that none does.
-            act, name = _act(name), schema.other
+        if act is None and schema.open:
+            act = _act(name)
+            name = _name_of(act, schema)
             action = schema.actions[name]
         if action is not None:
             context = _context(brought, action, schema)
@@ -267,12 +267,22 @@ def _failed(world: World, detail: str) -> Decision:
 
 
 def _act(name: str) -> EntityRef:
+    """Return the action that a text names, by its whole name or, where it is of no namespace, by its id."""
+    from pdp.cedar.escapes import entity
     from pdp.cedar.text import read_ref
 
     try:
-        return read_ref(name)
-    except ValueError:
-        return EntityRef("Action", name)
+        return read_ref(name) if "::" in name and '"' in name else entity("Action", name)
+    except (Mismatch, ValueError) as wrong:
+        raise _Refused(Reason.INVALID_REQUEST, f"the action has no name: {wrong}") from None
+
+
+def _name_of(act: EntityRef, schema: Schema) -> str:
+    """Return what an action is called, however a caller spells it; what no policy names is like all others."""
+    from pdp.cedar.text import show_ref
+
+    name = schema.resolve_action(show_ref(act))
+    return name if name in schema.actions else schema.other
 
 
 def _context(given: Mapping[str, Any], action: Action, schema: Schema) -> dict[str, Value | Unknown]:
@@ -302,12 +312,24 @@ def _name(given: object, role: str, schema: Schema) -> EntityRef:
         raise _Refused(Reason.INVALID_REQUEST, f"the {role} is neither an entity nor a reference")
     if not is_string(given.type) or not is_string(given.id):
         raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s type and id are not strings")
+    if schema.is_cedar:
+        return _cedar_name(given, role)
     name = _text(given.id)
-    wrong = wrong_text(name) if schema.is_cedar else None if (found := wrong_id(name)) is None else found.message
+    wrong = wrong_id(name)
     if wrong is not None:
         # Files refuse such an id, and so do entities that a request brings. Above all, nobody is called nothing.
-        raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s id is none: {wrong}")
+        raise _Refused(Reason.INVALID_REQUEST, f"the {role}'s id is none: {wrong.message}")
     return EntityRef(schema.resolve(_text(given.type)), name)
+
+
+def _cedar_name(given: Entity | EntityRef, role: str) -> EntityRef:
+    from pdp.cedar.escapes import entity
+
+    try:
+        # Without a schema, any type is asked about. One that is misspelt would be none that a forbid names.
+        return entity(given.type, given.id)
+    except Mismatch as wrong:
+        raise _Refused(Reason.INVALID_REQUEST, f"the {role} is no entity: {wrong}") from None
 
 
 def is_string(given: object) -> bool:

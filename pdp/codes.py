@@ -187,7 +187,8 @@ FACTS: Final[dict[str, str]] = {
 }
 
 FOLDER: Final[dict[str, str]] = {
-    "misnamed_policy": "A file is named as a policy is, but for the case of its ending.",
+    "misnamed_policy": "A file is named as a policy is, or as what stands beside Cedar's, but for the case of letters.",
+    "mixed_policies": "A folder holds policies of Cedar and of pdp.",
     "no_policy": "A folder, or a file, holds no policy.",
     "no_such_path": "There is no such file or folder.",
     "too_many_files": "A folder holds more files than one engine loads.",
@@ -228,11 +229,13 @@ CEDAR: Final[dict[str, str]] = {
     "misplaced_slot": "A slot stands where no template has one.",
     "missing_slot": "A link does not fill a slot of its template.",
     "mixed_scripts": "A text mixes letters of several scripts, some of which may look alike.",
+    "no_schema": "Policies of Cedar have no schema, so that they are not validated.",
     "no_tags": "A tag is asked of an entity type that has none.",
     "not_a_record": "The shape of an entity type, or the context of an action, is no record.",
     "not_an_action": "The scope of the action names an entity that is none.",
     "not_an_entity": "Something is asked of a value that only entities can be asked.",
     "not_callable": "Something is called that is neither a function nor a method.",
+    "not_converted": "A policy or an entity of Cedar cannot be said in pdp.",
     "odd_character_in_name": "A name holds a character that does not print, or passes for another.",
     "open_record": "A record of a schema takes attributes that it does not declare.",
     "optional_tag": "A tag is read and nothing makes sure that it is there.",

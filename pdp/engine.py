@@ -16,7 +16,7 @@ from pdp.cells import Program
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import lookup
-from pdp.entities.objects import actions_of, check_action, node_of, store_of, with_actions
+from pdp.entities.objects import actions_of, node_of, store_of, with_actions
 from pdp.errors import RequestError
 from pdp.folder import load, load_sources
 from pdp.loaded import Loaded
@@ -281,7 +281,11 @@ class Engine:
         found = policy if isinstance(policy, Policy) else _loaded(policy)[0]
         program = self._program(found)
         with self._changing:
-            self._world = self._world.with_program(program)
+            world = self._world.with_program(program)
+            if self._world.schema.is_cedar:
+                # There, anything may be in what nobody holds.
+                self._check_parents(world.store, world.store, world.schema)
+            self._world = world
 
     def replace_entities(self, entities: Iterable[Entity] | Store) -> None:
         """Hold these entities from now on, and no others.
@@ -307,8 +311,6 @@ class Engine:
                 node = node_of(entity, world.schema)
             except Mismatch as error:
                 raise RequestError(str(error)) from error
-            if world.schema.is_cedar:
-                check_action(node, actions_of(world.schema))
             found = world.with_node(node)
             self._check_parents([node], found.store, world.schema)
             self._world = found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pdp.entities.files import MAX_FILE, is_entity_file
@@ -19,15 +19,20 @@ if TYPE_CHECKING:
 MAX_FILES: Final = 100_000
 
 
-def load(path: Path | str, *, cache: Path | str | None = None) -> Loaded:
+def load(path: Path | str, *, cache: Path | str | None = None, validate: bool = False) -> Loaded:
     """Read and check a folder of policies and entities, or a single `.pdp` file.
 
     Hidden files and folders are passed over. Policies end in `.pdp`, or in `.cedar` where Cedar's rules hold: no folder
     has both. `pdp.entities.is_entity_file` says which files hold entities. What sound texts come to is kept in the
-    folder `cache`, by default the one that `pdp.cache.place` finds; `off` is for none.
+    folder `cache`, by default the one that `pdp.cache.place` finds; `off` is for none. To load policies of Cedar is not
+    to `validate` them: that tells more, and is never kept.
     """
     root = _plain(os.fspath(path))
     sources, problems = read_folder(root)
+    if validate and _is_cedar(sources):
+        from pdp.cedar.checking import check_sources
+
+        return check_sources(sources, digest(sources), problems)
     if problems:
         return load_sources(sources, problems)
     from pdp.cache import place
@@ -110,6 +115,7 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
         return [], [_problem("no_such_path", root, "there is no such file or folder", "check the path")]
     found: list[tuple[str, str]] = []
     problems: list[Diagnostic] = []
+    odd: list[str] = []
 
     def unreadable(error: OSError) -> None:
         # A folder that is passed over could hold a forbid: then nothing is loaded.
@@ -134,31 +140,54 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
                 ending = name[name.rindex(".") :]
                 message = f"the name ends in `{ending}`, and that of a policy in `{ending.lower()}`"
                 problems.append(_problem("misnamed_policy", shown, message, "rename the file"))
+            elif is_entity_file(shown.lower()) or _is_beside_cedar(name.lower()):
+                odd.append(shown)
         if len(found) > MAX_FILES:
             help_ = "split it into several folders"
             return [], [_problem("too_many_files", root, f"the folder holds over {MAX_FILES} files", help_)]
+    problems += _problems_of(root, found, odd, sound=not problems)
+    if any(each.code == "mixed_policies" for each in problems):
+        # What each file says is of no interest before it is clear whose rules hold.
+        return [], problems
+    if not any(shown.endswith(".cedar") for _, shown in found):
+        found = [(file, shown) for file, shown in found if shown.endswith(".pdp") or is_entity_file(shown)]
+    return found, problems
+
+
+def _problems_of(
+    root: str, found: Sequence[tuple[str, str]], odd: Iterable[str], *, sound: bool
+) -> Iterator[Diagnostic]:
+    """Yield what is wrong with the files of a folder together; `odd` are those that Cedar's policies need."""
     cedar = [shown for _, shown in found if shown.endswith(".cedar")]
     native = [shown for _, shown in found if shown.endswith(".pdp")]
     if cedar and native:
         # Each set of policies has one meaning: a forbid of Cedar's that fails is skipped, and one of pdp's denies.
         help_ = "put them into folders of their own, or convert one kind with `pdp convert`"
         message = f"`{cedar[0]}` is a policy of Cedar, and `{native[0]}` one of pdp"
-        problems.append(_problem("mixed_policies", root, message, help_))
-    if not problems and not cedar and not native:
-        help_ = "write one, or start with `pdp init`"
-        message = "the folder holds no file that ends in `.pdp` or `.cedar`"
-        problems.append(_problem("no_policy", root, message, help_))
-    if not cedar:
-        found = [(file, shown) for file, shown in found if shown.endswith(".pdp") or is_entity_file(shown)]
-    return found, problems
+        yield _problem("mixed_policies", root, message, help_)
+    for shown in odd if cedar else ():
+        # A forbid of Cedar's is skipped where a schema, a link or an entity is missing: none is passed over.
+        message = "the name is that of a file that is read, but for capital letters"
+        yield _problem("misnamed_policy", shown, message, f"call it `{shown.lower()}`")
+    if sound and not cedar and not native:
+        yield _no_policy(root, [shown for _, shown in found if shown.endswith(_SCHEMAS)])
 
 
 _POLICIES: Final = (".pdp", ".cedar")
+_SCHEMAS: Final = (".cedarschema.json", ".cedarschema")
+
+
+def _no_policy(root: str, schemas: Sequence[str]) -> Diagnostic:
+    if schemas:
+        message = f"the folder holds a schema of Cedar, `{schemas[0]}`, and no policy"
+        return _problem("no_policy", root, message, "put the policies beside it: they end in `.cedar`")
+    message = "the folder holds no file that ends in `.pdp` or `.cedar`"
+    return _problem("no_policy", root, message, "write one, or start with `pdp init`")
 
 
 def _is_beside_cedar(name: str) -> bool:
     """Tell whether a file belongs to policies of Cedar: a schema, or links of templates."""
-    return name.endswith((".cedarschema", ".cedarschema.json", ".links.json")) or name == "links.json"
+    return name.endswith((*_SCHEMAS, ".links.json")) or name == "links.json"
 
 
 def _shown(path: str, root: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pdp import terms, zones
@@ -13,9 +13,10 @@ from pdp.model import Decision, Effect, Entity, Request
 from pdp.operators import Found
 from pdp.ports import Facts
 from pdp.source import Span
+from pdp.symbols import Semantics
 from pdp.terms import path
 from pdp.types import WEEKDAY
-from pdp.values import Datetime, EnumMember, Unknown, quote, show
+from pdp.values import Datetime, EntityRef, EnumMember, Unknown, Value, quote, show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,7 @@ def build(
 ) -> Trace:
     """Tell a judgement as a trace; None where the request never came so far."""
     rules: list[RuleTrace] = []
+    shown = show if question is None else _shower(question)
     if judgement is not None and question is not None and facts is not None:
         scene = Scene(question, facts)
         deciding = {finding.rule.id for finding in judgement.determining}
@@ -104,9 +106,9 @@ def build(
         rules.sort(key=_weight)
     return Trace(
         decision=decision,
-        principal=_named(request.principal),
+        principal=_named(request.principal, shown),
         action=str(request.action),
-        resource=_named(request.resource),
+        resource=_named(request.resource, shown),
         now=None if question is None else str(Datetime(question.now)),
         rules=tuple(rules),
         actor=None if question is None or question.actor is None else str(question.actor),
@@ -118,8 +120,18 @@ def _weight(rule: RuleTrace) -> tuple[bool, bool, bool, str]:
     return not rule.determining, rule.applies is False, rule.effect is Effect.FORBID, rule.id
 
 
-def _named(given: object) -> str:
-    return str(given.ref) if isinstance(given, Entity) else str(given)
+def _shower(question: Question) -> Callable[[Value], str]:
+    """Return what writes values, in the language that the policies are in."""
+    if question.semantics is not Semantics.CEDAR:
+        return show
+    from pdp.cedar.text import show_value
+
+    return show_value
+
+
+def _named(given: object, shown: Callable[[Value], str]) -> str:
+    ref = given.ref if isinstance(given, Entity) else given
+    return shown(ref) if isinstance(ref, EntityRef) else str(ref)
 
 
 def _rule(finding: Finding, determining: bool, scene: Scene) -> RuleTrace:
@@ -160,26 +172,35 @@ def _place(span: Span | None) -> str:
 def _seen(condition: terms.Term, scene: Scene) -> Iterator[Seen]:
     """Yield the values that a condition looks at, each path once, in the order in which they are written."""
     done: set[str] = set()
+    shown, failed = _shower(scene.question), "unknown"
+    if scene.question.semantics is Semantics.CEDAR:
+        failed = "an error"
     for text, found in _leaves(condition, scene):
         if text not in done:
             done.add(text)
-            known = not isinstance(found, Unknown)
-            yield Seen(text=text, value=show(found) if known else "unknown", known=known)
+            value = failed if isinstance(found, Unknown) else shown(found)
+            yield Seen(text=text, value=value, known=not isinstance(found, Unknown))
 
 
 def _leaves(term: terms.Term, scene: Scene) -> Iterator[tuple[str, Found]]:
     where = path(term)
     if where is not None and not isinstance(term, terms.Constant):
         if not isinstance(where[0], int):
-            start = str(where[0])
-            yield ".".join([start, *map(str, where[1:])]), evaluate(term, scene)
+            yield _path_text(where), evaluate(term, scene)
         return
     match term:
         case terms.Has():
             base = path(term.base)
             if base is not None and not isinstance(base[0], int):
-                yield f"{'.'.join(map(str, base))} has {term.name}", evaluate(term, scene)
+                yield f"{_path_text(base)} has {_name_text(term.name)}", evaluate(term, scene)
                 return
+        case terms.HasPath():
+            base = path(term.base)
+            if base is not None and not isinstance(base[0], int):
+                yield f"{_path_text(base)} has {'.'.join(map(_name_text, term.path))}", evaluate(term, scene)
+                return
+        case terms.HasTag() | terms.Tag():
+            yield _written(term.span), evaluate(term, scene)
         case terms.TimeTest():
             yield "now", Datetime(scene.question.now)
         case terms.CalendarTest():
@@ -190,6 +211,19 @@ def _leaves(term: terms.Term, scene: Scene) -> Iterator[tuple[str, Found]]:
             pass
     for child in terms.children(term):
         yield from _leaves(child, scene)
+
+
+def _path_text(steps: Sequence[object]) -> str:
+    start, *names = map(str, steps)
+    return start + "".join(f".{name}" if _is_word(name) else f"[{quote(name)}]" for name in names)
+
+
+def _name_text(name: str) -> str:
+    return name if _is_word(name) else quote(name)
+
+
+def _is_word(name: str) -> bool:
+    return name.isascii() and name.isidentifier()
 
 
 def _calendar(term: terms.CalendarTest, scene: Scene) -> tuple[str, Found]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from pdp import conform
 from pdp.cells import LEAVES, Cell, Program
 from pdp.classes import dataclass, replace
 from pdp.codegen.support import careful, clock
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import Held, everything_above, lookup, sound
-from pdp.entities.objects import is_action, node_of, with_actions
+from pdp.entities.objects import action_again, is_action, node_of, with_actions
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER
 from pdp.ids import wrong_id, wrong_text
@@ -233,16 +234,32 @@ class World:
 
     def with_program(self, program: Program) -> World:
         """Return the world with another policy; raise RequestError where it cannot hold an entity that is there."""
-        store = self.store if program.schema == self.schema else read_again(self.store, program.schema)
+        store, schema = self.store, program.schema
+        if schema != self.schema:
+            leaves_cedar = self.schema.is_cedar and not schema.is_cedar
+            store = read_again(_spelled_out(store) if leaves_cedar else store, schema)
         return World(program, store, self.given, self._direct)
 
 
-def read_again(store: Store, schema: Schema) -> Store:
+def _spelled_out(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Yield entities of Cedar with their values as data: the policies of pdp may read another value of it.
+
+    There, an IPv6 address may be an IPv4 address, and a range has no bits of a host.
+    """
+    for node in nodes:
+        attributes = {
+            name: value if isinstance(value, Unknown) else conform.plain(value)
+            for name, value in node.attributes.items()
+        }
+        yield Node(node.ref, attributes, node.parents, node.tags)
+
+
+def read_again(store: Iterable[Node], schema: Schema) -> Store:
     """Return entities as another schema has them; raise RequestError for one that it cannot hold as it is."""
-    found = []
+    found: list[Node] = []
     for node in store:
         if schema.is_cedar and is_action(node.ref):
-            # These are the schema's own, whatever they were.
+            found += action_again(node, schema)
             continue
         entity = Entity(node.ref.type, node.ref.id, node.attributes, node.parents, node.tags)
         try:

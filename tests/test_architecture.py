@@ -64,17 +64,25 @@ MAY_IMPORT_PDP_IN_FUNCTIONS = {"cli"}
 
 # What a start from the cache must not pay for is imported when it is needed: the parser, the checker, each reader.
 MAY_IMPORT_LATE = {
-    "pdp.answers": {"pdp.cedar.reading", "pdp.cedar.text"},
+    "pdp.answers": {"pdp.cedar.escapes", "pdp.cedar.reading", "pdp.cedar.text"},
     "pdp.cells": {"pdp.cedar.reading"},
     "pdp.engine": {"pdp.cedar.given"},
     "pdp.entities": {"pdp.entities.loading"},
     "pdp.entities.objects": {"pdp.cedar.facts", "pdp.cedar.forms"},
     "pdp.entities.loading": {"pdp.entities.csvfile", "pdp.entities.jsonfile", "pdp.entities.yamlfile"},
-    "pdp.folder": {"pdp.build", "pdp.cache", "pdp.cache.loading", "pdp.cedar.keeping", "pdp.cedar.loading"},
+    "pdp.folder": {
+        "pdp.build",
+        "pdp.cache",
+        "pdp.cache.loading",
+        "pdp.cedar.checking",
+        "pdp.cedar.keeping",
+        "pdp.cedar.loading",
+    },
     "pdp.cache.loading": {"pdp.build", "pdp.cache.writing"},
     "pdp.cache.policies": {"pdp.build"},
     "pdp.cedar.keeping": {"pdp.cedar.loading"},
     "pdp.syntax": {"pdp.syntax.parser"},
+    "pdp.trace": {"pdp.cedar.text"},
 }
 
 EMPTY_NAMES = {"common", "helper", "helpers", "manager", "managers", "util", "utils"}

@@ -51,6 +51,16 @@ class Read:
     diagnostics: tuple[Diagnostic, ...]
     of_entities: tuple[Diagnostic, ...]
 
+    @property
+    def every(self) -> tuple[Diagnostic, ...]:
+        """All diagnostics."""
+        return (*self.diagnostics, *self.of_entities)
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is no error."""
+        return not any(each.severity is Severity.ERROR for each in self.every)
+
     def policy(self, revision: str) -> Policy | None:
         """Return the policy, where it is sound."""
         if self.schema is None or any(each.severity is Severity.ERROR for each in self.diagnostics):

@@ -31,22 +31,12 @@ class _Actions:
 
     def __init__(self, schema: Schema) -> None:
         self._exact = {action.ref: name for name, action in schema.actions.items() if action.ref is not None}
-        self._inside: dict[EntityRef, set[str]] = {}
+        self._members: dict[EntityRef, list[EntityRef]] = {}
         for ref, name in self._exact.items():
-            for group in self._above(ref, schema):
-                self._inside.setdefault(group, set()).add(name)
+            for group in schema.actions[name].parents:
+                self._members.setdefault(group, []).append(ref)
         self._every = frozenset(schema.actions)
         self._known: dict[tuple[object, ...], frozenset[str]] = {}
-
-    def _above(self, ref: EntityRef, schema: Schema) -> set[EntityRef]:
-        """Return the groups that an action is in, itself too."""
-        found, work = {ref}, [ref]
-        while work:
-            name = self._exact.get(work.pop())
-            parents = () if name is None else schema.actions[name].parents
-            work += [each for each in parents if each not in found]
-            found.update(parents)
-        return found
 
     def covered(self, scope: tree.ActionConstraint) -> frozenset[str]:
         """Return the actions of a scope."""
@@ -64,7 +54,21 @@ class _Actions:
             if relation is tree.Relation.EQ:
                 yield from [self._exact[ref]] if ref in self._exact else []
             else:
-                yield from self._inside.get(ref, ())
+                yield from self._inside(ref)
+
+    def _inside(self, group: EntityRef) -> Iterator[str]:
+        """Yield the actions in a group, itself too.
+
+        They are looked for when a scope names the group: those of all groups together can be very many.
+        """
+        found, work = {group}, [group]
+        while work:
+            here = work.pop()
+            if here in self._exact:
+                yield self._exact[here]
+            new = [each for each in self._members.get(here, ()) if each not in found]
+            found.update(new)
+            work += new
 
 
 def _rule(policy: tree.Policy, schema: Schema, actions: _Actions) -> terms.Rule:

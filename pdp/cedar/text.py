@@ -29,8 +29,9 @@ from pdp.cedar.tree import (
 )
 from pdp.cedar.words import FUNCTIONS, RESERVED
 from pdp.source import Source
+from pdp.symbols import Function
 from pdp.syntax.reports import Abandoned, Failure
-from pdp.values import EntityRef
+from pdp.values import Datetime, Decimal, Duration, EntityRef, Ip, Record, Value, ValueSet
 
 # How tightly expressions bind; an operand that binds less stands in parentheses.
 _IF, _OR, _AND, _RELATION, _SUM, _PRODUCT, _SIGNED, _MEMBER = range(8)
@@ -38,6 +39,14 @@ _IF, _OR, _AND, _RELATION, _SUM, _PRODUCT, _SIGNED, _MEMBER = range(8)
 _LEVELS: Final = {BinaryOp.ADD: _SUM, BinaryOp.SUB: _SUM, BinaryOp.MUL: _PRODUCT}
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 _WORD: Final = patterns.compile(r"[A-Za-z_][A-Za-z0-9_]*+")
+
+
+_EXTENSIONS: Final[dict[type, str]] = {
+    Decimal: Function.DECIMAL,
+    Datetime: Function.DATETIME,
+    Duration: Function.DURATION,
+    Ip: Function.IP,
+}
 
 
 def quote(text: str) -> str:
@@ -83,6 +92,28 @@ def read_ref(text: str) -> EntityRef:
         pass
     told = reader.diagnostics[0]
     raise ValueError(told.message if told.help is None else f"{told.message}: {told.help}")
+
+
+def show_value(value: Value) -> str:
+    """Write a value as an expression of Cedar.
+
+    >>> print(show_value(ValueSet([EntityRef("User", "ada")])))
+    [User::"ada"]
+    """
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return quote(value)
+        case EntityRef():
+            return show_ref(value)
+        case ValueSet():
+            return "[" + ", ".join(sorted(map(show_value, value))) + "]"
+        case Record():
+            return "{" + ", ".join(f"{_key(name)}: {show_value(each)}" for name, each in value.items()) + "}"
+        case _:
+            name = _EXTENSIONS.get(type(value))
+            return str(value) if name is None else f"{name}({quote(str(value))})"
 
 
 def is_type(text: str) -> bool:

@@ -19,7 +19,8 @@ from pdp.syntax import tree
 from pdp.types import WEEKDAY, EnumType, Type
 from pdp.values import EnumMember
 
-_ROOTS: Final = frozenset(terms.RootName)
+# Only for Cedar is the action a value: here, its name may be that of a define or of an enum member.
+_ROOTS: Final = frozenset(terms.RootName) - {terms.RootName.ACTION}
 _WRONG: Final = "?"
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from pdp.cli.endings import Status
 from pdp.cli.terminal import Terminal, plain, written
-from pdp.model import Decision, Need, Outcome, Reason, Remedy
+from pdp.model import Decision, Effect, Need, Outcome, Reason, Remedy
 from pdp.terms import Policy
 from pdp.values import Datetime
 
@@ -48,6 +48,10 @@ def details(decision: Decision, policy: Policy, terminal: Terminal) -> Iterator[
     # That a permit is unknown for its needs alone is told by what it would take.
     told = {remedy.rule for remedy in decision.remedies}
     for name in (name for name in decision.erring_rules if name not in told):
+        if policy.schema.is_cedar:
+            effect = ", and forbids nothing" if rules[name].effect is Effect.FORBID else ""
+            yield f"  {terminal.paint('skipped', 'unknown')}: {plain(name)}, which cannot be evaluated{effect}"
+            continue
         effect = ", so it denies" if name in decision.determining_rules else ""
         yield f"  {terminal.paint('unknown', 'unknown')}: whether {plain(name)} applies{effect}"
     yield from _ways(decision.remedies, terminal)

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 _HELP = """Check a policy folder: every error of every file at once.
 
 \b
-PATH  the policy folder, or one `.pdp` file; by default the current folder
+PATH  the policy folder, or one `.pdp` or `.cedar` file; by default the current folder
 
-Policies and entities are read and checked against each other. The tests in them are checked, and not run.
+Policies and entities are read and checked against each other. The tests in them are checked, and not run. Policies of
+Cedar are validated by their schema, as Cedar does in its strict mode; a forbid that can be skipped, since it cannot be
+evaluated, is a warning.
 
 \b
 Exit status:
@@ -32,7 +34,7 @@ pdp check policies --json | jq '.diagnostics[].code'
 """
 
 # The folder itself is at fault, not what stands in it.
-_UNUSABLE = frozenset({"no_policy", "no_such_path", "too_many_files"})
+_UNUSABLE = frozenset({"mixed_policies", "no_policy", "no_such_path", "too_many_files"})
 
 
 @click.command(
@@ -50,7 +52,7 @@ def command(options: Options, path: str, strict: bool) -> int:
     from pdp.folder import load
     from pdp.syntax.messages import render_all
 
-    loaded = load(path)
+    loaded = load(path, validate=True)
     _place(loaded, path)
     warnings = len(loaded.diagnostics) - len(loaded.errors)
     ok = not loaded.errors and not (strict and warnings)
@@ -63,7 +65,7 @@ def command(options: Options, path: str, strict: bool) -> int:
         if loaded.diagnostics:
             say(render_all(loaded.diagnostics, color=terminal.color))
         if ok:
-            say(f"{terminal.paint('ok', 'allow')}: {_sentence(counts)}")
+            say(f"{terminal.paint('ok', 'allow')}: {_sentence(_shown(counts, loaded))}")
         elif not loaded.errors:
             say(f"{terminal.paint('not ok', 'deny')}: with --strict, warnings count as errors")
     if any(each.code in _UNUSABLE for each in loaded.errors):
@@ -91,9 +93,21 @@ def _count(loaded: Loaded) -> dict[str, Any]:
         "rules": None if policy is None or grants is None else len(policy.rules) - grants,
         "grants": grants,
         "tests": None if policy is None else len(policy.tests),
-        "entities": None if store is None else len(store),
+        "entities": None if store is None else len(store) - _actions(loaded),
         "files": loaded.files,
     }
+
+
+def _actions(loaded: Loaded) -> int:
+    """Count the actions of Cedar: they are entities, and not what anybody would call one."""
+    return 0 if loaded.policy is None else sum(each.ref is not None for each in loaded.policy.schema.actions.values())
+
+
+def _shown(counts: dict[str, Any], loaded: Loaded) -> dict[str, Any]:
+    """Return what there is to tell of the counts: Cedar has no grants and no tests, and calls a rule a policy."""
+    if loaded.policy is None or not loaded.policy.schema.is_cedar:
+        return counts
+    return {"policies": counts["rules"], "entities": counts["entities"], "files": counts["files"]}
 
 
 def _sentence(counts: dict[str, Any]) -> str:
@@ -103,5 +117,5 @@ def _sentence(counts: dict[str, Any]) -> str:
 
 
 def _noun(number: int, plural: str) -> str:
-    singular = {"entities": "entity"}.get(plural, plural[:-1])
+    singular = {"entities": "entity", "policies": "policy"}.get(plural, plural[:-1])
     return f"{number} {singular if number == 1 else plural}"

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "trace": "Show why a decision comes out as it does.",
     "revoke": "Put on record that something counts no longer.",
     "explain": "Show the rules of a kind of question, and their Python.",
+    "convert": "Convert policies of Cedar into a policy folder of pdp.",
     "completion": "Print the script that completes `pdp` in a shell.",
 }
 """Every command in the order of the help; `pdp.cli.<name>` holds it as `command`."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _HELP = """Show the rules of a kind of question, and their Python.
 
 \b
-PATH       the policy folder, or one `.pdp` file
-PRINCIPAL  the type of who asks, as `User`; of `User:ada`, the type counts
+PATH       the policy folder, or one `.pdp` or `.cedar` file
+PRINCIPAL  the type of who asks, as `User` or `Ns::User`; of `User:ada`, the type counts
 ACTION     the name of an action
 RESOURCE   the type of what is asked for, as `Service`
 
@@ -96,11 +96,8 @@ class Kind(NamedTuple):
 
 
 def _kind(schema: Schema, principal: str, action: str, resource: str) -> Kind:
-    kinds = [schema.resolve(each.partition(":")[0]) for each in (principal, resource)]
-    for kind in kinds:
-        if kind not in schema.entities:
-            raise _unknown("type", kind, schema.entities)
-    name = schema.resolve_action(action)
+    kinds = [_type(each, schema) for each in (principal, resource)]
+    name = schema.resolve_action(_action(action, schema))
     declared = schema.actions.get(name)
     if declared is None:
         raise _unknown("action", action, schema.actions)
@@ -109,6 +106,35 @@ def _kind(schema: Schema, principal: str, action: str, resource: str) -> Kind:
             help_ = f"it is asked {role} {', '.join(f'`{each}`' for each in sorted(those))}"
             raise Refusal("invalid_usage", f"`{name}` is never asked {role} `{kind}`", help=help_)
     return Kind(name, *kinds)
+
+
+def _type(given: str, schema: Schema) -> str:
+    """Return the type that is named, or that of the entity that is."""
+    if schema.is_cedar:
+        from pdp.cli.cedar import name_of, type_of
+        from pdp.conform.mismatch import Mismatch
+
+        try:
+            plain = given.replace("::", "")
+            return name_of(given, schema).type if ":" in plain or '"' in plain else type_of(given, schema)
+        except Mismatch as wrong:
+            raise Refusal("invalid_usage", wrong.message, help=wrong.help) from None
+    kind = schema.resolve(given.partition(":")[0])
+    if kind not in schema.entities:
+        raise _unknown("type", kind, schema.entities)
+    return kind
+
+
+def _action(given: str, schema: Schema) -> str:
+    if not schema.is_cedar:
+        return given
+    from pdp.cli.cedar import action_of
+    from pdp.conform.mismatch import Mismatch
+
+    try:
+        return action_of(given, schema)
+    except Mismatch as wrong:
+        raise Refusal("invalid_usage", wrong.message, help=wrong.help) from None
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> Refusal:

@@ -37,17 +37,18 @@ def lines(trace: Trace, policy: Policy, terminal: Terminal) -> Iterator[str]:
         if above:
             yield ""
         above = rule.determining
-        yield from _rule(rule, width, terminal)
+        yield from _rule(rule, width, terminal, cedar=policy.schema.is_cedar)
     if not trace.rules:
         yield ""
         yield from _no_rule(trace, policy)
 
 
 def _no_rule(trace: Trace, policy: Policy) -> Iterator[str]:
+    word = "policy" if policy.schema.is_cedar else "rule"
     if trace.decision.reason is not Reason.DEFAULT:
-        yield "no rule was looked at: the request was refused before"
+        yield f"no {word} was looked at: the request was refused before"
         return
-    yield "no rule is in scope: none is about this principal, action and resource"
+    yield f"no {word} is in scope: none is about this principal, action and resource"
     action = policy.schema.resolve_action(trace.action)
     near = [rule for rule in policy.rules if action in rule.actions and rule.effect is Effect.PERMIT]
     if near:
@@ -65,8 +66,8 @@ def _scope(rule: Rule) -> str:
     return f"{principals} on {resources}{via}"
 
 
-def _rule(rule: RuleTrace, width: int, terminal: Terminal) -> Iterator[str]:
-    verdict, tint = _verdict(rule)
+def _rule(rule: RuleTrace, width: int, terminal: Terminal, *, cedar: bool) -> Iterator[str]:
+    verdict, tint = _verdict_of_cedar(rule) if cedar else _verdict(rule)
     # The id of a grant says that it is one.
     name = plain(rule.id) if rule.id.startswith("grant ") else f"{rule.effect} {plain(rule.id)}"
     place = f"  {plain(rule.place.rpartition(':')[0])}" if rule.place else ""
@@ -80,6 +81,8 @@ def _rule(rule: RuleTrace, width: int, terminal: Terminal) -> Iterator[str]:
         yield f"  {terminal.mark(None)} oblige {plain(argument)}, which is unknown"
     if rule.why is not None and rule.applies is not False:
         yield f"    because {plain(rule.why)}"
+    if cedar and rule.applies is None and rule.effect is Effect.FORBID:
+        yield "    it cannot be evaluated, and Cedar skips what cannot be: nothing is forbidden by it"
 
 
 def _verdict(rule: RuleTrace) -> tuple[str, str]:
@@ -93,6 +96,17 @@ def _verdict(rule: RuleTrace) -> tuple[str, str]:
     return ("applies:", "strong") if rule.applies else ("does not apply:", "faint")
 
 
+def _verdict_of_cedar(rule: RuleTrace) -> tuple[str, str]:
+    """Return what became of a policy of Cedar: one that fails is skipped, whatever its effect is."""
+    if rule.applies is None:
+        return (
+            ("SKIPPED, with an error:", "deny")
+            if rule.effect is Effect.FORBID
+            else ("skipped, with an error:", "unknown")
+        )
+    return _verdict(rule)
+
+
 def _asks_for_remedy(rule: RuleTrace) -> bool:
     """Tell whether nothing but clauses that can be met stand in the way of an allow."""
     if rule.effect is Effect.FORBID:
@@ -101,6 +115,9 @@ def _asks_for_remedy(rule: RuleTrace) -> bool:
 
 
 def _text(clause: ClauseTrace) -> str:
+    if clause.text.startswith("unless {"):
+        # Several clauses of Cedar, asked one after the other as they are written.
+        return plain(clause.text)
     return plain(f"{clause.kind} {clause.text}")
 
 

@@ -25,8 +25,8 @@ PARAMETERS: Final = (
 )
 
 INPUT_HELP: Final = """\b
-PATH       the policy folder, or one `.pdp` file
-PRINCIPAL  who asks, as `User:ada` or `'User "ada"'`
+PATH       the policy folder, or one `.pdp` or `.cedar` file
+PRINCIPAL  who asks, as `User:ada` or `'User "ada"'`; for policies of Cedar, as `Ns::User:ada` or `'Ns::User::"ada"'`
 ACTION     what it asks for
 RESOURCE   on what, written as the principal is
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pdp import conform
 from pdp.classes import dataclass
@@ -49,6 +49,8 @@ def ask(path: str, given: Mapping[str, Any]) -> Asked:
     _check_usage(given)
     policy, store = load(path).require()
     schema = policy.schema
+    if schema.is_cedar and given["approvals"] is not None:
+        raise Refusal("invalid_usage", "policies of Cedar ask for no approvals: leave `--approvals` out")
     parts = _from_object(given, schema) if given["request"] is not None else _from_arguments(given, schema)
     request = parts.request(given["at"])
     engine = Engine(
@@ -58,7 +60,7 @@ def ask(path: str, given: Mapping[str, Any]) -> Asked:
         revocations=_record(given["revocations"]),
         handles=[_obligation(name, schema) for name in given["handles"]],
     )
-    return Asked(engine=engine, request=request, notes=tuple(_notes(request, schema, store)))
+    return Asked(engine=engine, request=request, notes=tuple(_notes_of(request, schema, store)))
 
 
 def _approvals(parts: _Parts, request: Request, policy: Policy) -> tuple[Approval, ...]:
@@ -107,6 +109,49 @@ def _obligation(name: str, schema: Schema) -> str:
     return known
 
 
+# --------------------------------------------------------------------------------------------------------- the words
+
+
+class Words(NamedTuple):
+    """How the parts of a request are written, where a policy is pdp's or Cedar's; each raises Mismatch."""
+
+    ref: Callable[[str], EntityRef]
+    name: Callable[[Any], Entity | EntityRef]
+    action: Callable[[Any], str]
+    context: Callable[[Any, str], dict[str, Any]]
+    session: Callable[[Any], dict[str, Any] | None]
+    entities: Callable[[Any], tuple[Entity, ...]]
+
+
+def _words(schema: Schema) -> Words:
+    if schema.is_cedar:
+        from pdp.cli import cedar
+
+        return Words(
+            ref=lambda text: cedar.name_of(text, schema),
+            name=lambda data: cedar.read_name(data, schema),
+            action=lambda data: cedar.read_action(data, schema),
+            context=lambda data, action: cedar.check_context(data, action, schema),
+            session=cedar.check_session,
+            entities=lambda data: cedar.read_entities(data, schema),
+        )
+    return Words(
+        ref=lambda text: _ref(text, schema),
+        name=lambda data: read_name(data, schema),
+        action=_action,
+        context=lambda data, _: _object(data),
+        session=lambda data: _session(data, schema),
+        entities=lambda data: read_entities(data, schema),
+    )
+
+
+def _ref(text: str, schema: Schema) -> EntityRef:
+    try:
+        return conform.read_ref(text, schema)
+    except ValueError as error:
+        raise Mismatch("invalid_reference", *split_help(str(error))) from None
+
+
 # --------------------------------------------------------------------------------------------------------- the parts
 
 
@@ -115,6 +160,7 @@ class _Parts:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
+        self.words = _words(schema)
         self.names: dict[str, Entity | EntityRef] = {}
         self.action = ""
         self.places: dict[str, tuple[Document, tuple[str, ...]]] = {}
@@ -136,18 +182,18 @@ class _Parts:
         """Put the parts together; `at` goes before a time that stands in the request."""
         for role in ("principal", "resource"):
             if role in self.places:
-                self.names[role] = self.read(role, lambda data: read_name(data, self.schema))
+                self.names[role] = self.read(role, self.words.name)
         if "action" in self.places:
-            self.action = self.read("action", _action)
+            self.action = self.read("action", self.words.action)
         now = _instant(at) if at is not None else self.read("now", datetime)
         return Request(
             principal=self.names["principal"],
             action=self.action,
             resource=self.names["resource"],
-            context=self.read("context", _object) or {},
-            session=self.read("session", lambda data: _session(data, self.schema)),
+            context=self.read("context", lambda data: self.words.context(data, self.action)) or {},
+            session=self.read("session", self.words.session),
             now=None if now is None else now.to_datetime(),
-            entities=self.read("entities", lambda data: read_entities(data, self.schema)) or (),
+            entities=self.read("entities", self.words.entities) or (),
         )
 
 
@@ -174,11 +220,13 @@ def _from_arguments(given: Mapping[str, Any], schema: Schema) -> _Parts:
     parts = _Parts(schema)
     for role in ("principal", "resource"):
         try:
-            parts.names[role] = conform.read_ref(given[role], schema)
-        except ValueError as error:
-            message, help_ = split_help(str(error))
-            raise Refusal("invalid_request", f"{role.upper()}: {message}", help=help_) from None
-    parts.action = given["action"]
+            parts.names[role] = parts.words.ref(given[role])
+        except Mismatch as wrong:
+            raise Refusal("invalid_request", f"{role.upper()}: {wrong.message}", help=wrong.help) from None
+    try:
+        parts.action = parts.words.action(given["action"])
+    except Mismatch as wrong:
+        raise Refusal("invalid_request", f"ACTION: {wrong.message}", help=wrong.help) from None
     for name in ("context", "session", "entities", "approvals"):
         if given[name] is not None:
             from pdp.cli.document import Document
@@ -220,6 +268,14 @@ def _instant(text: str) -> Any:
 
 
 # ------------------------------------------------------------------------------------------------------------- notes
+
+
+def _notes_of(request: Request, schema: Schema, store: Store) -> Iterator[str]:
+    if schema.is_cedar:
+        from pdp.cli.cedar import notes
+
+        return notes(request, schema, store)
+    return _notes(request, schema, store)
 
 
 def _notes(request: Request, schema: Schema, store: Store) -> Iterator[str]:

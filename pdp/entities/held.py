@@ -72,7 +72,7 @@ def sound(node: Node, schema: Schema) -> bool:
     False
     """
     declared = schema.entities.get(node.ref.type)
-    if declared is None:
+    if declared is None or (declared.ids is not None and node.ref.id not in declared.ids):
         return False
     if schema.open:
         # Nothing is known of its attributes, and nothing taken for granted.

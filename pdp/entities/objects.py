@@ -13,7 +13,10 @@ from pdp.values import EntityRef, show
 
 
 def node_of(entity: Entity, schema: Schema) -> Node:
-    """Return an entity as the engine holds it; raise Mismatch where the schema has no room for it."""
+    """Return an entity as the engine holds it; raise Mismatch where the schema has no room for it.
+
+    Raises RequestError for an action that is in other groups than it was when the policies were read.
+    """
     return reader_of(schema)(entity)
 
 
@@ -25,7 +28,14 @@ def reader_of(schema: Schema) -> Callable[[Entity], Node]:
     from pdp.cedar.forms import Forms
 
     forms = Forms(schema)
-    return lambda entity: read(entity, forms)
+
+    def checked(entity: Entity) -> Node:
+        node = read(entity, forms)
+        if is_action(node.ref):
+            check_action(node, actions_of(schema))
+        return node
+
+    return checked
 
 
 def store_of(entities: Iterable[Entity], schema: Schema, beside: Iterable[Node] = ()) -> Store:
@@ -69,6 +79,21 @@ def check_action(node: Node, declared: Mapping[EntityRef, tuple[EntityRef, ...]]
         groups = {step.parent for step in node.parents}
         if groups != set(declared.get(node.ref, ())):
             raise RequestError(f"{show(node.ref)} is in other groups than when the policies were loaded")
+
+
+def action_again(node: Node, schema: Schema) -> Iterable[Node]:
+    """Return an action as other policies have it; nothing where they bring it themselves.
+
+    Raises RequestError where they would lose an attribute of it, or a group: a forbid may be about that.
+    """
+    if not schema.open and not node.attributes and not node.tags:
+        return ()
+    groups = actions_of(schema).get(node.ref, ())
+    lost = [step.parent for step in node.parents if step.parent not in groups]
+    if not schema.open or lost:
+        what = f"in {show(lost[0])}" if lost else "with attributes"
+        raise RequestError(f"{show(node.ref)} does not fit the policy: there it is not {what}")
+    return (Node(node.ref, node.attributes, tuple(map(Membership, groups)), node.tags),)
 
 
 def is_action(ref: EntityRef) -> bool:

@@ -185,7 +185,7 @@ def test_a_long_chain_is_no_deep_one(load: Load) -> None:
         ((ADA, "erase", PLAN), "the action `erase` is not declared"),
         ((PLAN, "read", PLAN), "`read` is not asked by a `Doc`"),
         ((EntityRef("Robot", "r"), "read", PLAN), "the type `Robot` is not declared"),
-        ((EntityRef("User", "\ud800"), "read", PLAN), "the principal's id is none"),
+        ((EntityRef("User", "\ud800"), "read", PLAN), "the principal is no entity: `id`: "),
     ],
 )
 def test_a_request_that_does_not_conform_to_the_schema_is_denied(load: Load, question: Any, detail: str) -> None:

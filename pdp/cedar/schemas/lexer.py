@@ -56,6 +56,8 @@ def tokens(source: Source, report: Report) -> tuple[list[Token], list[int]]:
             report.error(
                 "too_many_tokens", message, Span(source, token.start, token.end), "split it into several files"
             )
+            # Nothing of it is looked at: what is wrong on the way here is of no interest.
+            found.clear()
             break
     if not found or found[-1].kind != "end":
         found.append(Token("end", "", len(source.text), len(source.text)))

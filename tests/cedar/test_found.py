@@ -1,0 +1,41 @@
+"""Where pdp once differed from Cedar's own engine: each stays a test, named by what was wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pdp.engine import Engine
+from pdp.errors import DiagnosticError, RequestError
+from pdp.model import Entity
+from pdp.values import EntityRef
+
+ALL = "permit (principal, action, resource);"
+
+
+def test_an_action_of_entity_data_is_in_other_actions_only():
+    parent = '{"type": "Doc", "id": "a"}'
+    data = f'[{{"uid": {{"type": "N::Action", "id": "read"}}, "attrs": {{}}, "parents": [{parent}]}}]'
+
+    with pytest.raises(DiagnosticError) as raised:
+        Engine.load_cedar(ALL, entities=data)
+
+    (found,) = raised.value.diagnostics
+    assert found.code == "parent_of_other_type"
+    assert found.message == 'the action `N::Action::"read"` cannot be in `Doc::"a"`, which is no action'
+    assert found.span is not None
+    assert found.span.text == parent
+    assert found.help == "an action can be in other actions"
+    entity = Entity("Action", "read", {}, [EntityRef("Doc", "a")])
+    with pytest.raises(RequestError, match="is no action"):
+        Engine.load_cedar(ALL, entities=[entity])
+
+
+@pytest.mark.parametrize("parent", ["Action", "Other::Action"])
+def test_an_action_may_be_in_one_of_another_namespace(parent: str):
+    uid, above = {"type": "N::Action", "id": "read"}, {"type": parent, "id": "all"}
+    data = json.dumps([{"uid": uid, "attrs": {}, "parents": [above]}])
+    engine = Engine.load_cedar(f'permit (principal, action in {parent}::"all", resource);', entities=data)
+
+    assert engine.allows(EntityRef("User", "ada"), 'N::Action::"read"', EntityRef("Doc", "a"))
