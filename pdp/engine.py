@@ -374,6 +374,16 @@ class Engine:
 
         Raises RequestError for what cannot be revoked, and RecordError where the record cannot be written; it holds in
         this engine all the same.
+
+        >>> engine = Engine.from_text('''
+        ... type User
+        ... type Page
+        ... action read on Page by User
+        ... rule everybody_reads: permit User to read on Page
+        ... ''')
+        >>> engine.revoke(principal=EntityRef("User", "ada"))
+        >>> str(engine.decide(EntityRef("User", "ada"), "read", EntityRef("Page", "home")).reason)
+        'principal_revoked'
         """
         named = {
             "principal": principal,

@@ -55,6 +55,15 @@ class RevocationLog:
 
     What `publish` has numbered is on the disk (`synchronous=FULL`), and a process that is killed leaves all of a fact
     or nothing. A file that is damaged, or that has less than was seen of it, is an error, and never an empty record.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = RevocationLog(f"{folder}/revocations.db", create=True)
+    ...     number = log.publish(Revocation(RevocationKind.TOKEN, "t-1"))
+    ...     facts, mark = log.read(Mark())
+    ...     log.close()
+    >>> number, facts[0].value, mark.sequence
+    (1, 't-1', 1)
     """
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = False) -> None:

@@ -88,3 +88,13 @@ def test_what_is_revoked_by_session_is_what_every_session_may_say() -> None:
 
 def test_no_two_kinds_begin_alike() -> None:
     assert len({kind[0] for kind in RevocationKind}) == len(RevocationKind)
+
+
+def test_to_add_one_copies_one_part_of_many() -> None:
+    index = Index.of(Revocation(RevocationKind.TOKEN, f"t{number}") for number in range(20_000))
+
+    after = index.with_all([Revocation(RevocationKind.TOKEN, "new")])
+
+    copied = [part for part, old in zip(after._shards, index._shards, strict=True) if part is not old]
+    assert len(copied) == 1
+    assert len(copied[0]) < 40
