@@ -302,7 +302,7 @@ def test_a_template_that_no_link_fills_is_told(tmp_path: Path) -> None:
     text = '@id("t") forbid (principal == ?principal, action, resource);'
     (tmp_path / "a.cedar").write_text(text, encoding="utf-8")
 
-    found = [each for each in load(tmp_path, validate=True).diagnostics if each.code == "unlinked_template"]
+    found = [each for each in folder.load(tmp_path, validate=True).diagnostics if each.code == "unlinked_template"]
 
     (told,) = found
     assert told.message == "the template `t` is linked nowhere, so that it forbids nothing"
