@@ -251,6 +251,7 @@ CEDAR: Final[dict[str, str]] = {
     "unknown_function": "There is no function, or no method, of this name.",
     "unknown_template": "A link names a template that is not there, or a policy that is none.",
     "unknown_variable": "A name in a condition stands for nothing.",
+    "unlinked_template": "A template is linked nowhere.",
 }
 
 CODES: Final[dict[str, str]] = {**SYNTAX, **NAMES, **TYPES, **RULES, **FACTS, **FOLDER, **WARNINGS, **CEDAR}

@@ -50,3 +50,12 @@ def _odd_character(char: str) -> WrongId:
         return WrongId("half_character", message, "write the character itself, or both halves")
     message = f"an id cannot hold {name}, which makes text appear in another order than it has"
     return WrongId("bidi_in_id", message, "remove the character")
+
+
+def is_action(type: str) -> bool:
+    """Tell whether entities of a type of Cedar are actions, by its name.
+
+    >>> is_action("Photos::Action"), is_action("Reaction")
+    (True, False)
+    """
+    return type.rpartition("::")[2] == "Action"

@@ -12,10 +12,10 @@ from pdp.codegen.support import careful, clock
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import Held, everything_above, lookup, sound
-from pdp.entities.objects import action_again, is_action, node_of, with_actions
+from pdp.entities.objects import action_again, node_of, with_actions
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER
-from pdp.ids import wrong_id, wrong_text
+from pdp.ids import is_action, wrong_id, wrong_text
 from pdp.model import Approval, Decision, Entity, Node
 from pdp.revocation.index import Index, Revoked
 from pdp.schema import Schema
@@ -258,7 +258,7 @@ def read_again(store: Iterable[Node], schema: Schema) -> Store:
     """Return entities as another schema has them; raise RequestError for one that it cannot hold as it is."""
     found: list[Node] = []
     for node in store:
-        if schema.is_cedar and is_action(node.ref):
+        if schema.is_cedar and is_action(node.ref.type):
             found += action_again(node, schema)
             continue
         entity = Entity(node.ref.type, node.ref.id, node.attributes, node.parents, node.tags)

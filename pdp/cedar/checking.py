@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from pdp.cedar.loading import Read, Texts, read, sorted_out
 from pdp.cedar.validation import skipping, validate
 from pdp.errors import Diagnostic, Severity
 from pdp.loaded import Loaded
+from pdp.model import Effect
 from pdp.source import Source, Span
 
 
@@ -31,10 +33,27 @@ def _validation(texts: Texts, found: Read) -> list[Diagnostic]:
         # What there is to say of the schema is said already.
         return []
     policies = [*(each for each in found.policies if not each.slots), *found.templates]
-    warnings = skipping(policies, found.schema)
+    warnings = [*_unlinked(found), *skipping(policies, found.schema)]
     if found.schema.open:
         return [*_no_schema(texts), *warnings]
     return [*validate(policies, found.schema), *warnings]
+
+
+def _unlinked(found: Read) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            code="unlinked_template",
+            message=f"the template `{template.id}` is linked nowhere, so that it {_DOES[template.effect]} nothing",
+            span=template.span,
+            help="link it in a file that is called `links.json`, or remove it",
+            severity=Severity.WARNING,
+        )
+        for template in found.templates
+        if template.id not in found.linked
+    ]
+
+
+_DOES: Final = {Effect.PERMIT: "permits", Effect.FORBID: "forbids"}
 
 
 def _no_schema(texts: Texts) -> list[Diagnostic]:

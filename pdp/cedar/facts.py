@@ -15,7 +15,6 @@ from pdp.cedar.forms import (
     ancestors,
     check_groups,
     declared_actions,
-    is_action,
     read_attributes,
     read_tags,
 )
@@ -30,6 +29,7 @@ from pdp.entities.loading import body, check_text, collector_paused, diagnostics
 from pdp.entities.reading import MAX_ENTITIES
 from pdp.entities.store import Store
 from pdp.errors import Diagnostic
+from pdp.ids import is_action
 from pdp.model import Entity, Membership, Node
 from pdp.schema import Schema
 from pdp.source import Source
@@ -127,7 +127,7 @@ class _Loaded:
         )
 
     def _form(self, ref: EntityRef) -> Form | None:
-        if is_action(ref):
+        if is_action(ref.type):
             # Actions are held against the schema when all of them have been read.
             return None
         form = self.forms.of(ref.type)
@@ -163,7 +163,7 @@ class _Loaded:
         parents = {
             ref: [each.parent for each in node.parents]
             for ref, node in self.found.items()
-            if node.parents and not (is_action(ref) and not self.forms.schema.open)
+            if node.parents and not (is_action(ref.type) and not self.forms.schema.open)
         }
         for cycle in islice(cycles(parents), MAX_FAULTS + 1):
             child, parent = cycle[-1], cycle[0]
@@ -173,7 +173,9 @@ class _Loaded:
 
     def _check_actions(self, reports: Sequence[Report]) -> None:
         declared = declared_actions(self.forms.schema)
-        given = {ref: tuple(each.parent for each in node.parents) for ref, node in self.found.items() if is_action(ref)}
+        given = {
+            ref: tuple(each.parent for each in node.parents) for ref, node in self.found.items() if is_action(ref.type)
+        }
         for ref in given:
             node = self.found[ref]
             same = not node.attributes and not node.tags and ancestors(ref, given) == ancestors(ref, declared)
@@ -251,7 +253,7 @@ def node_of(entity: Entity, forms: Forms) -> Node:
 
 def _node_of(entity: Entity, forms: Forms) -> Node:
     ref = entity_ref(entity.type, entity.id)
-    if is_action(ref) and not forms.schema.open:
+    if is_action(ref.type) and not forms.schema.open:
         return _action_of(ref, entity, forms)
     form = forms.of(ref.type)
     if form is not None:

@@ -11,6 +11,7 @@ from pdp.cedar.reading import Reader, attribute_readers, known_ids, lacking, rea
 from pdp.cedar.spelling import named
 from pdp.classes import dataclass
 from pdp.conform.mismatch import Mismatch, clip, listed, meant, misplaced, near
+from pdp.ids import is_action
 from pdp.schema import Schema
 from pdp.types import RecordType
 from pdp.values import MAX_STRING, EntityRef, Value
@@ -168,11 +169,6 @@ def _plain(fields: dict[object, object]) -> TypeGuard[dict[str, object]]:
 # ----------------------------------------------------------------------------------------------------------- actions
 
 
-def is_action(ref: EntityRef) -> bool:
-    """Tell whether an entity is an action, by its type."""
-    return ref.type == "Action" or ref.type.endswith("::Action")
-
-
 def declared_actions(schema: Schema) -> dict[EntityRef, tuple[EntityRef, ...]]:
     """Return the actions that a schema declares, each with what it is in directly."""
     return {action.ref: action.parents for action in schema.actions.values() if action.ref is not None}
@@ -193,7 +189,7 @@ def ancestors(ref: EntityRef, parents: Mapping[EntityRef, tuple[EntityRef, ...]]
 def check_groups(ref: EntityRef, parents: Iterable[EntityRef]) -> None:
     """Raise Mismatch where an action is in something that is none."""
     for parent in parents:
-        if is_action(ref) and not is_action(parent):
+        if is_action(ref.type) and not is_action(parent.type):
             message = f"the action {named(ref)} cannot be in {named(parent)}, which is no action"
             raise Mismatch("parent_of_other_type", message, "an action can be in other actions")
 

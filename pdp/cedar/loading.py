@@ -14,9 +14,9 @@ from pdp.cedar.schemas import implicit_schema, load_schemas
 from pdp.cedar.schemas.resolver import session_of
 from pdp.cedar.templates import Link, link, read_links
 from pdp.classes import dataclass, replace
-from pdp.entities.objects import is_action
 from pdp.entities.store import Store
 from pdp.errors import Diagnostic, Severity
+from pdp.ids import is_action
 from pdp.loaded import Loaded, digest
 from pdp.schema import Action, Schema
 from pdp.source import Source
@@ -41,10 +41,12 @@ class Texts:
 class Read:
     """What texts come to: with templates beside what they are linked to. `schema` and `store` are None where wrong.
 
-    `diagnostics` are those of policies, schema and links; `of_entities` are the others.
+    `linked` names the templates that a link fills. `diagnostics` are those of policies, schema and links; `of_entities`
+    are the others.
     """
 
     templates: tuple[tree.Policy, ...]
+    linked: frozenset[str]
     policies: tuple[tree.Policy, ...]
     schema: Schema | None
     store: Store | None
@@ -123,6 +125,7 @@ def read(texts: Texts) -> Read:
     schema, store = _world(texts, [*parsed, *policies], diagnostics, of_entities)
     return Read(
         templates=tuple(each for each in parsed if each.slots),
+        linked=frozenset(each.template for each in links),
         policies=policies,
         schema=schema,
         store=store,
@@ -146,8 +149,8 @@ def _world(
     store, wrong = load_entities(texts.entities, implicit_schema((), (), ()))
     of_entities += wrong
     parents = {} if store is None else {node.ref: tuple(step.parent for step in node.parents) for node in store}
-    actions = [ref for ref in parents if is_action(ref)]
-    types = {ref.type for ref in parents if not is_action(ref)}
+    actions = [ref for ref in parents if is_action(ref.type)]
+    types = {ref.type for ref in parents if not is_action(ref.type)}
     return _opened(implicit_schema(policies, types, actions), parents), store
 
 

@@ -19,6 +19,7 @@ from pdp.cedar.tree import (
     SlotName,
 )
 from pdp.errors import Diagnostic, suggest
+from pdp.ids import is_action
 from pdp.model import Effect
 from pdp.source import Source, Span
 from pdp.syntax.characters import show
@@ -351,7 +352,7 @@ class Parser(Expressions):
             message = "a template does not leave the action open"
             raise self.failure("misplaced_slot", message, self.start, self.end, "name actions, or leave out the scope")
         found = self.entity("an action")
-        if found.ref.type.rpartition("::")[2] != _ACTION:
+        if not is_action(found.ref.type):
             message = f"`{show(found.ref.type)}` is no type of actions"
             help_ = f'the type of an action is `{_ACTION}`, after its namespace: `Shop::{_ACTION}::"…"`'
             self.report("not_an_action", message, start, self.ended, help_)

@@ -10,11 +10,11 @@ from pdp import patterns
 from pdp.cedar.escapes import entity as entity_ref
 from pdp.cedar.escapes import reference
 from pdp.cedar.facts import entity_node
-from pdp.cedar.forms import is_action
 from pdp.cedar.reading import read_context
 from pdp.cedar.text import is_type, read_ref, show_ref
 from pdp.conform.mismatch import Mismatch, clip, listed, misplaced, near
 from pdp.entities.store import Store
+from pdp.ids import is_action
 from pdp.model import Entity, Membership, Request
 from pdp.schema import Schema
 from pdp.values import EntityRef, quote
@@ -90,8 +90,8 @@ def action_of(text: str, schema: Schema) -> str:
     if text in schema.actions or text in schema.action_aliases:
         return text
     found = _SHELL.fullmatch(text)
-    if found is not None and is_action(ref := EntityRef(found[1], found[2])):
-        return _full(ref)
+    if found is not None and is_action(found[1]):
+        return _full(EntityRef(found[1], found[2]))
     if '::"' in text:
         try:
             return _full(read_ref(text))

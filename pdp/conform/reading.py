@@ -195,6 +195,8 @@ def conform_entity(entity: Entity, schema: Schema) -> Node:
     """
     ref = reference(entity, schema)
     declared = schema.entities[ref.type]
+    if entity.tags:
+        raise Mismatch("undeclared_tags", "entities have no tags", "only those of Cedar have; use attributes")
     try:
         attributes = conform_attributes(entity.attributes, declared.attributes, schema)
     except Mismatch as wrong:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pdp.conform import Mismatch, conform_entity
 from pdp.entities.store import Store
 from pdp.errors import RequestError
+from pdp.ids import is_action
 from pdp.model import Entity, Membership, Node
 from pdp.schema import Schema
 from pdp.values import EntityRef, show
@@ -31,7 +32,7 @@ def reader_of(schema: Schema) -> Callable[[Entity], Node]:
 
     def checked(entity: Entity) -> Node:
         node = read(entity, forms)
-        if is_action(node.ref):
+        if is_action(node.ref.type):
             check_action(node, actions_of(schema))
         return node
 
@@ -75,7 +76,7 @@ def check_action(node: Node, declared: Mapping[EntityRef, tuple[EntityRef, ...]]
 
     Which actions a policy is about is settled then.
     """
-    if is_action(node.ref):
+    if is_action(node.ref.type):
         groups = {step.parent for step in node.parents}
         if groups != set(declared.get(node.ref, ())):
             raise RequestError(f"{show(node.ref)} is in other groups than when the policies were loaded")
@@ -94,12 +95,3 @@ def action_again(node: Node, schema: Schema) -> Iterable[Node]:
         what = f"in {show(lost[0])}" if lost else "with attributes"
         raise RequestError(f"{show(node.ref)} does not fit the policy: there it is not {what}")
     return (Node(node.ref, node.attributes, tuple(map(Membership, groups)), node.tags),)
-
-
-def is_action(ref: EntityRef) -> bool:
-    """Tell whether an entity of Cedar is an action, by its type.
-
-    >>> is_action(EntityRef("Photos::Action", "view")), is_action(EntityRef("Reaction", "view"))
-    (True, False)
-    """
-    return ref.type.rpartition("::")[2] == "Action"

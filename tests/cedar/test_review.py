@@ -278,3 +278,34 @@ def test_a_define_of_pdp_may_be_called_action() -> None:
 
     assert engine.allows(ADA, "read", DOC)
     assert not engine.allows(EntityRef("User", "bob"), "read", DOC)
+
+
+def test_an_entity_of_pdp_has_no_tags() -> None:
+    engine = Engine.from_text(
+        "type User { level: Int }\naction read on User by User\nrule r: permit User to read on User"
+    )
+
+    with pytest.raises(RequestError, match="entities have no tags"):
+        engine.upsert_entity(Entity("User", "ada", {"level": 1}, [], {"team": "red"}))
+
+
+def test_an_action_whose_id_reads_like_a_full_name_is_not_taken_for_another() -> None:
+    schema = 'entity U; action "Action::\\"zz\\"" appliesTo { principal: U, resource: U };'
+    engine = Engine.load_cedar("permit (principal, action, resource);", schema)
+    user = EntityRef("U", "u")
+
+    assert not engine.allows(user, 'Action::"zz"', user)
+    assert engine.allows(user, r'Action::"Action::\"zz\""', user)
+
+
+def test_a_template_that_no_link_fills_is_told(tmp_path: Path) -> None:
+    text = '@id("t") forbid (principal == ?principal, action, resource);'
+    (tmp_path / "a.cedar").write_text(text, encoding="utf-8")
+
+    found = [each for each in folder.load(tmp_path, validate=True).diagnostics if each.code == "unlinked_template"]
+
+    (told,) = found
+    assert told.message == "the template `t` is linked nowhere, so that it forbids nothing"
+    assert told.span is not None
+    assert told.span.text == text
+    assert told.help == "link it in a file that is called `links.json`, or remove it"

@@ -8,12 +8,11 @@ from typing import Any
 
 from pdp.cedar.conversion.names import Names
 from pdp.cedar.conversion.notes import Difference
-from pdp.cedar.schemas.implicit import is_action
 from pdp.cedar.text import show_ref
 from pdp.conform import plain
 from pdp.entities.store import Store
 from pdp.errors import Diagnostic
-from pdp.ids import wrong_id
+from pdp.ids import is_action, wrong_id
 from pdp.model import Node
 from pdp.types import EntityTypes, RecordType
 from pdp.values import DATETIME_MAX, DATETIME_MIN, Datetime, EntityRef, Ip, Record, Unknown, Value, ValueSet

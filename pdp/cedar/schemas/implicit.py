@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from pdp.cedar import tree
-from pdp.cedar.schemas import words
 from pdp.cedar.schemas.resolver import assemble, session_of
+from pdp.ids import is_action
 from pdp.schema import Action, EntityType, Schema
 from pdp.types import EntityTypes, RecordType
 from pdp.values import EntityRef
@@ -43,15 +43,6 @@ def implicit_schema(
         ],
         open=True,
     )
-
-
-def is_action(type: str) -> bool:
-    """Tell whether entities of a type are actions.
-
-    >>> is_action("Photos::Action"), is_action("Reaction")
-    (True, False)
-    """
-    return type.rpartition("::")[2] == words.ACTION
 
 
 def _named_by(policy: tree.Policy) -> Iterator[str | EntityRef]:

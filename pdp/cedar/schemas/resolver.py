@@ -272,8 +272,8 @@ def session_of(every: EntityTypes) -> RecordType:
 def assemble(entities: dict[str, EntityType], actions: Iterable[Action], *, open: bool = False) -> Schema:
     """Return the schema of these, with the actions under the shortest names that are theirs alone.
 
-    That is the id of an action, or where another action has the same one, its full name; so is an id that reads like
-    the full name of another.
+    That is the id of an action, or where another action has the same one, its full name; so it is where the id reads
+    like a full name, be it that of an action that nobody declares.
     """
     refs = {action.ref: action for action in actions if action.ref is not None}
     texts = {ref: action_text(ref) for ref in refs}
@@ -284,7 +284,7 @@ def assemble(entities: dict[str, EntityType], actions: Iterable[Action], *, open
     named: dict[str, Action] = {}
     aliases: dict[str, str] = {}
     for ref, action in refs.items():
-        alone = count[ref.id] == 1 and ref.id not in taken
+        alone = count[ref.id] == 1 and ref.id not in taken and '::"' not in ref.id
         name = ref.id if alone else texts[ref]
         named[name] = _renamed(action, name)
         if alone:

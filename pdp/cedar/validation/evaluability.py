@@ -27,7 +27,8 @@ from pdp.cedar.validation.kinds import (
 from pdp.cedar.validation.operations import METHODS, READERS, arity
 from pdp.cedar.validation.ranges import DAY, FULL, UNITS, Range, combine, shrink
 from pdp.cedar.validation.shapes import Shapes
-from pdp.cedar.validation.world import Environment, World, is_action
+from pdp.cedar.validation.world import Environment, World
+from pdp.ids import is_action
 from pdp.values import INT_MAX, INT_MIN
 
 Facts: TypeAlias = int

@@ -10,7 +10,8 @@ from pdp.cedar import tree
 from pdp.cedar.validation.findings import Findings, written
 from pdp.cedar.validation.kinds import ORDERED, EntityKind, Kind, RecordKind, Scalar, SetKind, join, show, truth
 from pdp.cedar.validation.shapes import Shapes
-from pdp.cedar.validation.world import Environment, World, is_action
+from pdp.cedar.validation.world import Environment, World
+from pdp.ids import is_action
 from pdp.values import EntityRef, quote
 
 

@@ -10,8 +10,9 @@ from pdp.cedar import tree
 from pdp.cedar.text import show_ref
 from pdp.cedar.validation.findings import Findings
 from pdp.cedar.validation.shapes import walk
-from pdp.cedar.validation.world import Deed, Environment, World, is_action
+from pdp.cedar.validation.world import Deed, Environment, World
 from pdp.errors import listed
+from pdp.ids import is_action
 from pdp.values import quote
 
 # -------------------------------------------------------------------------------------------------------------- names

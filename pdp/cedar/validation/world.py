@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pdp.cedar.text import show_ref
 from pdp.cedar.validation.kinds import EMPTY, EntityKind, Kind, RecordKind, kind_of, record_of
+from pdp.ids import is_action
 from pdp.schema import Action, Cell, EntityType, Schema
 from pdp.values import EntityRef
 
@@ -126,12 +127,3 @@ class World:
         """Tell whether an action is one of these, or in one of them."""
         above = self.above(ref)
         return any(group in above for group in groups)
-
-
-def is_action(name: str) -> bool:
-    """Tell whether an entity type is one of actions: it ends in `Action`.
-
-    >>> is_action("Shop::Action"), is_action("Reaction")
-    (True, False)
-    """
-    return name.rpartition("::")[2] == "Action"
