@@ -16,7 +16,7 @@ from tests.differential.tally import Tally
 SLICE = 250
 """So many policies for each part of the slice, each asked 20 times. `make differential` compares far more."""
 
-PATIENCE = 600
+PATIENCE = 1000
 """Within so many policies each breach has to be found."""
 
 
