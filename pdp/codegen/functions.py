@@ -8,10 +8,11 @@ itself, and names those that raise: the interpreter has to look at no others.
 from __future__ import annotations
 
 import ast
+import contextlib
 import itertools
 import linecache
 import weakref
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import chain, islice
 from types import CodeType
@@ -87,9 +88,17 @@ class Prologue:
 def show(function: Function) -> None:
     """Let tracebacks and profiles show the policy's own lines for a function, for as long as it is there."""
     lines = function.listing.lines()
+    with contextlib.suppress(IndexError):
+        while True:
+            linecache.cache.pop(_GONE.popleft(), None)
     # Without a time of its own, no file is looked for.
     linecache.cache[function.file] = (sum(map(len, lines)), None, lines, function.file)
-    weakref.finalize(function.call, linecache.cache.pop, function.file, None).atexit = False
+    weakref.finalize(function.call, _GONE.append, function.file).atexit = False
+
+
+_GONE: Final[deque[str]] = deque()
+"""Files of functions that are gone. Their lines leave with the next function that comes: the collector may run while
+`linecache` goes through its cache, and what is missing then would end a traceback in a KeyError."""
 
 
 _NUMBERS: Final = itertools.count(1)

@@ -228,9 +228,9 @@ def _fields(constraint: Any) -> dict[str, Any]:
     return {name: getattr(constraint, name) for name in ("span", "relation", "type", "target")}
 
 
-@breach(lowering._Actions, "_above")
-def groups_of_action_groups_do_not_count(self: Any, ref: EntityRef, schema: Any) -> Any:
-    return {ref, *schema.actions[self._exact[ref]].parents}
+@breach(lowering._Actions, "_inside")
+def groups_of_action_groups_do_not_count(self: Any, group: EntityRef) -> Any:
+    return [self._exact[ref] for ref in (group, *self._members.get(group, ())) if ref in self._exact]
 
 
 @breach(lowering, "_scope")

@@ -129,5 +129,6 @@ def test_the_lines_of_a_policy_leave_with_it():
 
     engine.replace_policy(Engine.from_text(POLICY.replace("5", "6")).policy)
     gc.collect()
+    engine.decide(ref("User", "ada"), "read", ref("Page", "home"))
 
     assert not mine & set(linecache.cache)
