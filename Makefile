@@ -24,11 +24,12 @@ $(INSTALLED): pyproject.toml
 demo: $(INSTALLED)  ## Run the main job on the delivery example.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/delivery/demo.sh
 
+# The other Pythons leave out what takes long and comes to the same for each (tests/conftest.py).
 test: test-main $(MINORS:%=test-3.%)  ## Run the tests, on each Python from 3.11 on that this machine has.
 
 test-main: $(INSTALLED)
 	@$(BIN)/python --version
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto $(BRIEF)
 
 # A name on PATH is not enough: the shim of a version manager may stand there and not run. So each candidate is run,
 # those that pyenv keeps beside its shims included. The version of the main environment is tested already.
@@ -36,7 +37,7 @@ test-3.%: test-main
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, $*))'; then exit 0; fi; \
 	for python in python3.$* "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.$*.*/bin/python3.$*; do \
 	  if "$$python" -c 'import ensurepip, ssl, sys, venv; sys.exit(sys.version_info[:2] != (3, $*))' 2>/dev/null; then \
-	    exec $(MAKE) --no-print-directory test-main VENV=.venv-3.$* PYTHON="$$python"; \
+	    exec $(MAKE) --no-print-directory test-main VENV=.venv-3.$* PYTHON="$$python" BRIEF='-m "not slow"'; \
 	  fi; \
 	done; \
 	echo "no Python 3.$* runs on this machine: not tested with it"

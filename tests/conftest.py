@@ -1,6 +1,8 @@
 import os
 import tempfile
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # `ci` gives the same cases on each run. `dev` looks for new ones.
@@ -11,3 +13,29 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 # Tests keep nothing where the user's own commands look. `PDP_CACHE=off` runs them without a cache.
 _CACHE = tempfile.TemporaryDirectory(prefix="pdp-cache-")
 os.environ.setdefault("PDP_CACHE", os.path.join(_CACHE.name, "pdp"))  # noqa: PTH118
+
+# What takes long and comes to the same whichever Python runs it: corpora, large texts, and breaches that are found.
+# `make test` runs it once, by the main Python.
+_HERE = Path(__file__).parent
+_SLOW = {
+    "cedar/test_beside_cedarpy.py",
+    "cedar/test_conversion.py",
+    "cedar/test_data_corpus.py",
+    "cedar/test_depth.py",
+    "cedar/test_reading.py",
+    "cedar/test_reference_grammar.py",
+    "cedar/test_schema_limits.py",
+    "cedar/test_skipping.py",
+    "cedar/test_validation.py",
+    "revocation/test_torture.py",
+    "syntax/test_grammar_agrees.py",
+    "test_benchmarks.py",
+}
+_SLOW_TESTS = {("differential/test_differential.py", "test_a_breach_is_found")}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        place = item.path.relative_to(_HERE).as_posix()
+        if place in _SLOW or (place, getattr(item, "originalname", item.name)) in _SLOW_TESTS:
+            item.add_marker("slow")
