@@ -298,6 +298,10 @@ def _in_one(left: Value, right: Value, scene: Scene) -> Truth:
 
 def membership(ref: EntityRef, parents: Iterable[EntityRef], scene: Scene) -> tuple[Truth, int]:
     """Tell whether an entity is one of, or in one of, some others, and the instant up to which that stays so."""
+    parents = tuple(parents)
+    if not parents:
+        # Nothing is in one of none, whatever it is in.
+        return False, FOREVER
     ends, doubt = _closure(ref, scene)
     found = [ends[parent] for parent in parents if parent in ends]
     if found:

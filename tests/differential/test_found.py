@@ -12,7 +12,9 @@ import pytest
 from pdp import terms
 from pdp.classes import replace
 from pdp.codegen import support
+from pdp.conform import conform_entity
 from pdp.engine import Engine, store_of
+from pdp.entities import Store
 from pdp.model import Decision, Entity, Membership, Request
 from pdp.values import Datetime, EntityRef
 from tests.differential.comparing import exactly
@@ -216,3 +218,19 @@ def test_a_permit_with_an_unless_that_holds_promises_no_remedy():
     for compiled in (False, True):
         found = Engine(changed, store, compiled=compiled).decide(BOB, "read", PAGE)
         assert (found.outcome, found.remedies) == ("deny", ())
+
+
+def test_a_scope_that_names_no_entity_holds_nobody():
+    # No text has one. What somebody is in, and whether all of it is known, has no say in it.
+    text = 'rule r:\n  forbid User in Group "staff" to read on Doc\n  because "not they"\n'
+    types = TYPES.replace("type Group\n", "type Group { name?: String }\n")
+    policy = Engine.from_text(types + text, entities=ENTITIES).policy
+    (rule,) = policy.rules
+    nobody = replace(rule, principals=(terms.Scope(type=None, within=()),))
+    changed = replace(policy, rules=(nobody,))
+    dangling = conform_entity(Entity("User", "eve", {}, [EntityRef("Group", "gone")]), policy.schema)
+    store = Store.of([*store_of(ENTITIES, policy.schema), dangling])
+
+    for compiled in (False, True):
+        found = Engine(changed, store, compiled=compiled).decide(EntityRef("User", "eve"), "read", PAGE)
+        assert (found.outcome, found.reason) == ("deny", "default")
