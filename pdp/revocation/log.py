@@ -8,7 +8,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -89,6 +89,13 @@ class RevocationLog:
         """Close the file. It is opened again when it is needed."""
         with self._held():
             self._drop()
+
+    def __del__(self) -> None:
+        # Whoever lets go of a log without closing it leaves no file open. One that a fork has inherited is not touched.
+        connection = getattr(self, "_connection", None)
+        if connection is not None and self._pid == os.getpid():
+            with suppress(sqlite3.Error):
+                connection.close()
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
