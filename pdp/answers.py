@@ -55,10 +55,6 @@ class Answers:
         """Take what does not change: `compiles` False leaves every question to the interpreter."""
         self._providers, self._handles, self._clock, self._compiles = providers, handles, clock, compiles
 
-    def now(self) -> _datetime.datetime:
-        """Return the time as a decision without `now` would take it."""
-        return self._clock()
-
     def answer(self, world: World, request: Request) -> Decision:
         """Return the decision; whatever goes wrong is a deny."""
         if self._compiles:
