@@ -1,0 +1,82 @@
+"""One thread that looks again when something is due: the end of a lease, the age of a source."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, Final
+
+_LONGEST: Final = 1.0
+"""Seconds. Wall clocks are set while a thread waits: it looks at least this often, whatever it was told."""
+
+
+class Keeper:
+    """Calls a method when it is due, in a thread of its own that begins when it is first woken.
+
+    The method does what is due and returns in how many seconds it wants to be called again, None for never; what it
+    raises is its own affair, and it is called again after a second. The thread ends with the object of the method, and
+    a child that was forked has one of its own.
+    """
+
+    __slots__ = ("__weakref__", "_awake", "_look", "_tick", "_thread")
+
+    def __init__(self, tick: Callable[[], float | None]) -> None:
+        """Take a bound method. The object that it is bound to is not kept alive."""
+        self._tick: weakref.WeakMethod[Any] = weakref.WeakMethod(tick)
+        self._begin()
+        _KEEPERS.add(self)
+
+    def _begin(self) -> None:
+        self._awake = threading.Lock()
+        self._look = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a thread that looks."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def wake(self) -> None:
+        """Look again now; begin where nobody looks yet."""
+        self._look.set()
+        if not self.alive:
+            with self._awake:
+                if not self.alive:
+                    self._thread = threading.Thread(
+                        target=_keep, args=(self._tick, self._look), name="pdp-keeper", daemon=True
+                    )
+                    self._thread.start()
+
+
+def _keep(tick: weakref.WeakMethod[Any], look: threading.Event) -> None:
+    wait: float | None = 0.0
+    while True:
+        # INVARIANT: nothing of the object is held while it waits.
+        look.wait(_LONGEST if wait is None else min(max(wait, 0.0), _LONGEST))
+        look.clear()
+        call = tick()
+        if call is None:
+            return
+        try:
+            wait = call()
+        except Exception:
+            wait = _LONGEST
+        del call
+
+
+_KEEPERS: Final[weakref.WeakSet[Keeper]] = weakref.WeakSet()
+
+
+def _again() -> None:
+    """Let a child that was forked look for itself: the thread stayed in the parent."""
+    for keeper in list(_KEEPERS):
+        looked = keeper._thread is not None
+        keeper._begin()
+        if looked:
+            keeper.wake()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_again)
