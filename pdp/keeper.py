@@ -20,7 +20,7 @@ class Keeper:
     a child that was forked has one of its own.
     """
 
-    __slots__ = ("__weakref__", "_awake", "_look", "_tick", "_thread")
+    __slots__ = ("__weakref__", "_awake", "_look", "_thread", "_tick")
 
     def __init__(self, tick: Callable[[], float | None]) -> None:
         """Take a bound method. The object that it is bound to is not kept alive."""

@@ -69,6 +69,7 @@ def test_it_ends_with_what_it_looks_after() -> None:
     assert not thread.is_alive()
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_child_that_was_forked_has_a_thread_of_its_own() -> None:
     thing = Thing()
     thing.keeper.wake()
