@@ -20,7 +20,7 @@ from pdp.facts import Snapshot
 from pdp.ids import wrong_id
 from pdp.interpreter import Finding, Judgement, conclude, judge, look_at
 from pdp.model import Decision, Entity, Leaf, Obligation, Outcome, Reason, Remedy, Request
-from pdp.ports import AttributeProvider
+from pdp.ports import AttributeProvider, Facts
 from pdp.schema import Action, Schema
 from pdp.session import Session
 from pdp.values import Datetime, EntityRef, Unknown, Value
@@ -54,6 +54,10 @@ class Answers:
     ) -> None:
         """Take what does not change: `compiles` False leaves every question to the interpreter."""
         self._providers, self._handles, self._clock, self._compiles = providers, handles, clock, compiles
+
+    def now(self) -> int:
+        """Return the time as a decision without `now` takes it, in microseconds since the epoch."""
+        return self._now(None)
 
     def answer(self, world: World, request: Request) -> Decision:
         """Return the decision; whatever goes wrong is a deny."""
@@ -147,14 +151,18 @@ class Answers:
         cell.learn(key, self._leaf(world, judgement), min(rechecks, default=None))
 
     def judge(
-        self, world: World, request: Request
-    ) -> tuple[Decision, Judgement | None, Question | None, Snapshot | None]:
-        """Return what the interpreter alone decides, and what led to it as far as it came."""
+        self, world: World, request: Request, around: Callable[[Snapshot], Facts] | None = None
+    ) -> tuple[Decision, Judgement | None, Question | None, Facts | None]:
+        """Return what the interpreter alone decides, and what led to it as far as it came.
+
+        It looks at what `around` makes of the facts.
+        """
         question: Question | None = None
-        facts: Snapshot | None = None
+        facts: Facts | None = None
         try:
             question = self._question(world, request)
-            facts = self._facts(world, request)
+            held = self._facts(world, request)
+            facts = held if around is None else around(held)
             judgement = judge(world.policy, question, facts)
             decision = Decision.made(self._leaf(world, judgement), world.store, judgement.valid_until)
             return decision, judgement, question, facts

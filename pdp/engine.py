@@ -27,6 +27,9 @@ from pdp.world import Direct, World
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pdp.leases.watch import Change, Watch
+    from pdp.leases.watches import Look
+
 
 # What is asked with is told by its own class: what it says of itself is not asked, nor whether it equals something.
 _NOTHING: Final = ()
@@ -60,6 +63,7 @@ class Engine(Holder):
         sink: DecisionSink | None = None,
         clock: Callable[[], _datetime.datetime] = wall_clock,
         compiled: bool | None = None,
+        lent: _datetime.timedelta = _datetime.timedelta(minutes=1),
     ) -> None:
         """Hold a policy and facts.
 
@@ -69,7 +73,8 @@ class Engine(Holder):
         it cannot be read, every request is denied, and `state` tells. `handles` names the obligations that the caller
         fulfils; an allow with any other is not truthy. `sink` sees every decision. `clock` returns an aware
         datetime, and is asked once for a decision without `now`. `compiled` False answers by the interpreter alone, as
-        `PDP_COMPILED=0` in the environment does: the answers are the same.
+        `PDP_COMPILED=0` in the environment does: the answers are the same. `lent` says how long the word of a provider
+        counts in an answer that is watched, before it is asked again.
         """
         asked, handled = tuple(providers), frozenset(handles)
         self._record = None if sink is None else sink.record
@@ -88,6 +93,7 @@ class Engine(Holder):
             clock=clock,
             direct=direct,
         )
+        self._lent = _lent(lent)
         self._answers = Answers(asked, handled, clock, compiles=compiles)
         if not direct.allows and type(self).allows is Engine.allows:
             # To look for what is not there before each decision would cost as much as the decision.
@@ -254,6 +260,45 @@ class Engine(Holder):
         except Exception as error:
             raise RequestError(f"this is no session: {type(error).__name__}") from error
 
+    def watch(self, request: Request, on_change: Callable[[Change], object] | None = None) -> Watch:
+        """Watch the answer to a request; `on_change` is told each time that its state is another.
+
+        It is told in a thread that all watches of the engine share, in their order, and not of the state at first. When
+        a change of facts or policy returns, such as `revoke`, what it touches is in its new state. Time is looked at by
+        a thread of the engine. A request that names a time is refused with RequestError. See docs/reverification.md.
+
+        >>> engine = Engine.from_text('''
+        ... type User
+        ... type Page
+        ... action read on Page by User
+        ... rule everybody_reads: permit User to read on Page
+        ... ''')
+        >>> with engine.watch(Request(EntityRef("User", "ada"), "read", EntityRef("Page", "home"))) as watch:
+        ...     before = bool(watch)
+        ...     engine.revoke(principal=EntityRef("User", "ada"))
+        ...     before, bool(watch), str(watch.state)
+        (True, False, 'ended')
+        """
+        watches = self._watches
+        if watches is None:
+            from pdp.leases.watches import Watches
+
+            with self._changing:
+                watches = self._watches
+                if watches is None:
+                    watches = self._watches = Watches(
+                        lambda: self._world, self._look, self._answers.now, self._keeper.wake, self._lent
+                    )
+        return watches.open(request, on_change)
+
+    def _look(self, world: World, request: Request) -> Look:
+        from pdp.leases.reading import Reading
+        from pdp.leases.watches import Look
+
+        decision, _, question, facts = self._answers.judge(world, request, Reading)
+        reading = facts if isinstance(facts, Reading) else None
+        return Look(decision, self._answers.now() if question is None else question.now, question, reading)
+
     def explain(self, request: Request) -> trace.Trace:
         """Answer a request with every rule in its scope and every clause with its values. It is not recorded."""
         decision, judgement, question, facts = self._answers.judge(self._world, request)
@@ -268,3 +313,9 @@ class Engine(Holder):
             except Exception as error:
                 return unrecorded(world, error)
         return decision
+
+
+def _lent(given: object) -> int:
+    if not isinstance(given, _datetime.timedelta) or given <= _datetime.timedelta(0):
+        raise RequestError("`lent` is a span of time, and not an empty one")
+    return given // _datetime.timedelta(microseconds=1)

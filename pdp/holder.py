@@ -17,6 +17,7 @@ from pdp.entities.held import lookup
 from pdp.entities.objects import actions_of, node_of, store_of, with_actions
 from pdp.errors import RequestError
 from pdp.folder import load
+from pdp.keeper import Keeper
 from pdp.model import Approval, Entity, Node, SourceState
 from pdp.ports import AttributeProvider, FactSource
 from pdp.revocation.claims import for_good, revocation_of
@@ -29,6 +30,8 @@ from pdp.world import Direct, Given, World, resolved
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pdp.leases.watches import Watches
 
 T = TypeVar("T")
 
@@ -63,6 +66,8 @@ class Holder:
         )
         # A decision looks here once, and all of it is made of what it finds.
         self._world = World(self._program(policy), store, given, direct)
+        self._keeper = Keeper(self._tick)
+        self._watches: Watches | None = None
 
     @property
     def policy(self) -> Policy:
@@ -153,7 +158,29 @@ class Holder:
     def _change(self, next_: Callable[[World], World]) -> None:
         """Put the world that comes next into the place of the one that is there; what raises changes nothing."""
         with self._changing:
-            self._world = next_(self._world)
+            before = self._world
+            after = self._world = next_(before)
+        self._changed(before, after)
+
+    def _changed(self, before: World, after: World) -> None:
+        """Have all looked at again that is watched and may be another answer now. It takes as long as that takes."""
+        if self._watches is not None and before is not after:
+            self._watches.changed(before, after)
+
+    # ---------------------------------------------------------------------------------------------------- watching
+
+    def changed(self, *entities: EntityRef) -> None:
+        """Say that providers hold these entities otherwise now: what is watched and depends on them is asked anew.
+
+        Without it, that is found out only when the word of a provider has counted for `lent`.
+        """
+        if self._watches is not None:
+            self._watches.entity_changed([resolved(each, self._world.schema) for each in entities])
+
+    def _tick(self) -> float | None:
+        """Do what is due; return in how many seconds something is again."""
+        due = None if self._watches is None else self._watches.tick()
+        return None if due is None else due / 1e6
 
     # ---------------------------------------------------------------------------------------------------- revoking
 
@@ -229,11 +256,17 @@ class Holder:
 
     def _read(self, work: Callable[[Feed], T]) -> T:
         """Do something with the record, and hold what is known of it then, whatever came of it."""
-        with self._changing:
-            try:
-                return work(self._feed)
-            finally:
-                self._revise()
+        before = after = self._world
+        try:
+            with self._changing:
+                before = self._world
+                try:
+                    return work(self._feed)
+                finally:
+                    self._revise()
+                    after = self._world
+        finally:
+            self._changed(before, after)
 
     def _revise(self) -> None:
         world, feed = self._world, self._feed
@@ -274,6 +307,9 @@ def _renew_locks() -> None:
     """Let a child that was forked change what it holds: who held a lock in the parent will never give it back here."""
     for holder in list(_HOLDERS):
         holder._changing = threading.Lock()
+        if holder._watches is not None:
+            # They are of the parent. Here, nobody has said that they may go on.
+            holder._watches.dead, holder._watches = True, None
 
 
 if hasattr(os, "register_at_fork"):
