@@ -18,7 +18,7 @@ from pdp.errors import RequestError
 from pdp.evaluation import FOREVER, Question, Scene
 from pdp.facts import Snapshot
 from pdp.ids import wrong_id
-from pdp.interpreter import Finding, Judgement, conclude, judge, look_at
+from pdp.interpreter import Finding, Judgement, before_rules, conclude, judge, look_at
 from pdp.model import Decision, Entity, Leaf, Obligation, Outcome, Reason, Remedy, Request
 from pdp.ports import AttributeProvider, Facts
 from pdp.schema import Action, Schema
@@ -171,6 +171,14 @@ class Answers:
         except Exception as error:
             # INVARIANT: whatever goes wrong is a deny. RecursionError and MemoryError are Exceptions too.
             return _failed(world, f"the decision failed: {type(error).__name__}"), None, question, facts
+
+    def refused(self, world: World, request: Request) -> Decision | None:
+        """Return the deny of a request that no rule may be asked about, as `judge` does; None for any other."""
+        question = self._question(world, request)
+        judgement = before_rules(world.schema, question, self._facts(world, request))
+        if judgement is None:
+            return None
+        return Decision.made(self._leaf(world, judgement), world.store, judgement.valid_until)
 
     def _question(self, world: World, request: Request) -> Question:
         schema = world.schema

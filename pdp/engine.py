@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pdp.leases.watch import Change, Watch
-    from pdp.leases.watches import Look
 
 
 # What is asked with is told by its own class: what it says of itself is not asked, nor whether it equals something.
@@ -286,18 +285,8 @@ class Engine(Holder):
             with self._changing:
                 watches = self._watches
                 if watches is None:
-                    watches = self._watches = Watches(
-                        lambda: self._world, self._look, self._answers.now, self._keeper.wake, self._lent
-                    )
+                    watches = self._watches = Watches(self, self._lent)
         return watches.open(request, on_change)
-
-    def _look(self, world: World, request: Request) -> Look:
-        from pdp.leases.reading import Reading
-        from pdp.leases.watches import Look
-
-        decision, _, question, facts = self._answers.judge(world, request, Reading)
-        reading = facts if isinstance(facts, Reading) else None
-        return Look(decision, self._answers.now() if question is None else question.now, question, reading)
 
     def explain(self, request: Request) -> trace.Trace:
         """Answer a request with every rule in its scope and every clause with its values. It is not recorded."""

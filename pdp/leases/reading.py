@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pdp.evaluation import Question, revocable
 from pdp.facts import Snapshot
 from pdp.leases.dependents import Key
 from pdp.model import Approval, Membership, Node, RevocationKind
+from pdp.operators import Found
 from pdp.values import EntityRef, Unknown
 
 
@@ -78,14 +79,14 @@ def keys_of(question: Question, reading: Reading, above: Callable[[EntityRef], I
             found[ref] = None
             covered.add(ref)
             covered.update(above(ref))
-    for name in names(question):
+    for name in names(question.session or {}):
         found[name] = None
     return tuple(found)
 
 
-def names(question: Question) -> Iterable[str]:
-    """Return the keys of what the session of a question names."""
-    return [name_key(kind, name) for kind, name in revocable(question.session or {})]
+def names(session: Mapping[str, Found]) -> Iterable[str]:
+    """Return the keys of what a session names."""
+    return [name_key(kind, name) for kind, name in revocable(session)]
 
 
 def name_key(kind: RevocationKind, name: str) -> str:

@@ -19,6 +19,17 @@ def everything(before: World, after: World) -> bool:
     return before.schema != after.schema or before.given.failure != after.given.failure
 
 
+def nothing_but_revocations(before: World, after: World) -> bool:
+    """Tell whether all else is the same."""
+    old, new = before.given, after.given
+    return (
+        before.program is after.program
+        and before.store is after.store
+        and old.approvals is new.approvals
+        and old.failure == new.failure
+    )
+
+
 def actions(before: World, after: World) -> frozenset[str]:
     """Return the actions whose rules are other ones."""
     old, new = before.policy, after.policy

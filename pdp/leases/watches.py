@@ -9,23 +9,29 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from pdp.classes import replace
 from pdp.entities.held import lookup
 from pdp.errors import RequestError
-from pdp.evaluation import FOREVER, Question
+from pdp.evaluation import FOREVER
 from pdp.leases import touching
 from pdp.leases.dependents import Above, Dependents, Key
-from pdp.leases.reading import Reading, above_in, keys_of
+from pdp.leases.near import are_near
+from pdp.leases.reading import Reading, above_in, keys_of, names
 from pdp.leases.states import WatchState, state_after
 from pdp.leases.teller import Teller
 from pdp.leases.watch import Change, Listener, Watch
 from pdp.leases.wheel import Wheel
 from pdp.model import Decision, Leaf, Request
 from pdp.session import Session
-from pdp.values import Datetime
-from pdp.world import World
+from pdp.terms import Policy
+from pdp.values import Datetime, EntityRef
+from pdp.world import Direct, World, resolved
+
+if TYPE_CHECKING:
+    from pdp.answers import Answers
+    from pdp.keeper import Keeper
 
 _ODD: Final = "?"
 """What a request starts at that could not even be read."""
@@ -34,37 +40,47 @@ _LEAVES: Final = 10_000
 
 
 class Look(NamedTuple):
-    """What a request comes to in a world, at an instant, and what that depends on."""
+    """What a request comes to, at an instant; where the lease of that starts, and what else it depends on.
+
+    `approving` says that approvals were looked at, `lent` that a provider was asked.
+    """
 
     decision: Decision
     now: int
-    question: Question | None
-    reading: Reading | None
+    keys: tuple[Key, ...]
+    approving: bool = False
+    lent: bool = False
+
+
+class Host(Protocol):
+    """What watches need of an engine: what it holds, how it answers, and who calls `tick` when it is due."""
+
+    @property
+    def _world(self) -> World: ...
+
+    @property
+    def _answers(self) -> Answers: ...
+
+    @property
+    def _keeper(self) -> Keeper: ...
+
+    @property
+    def _direct(self) -> Direct: ...
 
 
 class Watches:
-    """Watches of one engine.
+    """Watches of one engine. A request is decided without a lock, since a provider may take long."""
 
-    `world` tells what the engine holds, `look` decides a request in a world, `now` is the engine's clock, and `wake`
-    has somebody call `tick` when it is due. A request is decided without a lock, since a provider may take long.
-    """
-
-    def __init__(
-        self,
-        world: Callable[[], World],
-        look: Callable[[World, Request], Look],
-        now: Callable[[], int],
-        wake: Callable[[], None],
-        lent: int,
-    ) -> None:
+    def __init__(self, host: Host, lent: int) -> None:
         """`lent` says for how many microseconds the word of a provider counts."""
-        self._world, self._decide, self._now, self._wake, self._lent = world, look, now, wake, lent
+        self._host, self._lent = host, lent
         self._lock = threading.Lock()
         self._held: Dependents[Watch] = Dependents()
         self._approving: set[Watch] = set()
-        self._wheel: Wheel[Watch] = Wheel(now())
+        self._wheel: Wheel[Watch] = Wheel(self._now())
         self._teller = Teller()
         self._leaves: dict[Leaf, Leaf] = {}
+        self._near: tuple[Policy | None, dict[str, bool]] = None, {}
         self._closing: deque[Watch] = deque()
         # Of each that is being looked at: by how many, and who began last of those that have said what they saw.
         self._flying: dict[Watch, list[int]] = {}
@@ -127,7 +143,7 @@ class Watches:
         """Look again at all that a change may have touched. The engine holds the second of two worlds already."""
         with self._locked():
             touched = self._touched(before, after)
-        for watch in touched:
+        for watch in self._end(after, touched) if touching.nothing_but_revocations(before, after) else touched:
             self._look(watch)
 
     def entity_changed(self, keys: Iterable[Key]) -> None:
@@ -170,6 +186,79 @@ class Watches:
 
     # ---------------------------------------------------------------------------------------------------- looking
 
+    def _end(self, world: World, touched: Iterable[Watch]) -> list[Watch]:
+        """End what is revoked, where nothing else has changed, and return what has to be looked at as a whole.
+
+        Of a thousand requests of one principal, one is asked: it says the same of all that are revoked, or of none.
+        """
+        found: dict[tuple[object, ...], Decision | None] = {}
+        ended: list[tuple[Watch, Decision]] = []
+        others: list[Watch] = []
+        now = self._now()
+        for watch in touched:
+            request = watch.request
+            if watch._state is not WatchState.ALLOWED or watch in self._approving or not _is_plain(request):
+                others.append(watch)
+                continue
+            alike = request.principal, request.action, id(request.session)
+            if alike not in found:
+                found[alike] = self._refused(world, request)
+            if (decision := found[alike]) is not None:
+                ended.append((watch, decision))
+        with self._locked():
+            for watch, decision in ended:
+                # Whoever looks at it at this moment finds it ended, and says nothing.
+                if watch._state is not WatchState.ENDED:
+                    self._settle(watch, Look(decision, now, watch.keys))
+        return others
+
+    def _refused(self, world: World, request: Request) -> Decision | None:
+        return self._host._answers.refused(world, request)
+
+    def _decide(self, world: World, request: Request) -> Look:
+        answers = self._host._answers
+        if (keys := self._near_keys(world, request)) is not None:
+            # The instant before: no lease that is found is over by then.
+            now, resource = answers.now(), keys[1]
+            remembered = resource in world.held
+            decision = answers.answer(world, request)
+            if not remembered:
+                # Many leases may be of one principal, and few of one resource: it is looked at, and not kept for it.
+                world.held.pop(resource, None)  # type: ignore[arg-type]
+            return Look(decision, now, keys)
+        decision, _, question, facts = answers.judge(world, request, Reading)
+        if question is None or not isinstance(facts, Reading):
+            return Look(decision, answers.now(), (_ODD,))
+        keys = keys_of(question, facts, _above(world))
+        return Look(decision, question.now, keys, approving=facts.approving, lent=facts.lent)
+
+    def _near_keys(self, world: World, request: Request) -> tuple[Key, ...] | None:
+        """Return where the lease of a request starts, where that is known without looking what it looks at.
+
+        Then compiled rules can answer it, which say no more than the answer.
+        """
+        session, schema = request.session, world.schema
+        if not _is_plain(request) or not self._host._direct.alone or type(request.action) is not str:
+            return None
+        action = schema.actions.get(schema.resolve_action(request.action))
+        if action is None or schema.is_cedar or (session is not None and "actor" in session):
+            return None
+        if self._near[0] is not world.policy:
+            self._near = world.policy, {}
+        near = self._near[1].get(action.name)
+        if near is None:
+            near = self._near[1][action.name] = are_near(world.policy.by_action.get(action.name, ()))
+        if not near:
+            return None
+        fields = session.conformed(action.session, schema) if type(session) is Session else {}
+        return (resolved(request.principal, schema), resolved(request.resource, schema), *names(fields))  # type: ignore[arg-type]
+
+    def _world(self) -> World:
+        return self._host._world
+
+    def _now(self) -> int:
+        return self._host._answers.now()
+
     def _look(self, watch: Watch) -> None:
         """Decide a request anew, and say what became of it, if nobody who began later has said so already."""
         turn = next(self._turns)
@@ -195,7 +284,7 @@ class Watches:
     def _commit(self, watch: Watch, world: World, found: Look) -> bool:
         """Keep what a request came to; False where a change in between may have gone unseen."""
         above = _above(world)
-        keys = _keys(found, above)
+        keys = found.keys
         fresh = [key for key in keys if key not in watch.keys]
         current = self._world() is world
         if current:
@@ -211,7 +300,7 @@ class Watches:
             # INVARIANT: what has changed since touches this, or does not; if it does, somebody looks who began later.
             keys = watch.keys
         watch.keys = keys
-        if found.reading is not None and found.reading.approving:
+        if found.approving:
             self._approving.add(watch)
         else:
             self._approving.discard(watch)
@@ -222,7 +311,7 @@ class Watches:
         before, decision = watch._state, found.decision
         watch._state = state_after(before, decision)
         watch._leaf, watch._until = self._shared(decision._leaf), decision._until
-        lent = found.now + self._lent if found.reading is not None and found.reading.lent else FOREVER
+        lent = found.now + self._lent if found.lent else FOREVER
         due = min(FOREVER if watch._until is None else watch._until, lent)
         if due != watch.due:
             if watch.due != FOREVER:
@@ -232,7 +321,7 @@ class Watches:
             first = self._wheel.next
             self._wheel.add(watch)
             if first is None or self._wheel.next != first:
-                self._wake()
+                self._host._keeper.wake()
         if before is not watch._state and before is not None and watch._listener is not None:
             watch._listener(Change(watch._state, before, decision, _instant(found.now)))
         if watch._state is WatchState.ENDED:
@@ -290,12 +379,6 @@ def _above(world: World) -> Above:
     return above_in(lookup(world.store, world.schema))
 
 
-def _keys(found: Look, above: Above) -> tuple[Key, ...]:
-    if found.question is None or found.reading is None:
-        return (_ODD,)
-    return keys_of(found.question, found.reading, above)
-
-
 def _action(watch: Watch, world: World) -> str:
     name: object = watch.request.action
     # What is no text was refused, and starts at nothing else.
@@ -304,6 +387,11 @@ def _action(watch: Watch, world: World) -> str:
 
 def _instant(micros: int) -> _datetime.datetime:
     return Datetime(micros).to_datetime()
+
+
+def _is_plain(request: Request) -> bool:
+    """Tell whether a request brings no entity: then what it asks before any rule hangs on names alone."""
+    return type(request.principal) is EntityRef is type(request.resource) and not request.entities
 
 
 def _kept(request: Request) -> Request:
