@@ -20,9 +20,11 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pdp.enforcement import Denied, Enforcer, Handler, acting, guard
+    from pdp.enforcement import Denied, Enforcer, Handler, Lease, LeaseEnded, acting, guard, lease
     from pdp.engine import Engine
     from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RequestError
+    from pdp.leases.states import WatchState
+    from pdp.leases.watch import Change, Watch
     from pdp.model import (
         Approval,
         ApprovalsMissing,
@@ -57,6 +59,7 @@ _HOMES = {
     "Approval": "pdp.model",
     "ApprovalsMissing": "pdp.model",
     "AttributeProvider": "pdp.ports",
+    "Change": "pdp.leases.watch",
     "Decision": "pdp.model",
     "DecisionSink": "pdp.ports",
     "Denied": "pdp.enforcement",
@@ -69,6 +72,8 @@ _HOMES = {
     "FactSource": "pdp.ports",
     "FactsError": "pdp.errors",
     "Handler": "pdp.enforcement",
+    "Lease": "pdp.enforcement",
+    "LeaseEnded": "pdp.enforcement",
     "Lift": "pdp.model",
     "Mark": "pdp.model",
     "Membership": "pdp.model",
@@ -88,8 +93,11 @@ _HOMES = {
     "Session": "pdp.session",
     "SourceState": "pdp.model",
     "Trace": "pdp.trace",
+    "Watch": "pdp.leases.watch",
+    "WatchState": "pdp.leases.states",
     "acting": "pdp.enforcement",
     "guard": "pdp.enforcement",
+    "lease": "pdp.enforcement",
     "ref": "pdp.values",
 }
 
@@ -114,6 +122,7 @@ __all__ = [
     "Approval",
     "ApprovalsMissing",
     "AttributeProvider",
+    "Change",
     "Decision",
     "DecisionSink",
     "Denied",
@@ -126,6 +135,8 @@ __all__ = [
     "FactSource",
     "FactsError",
     "Handler",
+    "Lease",
+    "LeaseEnded",
     "Lift",
     "Mark",
     "Membership",
@@ -145,7 +156,10 @@ __all__ = [
     "Session",
     "SourceState",
     "Trace",
+    "Watch",
+    "WatchState",
     "acting",
     "guard",
+    "lease",
     "ref",
 ]

@@ -24,6 +24,7 @@ from pdp.revocation.claims import for_good, revocation_of
 from pdp.revocation.feed import Feed
 from pdp.revocation.index import Index
 from pdp.schema import Schema
+from pdp.shelter import SHELTER
 from pdp.terms import Policy
 from pdp.values import EntityRef, show
 from pdp.world import Direct, Given, World, resolved
@@ -157,10 +158,11 @@ class Holder:
 
     def _change(self, next_: Callable[[World], World]) -> None:
         """Put the world that comes next into the place of the one that is there; what raises changes nothing."""
-        with self._changing:
-            before = self._world
-            after = self._world = next_(before)
-        self._changed(before, after)
+        with SHELTER:
+            with self._changing:
+                before = self._world
+                after = self._world = next_(before)
+            self._changed(before, after)
 
     def _changed(self, before: World, after: World) -> None:
         """Have all looked at again that is watched and may be another answer now. It takes as long as that takes."""
@@ -256,17 +258,18 @@ class Holder:
 
     def _read(self, work: Callable[[Feed], T]) -> T:
         """Do something with the record, and hold what is known of it then, whatever came of it."""
-        before = after = self._world
-        try:
-            with self._changing:
-                before = self._world
-                try:
-                    return work(self._feed)
-                finally:
-                    self._revise()
-                    after = self._world
-        finally:
-            self._changed(before, after)
+        with SHELTER:
+            before = after = self._world
+            try:
+                with self._changing:
+                    before = self._world
+                    try:
+                        return work(self._feed)
+                    finally:
+                        self._revise()
+                        after = self._world
+            finally:
+                self._changed(before, after)
 
     def _revise(self) -> None:
         world, feed = self._world, self._feed

@@ -23,7 +23,7 @@ class Stream:
         self._ready = asyncio.Event()
         self._watch = watch
         self._changes: deque[Change | None] = deque(maxlen=UNREAD)
-        self._changes.append(watch._owner.listen(watch, self._put))
+        self._changes.append(watch.listen(self._put))
 
     def _put(self, change: Change | None) -> None:
         self._changes.append(change)

@@ -41,8 +41,8 @@ class Owner(Protocol):
     def told(self, watch: Watch) -> Change:
         """Return what a watch says now, as a change from nothing."""
 
-    def listen(self, watch: Watch, listener: Listener | None) -> Change:
-        """Tell a listener of each change from now on, or nobody; return what the watch says until then."""
+    def listen(self, watch: Watch, listener: Listener) -> Change:
+        """Tell a listener of each change from now on; return what the watch says until then."""
 
     def close(self, watch: Watch) -> None:
         """Watch it no longer."""
@@ -97,8 +97,16 @@ class Watch:
     @property
     def decision(self) -> Decision:
         """The decision as it stands: made of the policy and the facts that the engine holds now."""
+        return self.told().decision
+
+    def told(self) -> Change:
+        """Return what it says now, as a change from nothing."""
         self._owner.look(self)
-        return self._owner.told(self).decision
+        return self._owner.told(self)
+
+    def listen(self, listener: Listener) -> Change:
+        """Tell a listener of each change from now on; return what it says until then."""
+        return self._owner.listen(self, listener)
 
     def close(self) -> None:
         """Watch it no longer; nobody is told anything of it any more, and it is not true."""

@@ -25,6 +25,7 @@ from pdp.leases.watch import Change, Listener, Watch
 from pdp.leases.wheel import Wheel
 from pdp.model import Decision, Leaf, Request
 from pdp.session import Session
+from pdp.shelter import SHELTER
 from pdp.terms import Policy
 from pdp.values import Datetime, EntityRef
 from pdp.world import Direct, World, resolved
@@ -94,22 +95,25 @@ class Watches:
         watch = Watch(self, _kept(request))
         if on_change is not None:
             watch._listener = self._told_later(on_change)
-        self._look(watch)
+        with SHELTER:
+            self._look(watch)
         return watch
 
     def close(self, watch: Watch) -> None:
         """Watch it no longer. It never waits: whoever holds the lock does it, if this cannot."""
-        watch._state = WatchState.ENDED
-        self._closing.append(watch)
-        if self._lock.acquire(blocking=False):
-            self._release()
+        with SHELTER:
+            watch._state = WatchState.ENDED
+            self._closing.append(watch)
+            if self._lock.acquire(blocking=False):
+                self._release()
 
     def look(self, watch: Watch) -> None:
         """Look at a watch whose lease is over, though nobody was told yet."""
         if self.dead:
             watch._state = WatchState.ENDED
         elif watch.due != FOREVER and watch.due <= self._now():
-            self._look(watch)
+            with SHELTER:
+                self._look(watch)
 
     def told(self, watch: Watch) -> Change:
         """Return what a watch says now."""
@@ -121,20 +125,17 @@ class Watches:
         decision = Decision.made(leaf, world.store, watch._until)
         return Change(watch._state or WatchState.FAILED, None, decision, _instant(self._now()))
 
-    def listen(self, watch: Watch, listener: Listener | None) -> Change:
+    def listen(self, watch: Watch, listener: Listener) -> Change:
         """Tell a listener of each change from now on; return what the watch says until then."""
-        with self._locked():
+        with SHELTER, self._locked():
             old = watch._listener
-            if listener is not None and old is not None:
-                first, second = old, listener
 
-                def both(change: Change | None) -> None:
-                    first(change)
-                    second(change)
+            def both(change: Change | None) -> None:
+                if old is not None:
+                    old(change)
+                listener(change)
 
-                watch._listener = both
-            else:
-                watch._listener = listener
+            watch._listener = both
             return self.told(watch)
 
     # ---------------------------------------------------------------------------------------------------- changing
