@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 from pdp.evaluation import Question, revocable
 from pdp.facts import Snapshot
@@ -10,6 +11,9 @@ from pdp.leases.dependents import Key
 from pdp.model import Approval, Membership, Node, RevocationKind
 from pdp.operators import Found
 from pdp.values import EntityRef, Unknown
+
+BEYOND: Final = EntityRef("", "beyond")
+"""Stands for all that the engine does not hold: what is in it may be in anything."""
 
 
 class Reading:
@@ -95,7 +99,10 @@ def name_key(kind: RevocationKind, name: str) -> str:
 
 
 def above_in(node: Callable[[EntityRef], Node | None]) -> Callable[[EntityRef], tuple[EntityRef, ...]]:
-    """Return what tells all that an entity is in, for good or for a time, as far as it is held."""
+    """Return what tells all that an entity is in, for good or for a time, as far as it is held.
+
+    Where it is in something that is not held, it is in `BEYOND`, too.
+    """
 
     def above(ref: EntityRef) -> tuple[EntityRef, ...]:
         found: dict[EntityRef, None] = {}
@@ -106,6 +113,8 @@ def above_in(node: Callable[[EntityRef], Node | None]) -> Callable[[EntityRef], 
             for step in parents:
                 if step.parent not in found:
                     found[step.parent] = None
+                    if node(step.parent) is None:
+                        found[BEYOND] = None
                     work.append(step.parent)
         # One who is in themselves stands for themselves already.
         found.pop(ref, None)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from pdp.leases.dependents import Dependents, Key
-from pdp.leases.reading import name_key
+from pdp.leases.reading import BEYOND, name_key
 from pdp.model import RevocationKind
 from pdp.revocation.index import spellings
 from pdp.schema import Schema
@@ -66,6 +66,8 @@ def revoked(before: World, after: World, held: Dependents[Any]) -> Iterator[Key]
         if kind not in _ENTITIES:
             yield name_key(kind, value)
             continue
+        if kind is RevocationKind.GROUP:
+            yield from held.starts(BEYOND)
         for name in _types(type_, after.schema):
             ref = EntityRef(name, value)
             if kind is RevocationKind.PRINCIPAL:

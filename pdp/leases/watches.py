@@ -18,7 +18,7 @@ from pdp.evaluation import FOREVER
 from pdp.leases import touching
 from pdp.leases.dependents import Above, Dependents, Key
 from pdp.leases.near import are_near
-from pdp.leases.reading import Reading, above_in, keys_of, names
+from pdp.leases.reading import BEYOND, Reading, above_in, keys_of, names
 from pdp.leases.states import WatchState, state_after
 from pdp.leases.teller import Teller
 from pdp.leases.watch import Change, Listener, Watch
@@ -231,6 +231,8 @@ class Watches:
         if question is None or not isinstance(facts, Reading):
             return Look(decision, answers.now(), (_ODD,))
         keys = keys_of(question, facts, _above(world))
+        if facts.lent or not _is_plain(request):
+            keys = (*keys, BEYOND)
         return Look(decision, question.now, keys, approving=facts.approving, lent=facts.lent)
 
     def _near_keys(self, world: World, request: Request) -> tuple[Key, ...] | None:
@@ -301,10 +303,7 @@ class Watches:
             # INVARIANT: what has changed since touches this, or does not; if it does, somebody looks who began later.
             keys = watch.keys
         watch.keys = keys
-        if found.approving:
-            self._approving.add(watch)
-        else:
-            self._approving.discard(watch)
+        (self._approving.add if found.approving else self._approving.discard)(watch)
         self._settle(watch, found)
         return True
 
