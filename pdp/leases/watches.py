@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from pdp.answers import Answers, deny
 from pdp.classes import replace
 from pdp.entities.held import lookup
 from pdp.errors import RequestError
@@ -23,7 +24,7 @@ from pdp.leases.states import WatchState, state_after
 from pdp.leases.teller import Teller
 from pdp.leases.watch import Change, Listener, Watch
 from pdp.leases.wheel import Wheel
-from pdp.model import Decision, Leaf, Request
+from pdp.model import Decision, Leaf, Reason, Request
 from pdp.session import Session
 from pdp.shelter import SHELTER
 from pdp.terms import Policy
@@ -31,7 +32,6 @@ from pdp.values import Datetime, EntityRef
 from pdp.world import Direct, World, resolved
 
 if TYPE_CHECKING:
-    from pdp.answers import Answers
     from pdp.keeper import Keeper
 
 _ODD: Final = "?"
@@ -216,6 +216,14 @@ class Watches:
     def _refused(self, world: World, request: Request) -> Decision | None:
         return self._host._answers.refused(world, request)
 
+    def _decided(self, world: World, watch: Watch) -> Look:
+        try:
+            return self._decide(world, watch.request)
+        except Exception as error:
+            # INVARIANT: what raises allows nothing. What it depends on is what it did before, as far as anybody knows.
+            decision = deny(world, Reason.INTERNAL_ERROR, f"the decision failed: {type(error).__name__}")
+            return Look(decision, self._now(), watch.keys or (_ODD,))
+
     def _decide(self, world: World, request: Request) -> Look:
         answers = self._host._answers
         if (keys := self._near_keys(world, request)) is not None:
@@ -270,7 +278,7 @@ class Watches:
         try:
             while True:
                 world = self._world()
-                found = self._decide(world, watch.request)
+                found = self._decided(world, watch)
                 with self._locked():
                     if self._flying[watch][1] > turn or watch._state is WatchState.ENDED:
                         return
@@ -396,6 +404,9 @@ def _is_plain(request: Request) -> bool:
 
 def _kept(request: Request) -> Request:
     """Return a request that nobody can change any more."""
+    given: object = request
+    if not isinstance(given, Request):
+        raise RequestError("a watch is of a `pdp.Request`")
     if request.now is not None:
         raise RequestError("a watch goes by the engine's clock: its request names no time")
     try:
