@@ -228,7 +228,9 @@ class Lease:
 
     async def _settle(self, error: BaseException | None) -> None:
         """Fulfil what waits for the end; raise LeaseEnded where the lease was over before the block was."""
-        ended = self._ending() if self._end is not None and not isinstance(error, LeaseEnded) else None
+        # Who cancels a task, or presses Ctrl-C, has their way.
+        mine = error is None or (isinstance(error, Exception | Interrupt) and not isinstance(error, LeaseEnded))
+        ended = self._ending() if self._end is not None and mine else None
         admission = self._admission
         if admission is not None and admission.later:
             await admission.settle(ended or error)
