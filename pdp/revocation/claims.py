@@ -59,9 +59,11 @@ def _entity(kind: RevocationKind, given: object, schema: Schema) -> tuple[str, s
     wrong = (
         wrong_text(given.id) if schema.is_cedar else None if (found := wrong_id(given.id)) is None else found.message
     )
-    if wrong is not None or not given.id:
-        # An empty beginning would be that of everybody.
-        raise RequestError(f"the {kind}'s id is none: {wrong or 'the id is empty'}")
+    if kind is RevocationKind.WORKLOAD and not given.id:
+        # An empty beginning would be that of everybody. To be called nothing is something else: Cedar lets one be.
+        wrong = "the id is empty"
+    if wrong is not None:
+        raise RequestError(f"the {kind}'s id is none: {wrong}")
     declared = schema.entities.get(type_)
     if kind is RevocationKind.PRINCIPAL and declared is not None and declared.ids and given.id not in declared.ids:
         raise RequestError(f"{show(given)} is not one of the entities that `{type_}` lists")

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pdp
-from pdp.model import SourceState
+from pdp.model import Mark, Request, Revocation, RevocationKind, SourceState
 from pdp.revocation.log import RevocationLog
-from tests.revocation.test_engine import ADA, EVE, HOUR, NOW, engine, reason
+from pdp.values import EntityRef
+from tests.revocation.test_engine import ADA, EVE, HOUR, NOW, PAGE, engine, reason
+
+
+@pytest.fixture(params=[True, False], ids=["compiled", "interpreted"])
+def compiled(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
 
 WEST, EAST = timezone(-HOUR), timezone(HOUR)
 
@@ -48,3 +57,107 @@ def test_a_time_zone_that_fails_is_refused_as_none_is() -> None:
 def test_one_text_is_not_taken_for_the_sessions_of_its_letters() -> None:
     with pytest.raises(pdp.RequestError, match="one text, not several"):
         engine(revoked_sessions="s-42")
+
+
+def test_many_requests_are_answered_of_what_is_revoked_when_the_last_is_there(compiled: bool) -> None:
+    asked = engine(compiled=compiled)
+
+    def requests() -> Iterator[Request]:
+        asked.revoke(principal=ADA)
+        yield Request(ADA, "read", PAGE)
+
+    answers = asked.decide_many(requests())
+
+    assert [str(each.reason) for each in answers] == ["principal_revoked"]
+
+
+# ------------------------------------------------------------------------------------------------- odd sources
+
+
+class Told:
+    """A source that tells what a test says, and numbers what it is given as a test says."""
+
+    def __init__(self, facts: Sequence[Any] = (), number: Any = None) -> None:
+        self.facts, self.number = facts, number
+
+    def publish(self, fact: Revocation) -> int:
+        return self.number  # type: ignore[no-any-return]
+
+    def read(self, after: Mark) -> tuple[Sequence[Revocation], Mark]:
+        return self.facts[after.sequence :], Mark(len(self.facts), b"here")
+
+
+class Text(str):
+    __slots__ = ()
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        Revocation("group", "staff", "Group"),  # type: ignore[arg-type]
+        Revocation("workload", "a", "User"),  # type: ignore[arg-type]
+        Revocation("party", "a", "User"),  # type: ignore[arg-type]
+        Revocation(RevocationKind.TOKEN, 5),  # type: ignore[arg-type]
+        Revocation(RevocationKind.TOKEN, Text("t")),
+        Revocation(RevocationKind.GROUP, "staff", None),  # type: ignore[arg-type]
+        Revocation(RevocationKind.PRINCIPAL, "ada", "User", NOW),  # type: ignore[arg-type]
+        ("token", "t"),
+        None,
+    ],
+)
+def test_a_source_that_tells_what_is_no_revocation_denies_everything(compiled: bool, fact: Any) -> None:
+    asked = engine(revocations=Told([fact]), compiled=compiled)
+
+    assert reason(asked, EVE) == "source_failed"
+
+
+class Longer(list[Revocation]):
+    """Says that it holds more than it does."""
+
+    def __len__(self) -> int:
+        return super().__len__() + 1
+
+
+def test_a_source_that_tells_less_than_it_numbers_denies_everything(compiled: bool) -> None:
+    facts = Longer([Revocation(RevocationKind.TOKEN, "t")])
+    source = Told()
+    source.read = lambda after: (facts, Mark(2, b"here"))  # type: ignore[method-assign]
+
+    assert reason(engine(revocations=source, compiled=compiled), EVE) == "source_failed"
+
+
+@pytest.mark.parametrize("number", [None, "1", 0, -1, True, 1.0])
+def test_what_has_no_number_is_not_acknowledged_and_holds_here(compiled: bool, number: Any) -> None:
+    asked = engine(revocations=Told(number=number), compiled=compiled)
+
+    with pytest.raises(pdp.RecordError, match="has not told the number"):
+        asked.revoke(principal=ADA)
+
+    assert reason(asked) == "principal_revoked"
+
+
+# ------------------------------------------------------------------------------------------------------- Cedar
+
+
+ANYBODY = "permit (principal, action, resource);"
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [EntityRef("User", ""), EntityRef("Shop::User", 'a"\n\u202e'), EntityRef("User", "x" * 5000)],
+    ids=["empty", "odd", "long"],
+)
+def test_whoever_may_ask_by_policies_of_cedar_can_be_revoked(compiled: bool, ref: EntityRef) -> None:
+    asked = pdp.Engine.load_cedar(ANYBODY, compiled=compiled)
+    photo = EntityRef("Photo", "p")
+    assert asked.allows(ref, "read", photo)
+
+    asked.revoke(principal=ref)
+
+    assert not asked.allows(ref, "read", photo)
+    assert asked.allows(EntityRef("User", "eve"), "read", photo)
+
+
+def test_the_beginning_of_every_name_is_refused_by_policies_of_cedar_too() -> None:
+    with pytest.raises(pdp.RequestError, match="the workload's id is none: the id is empty"):
+        pdp.Engine.load_cedar(ANYBODY).revoke(workload=EntityRef("User", ""))
