@@ -68,13 +68,13 @@ def test_a_record_that_is_cut_off_is_an_error(tmp_path: Path, pages: int) -> Non
 
 
 def killed(work: Callable[[], Any]) -> None:
-    """Do something in a process that is killed right afterwards."""
+    """Do something in a process that is killed at the end of it."""
     child = os.fork()
     if child == 0:
         try:
             work()
         finally:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(1)
     os.waitpid(child, 0)
 
 
@@ -88,10 +88,13 @@ def test_what_is_acknowledged_is_there_though_files_beside_the_record_were_lost(
         kept = wal.read_bytes()
         log.publish(token(2))
         wal.unlink()
+        (tmp_path / "log.db-shm").unlink()
         if older:
             wal.touch(0o600)
             wal.write_bytes(kept)
         told.write_text(str(log.publish(token(3))))
+        # Here, or the log would be closed, and all of it written, before the process is killed.
+        os.kill(os.getpid(), signal.SIGKILL)
 
     killed(work)
 
