@@ -52,7 +52,7 @@ class Holder:
     ) -> None:
         """Take facts as the constructor of an engine has them, and what compiled rules may answer at once."""
         self._providers, self._handles, self._clock, self._direct = tuple(providers), handles, clock, direct
-        self._changing = threading.Lock()
+        self._changing, self._changes = threading.RLock(), False
         _HOLDERS.add(self)
         self._feed = Feed(revocations, Index.of(for_good(revoked, revoked_sessions)))
         self._feed.refresh()
@@ -153,7 +153,20 @@ class Holder:
     def _change(self, next_: Callable[[World], World]) -> None:
         """Put the world that comes next into the place of the one that is there; what raises changes nothing."""
         with self._changing:
-            self._world = next_(self._world)
+            self._begin()
+            try:
+                self._world = next_(self._world)
+            finally:
+                self._changes = False
+
+    def _begin(self) -> None:
+        """Say that a change has begun; raise RequestError for one that begins in the middle of another.
+
+        A source that calls the engine which calls it, or the handler of a signal, would wait for itself for ever.
+        """
+        if self._changes:
+            raise RequestError("the engine is in the middle of a change, and of that this is called")
+        self._changes = True
 
     # ---------------------------------------------------------------------------------------------------- revoking
 
@@ -210,7 +223,7 @@ class Holder:
             "device": device,
         }
         fact = revocation_of(named, not_before, why, self._world.schema, self._clock)
-        # First here: nobody has to wait for a disk to be refused.
+        # First here: who is revoked does not go on until a disk has written it.
         self._read(lambda feed: feed.hold(fact))
         return self._read(lambda feed: feed.publish(fact))
 
@@ -230,10 +243,12 @@ class Holder:
     def _read(self, work: Callable[[Feed], T]) -> T:
         """Do something with the record, and hold what is known of it then, whatever came of it."""
         with self._changing:
+            self._begin()
             try:
                 return work(self._feed)
             finally:
                 self._revise()
+                self._changes = False
 
     def _revise(self) -> None:
         world, feed = self._world, self._feed
@@ -273,7 +288,7 @@ _HOLDERS: Final[weakref.WeakSet[Holder]] = weakref.WeakSet()
 def _renew_locks() -> None:
     """Let a child that was forked change what it holds: who held a lock in the parent will never give it back here."""
     for holder in list(_HOLDERS):
-        holder._changing = threading.Lock()
+        holder._changing, holder._changes = threading.RLock(), False
 
 
 if hasattr(os, "register_at_fork"):

@@ -20,7 +20,7 @@ from pdp.values import DATETIME_MAX, DATETIME_MIN, Datetime
 _APPLICATION: Final = 0x70647072
 """What tells such a file from others of SQLite: `pdpr`."""
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _BATCH: Final = 50_000
 """So many facts are read at once."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,59 @@ def test_what_has_no_number_is_not_acknowledged_and_holds_here(compiled: bool, n
         asked.revoke(principal=ADA)
 
     assert reason(asked) == "principal_revoked"
+
+
+class Bus(Told):
+    """A source that tells the engine at once of what the engine puts on it."""
+
+    asked: pdp.Engine
+
+    def publish(self, fact: Revocation) -> int:
+        self.asked.refresh()
+        return 1
+
+
+def in_time(work: Callable[[], Any]) -> Any:
+    """Return what something returns or raises, on a thread of its own: it may wait for itself."""
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except pdp.PdpError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert found, "it never ends"
+    return found[0]
+
+
+def test_a_source_that_calls_the_engine_which_calls_it_is_told_so(compiled: bool) -> None:
+    source = Bus()
+    asked = source.asked = engine(revocations=source, compiled=compiled)
+
+    told = in_time(lambda: asked.revoke(principal=ADA))
+
+    assert isinstance(told, pdp.RecordError)
+    assert reason(asked) == "principal_revoked"
+    assert in_time(lambda: asked.upsert_entity(pdp.Entity("User", "zoe", {"level": 1}))) is None
+
+
+def test_a_change_in_the_middle_of_a_change_is_refused_and_the_first_one_holds() -> None:
+    asked = engine()
+
+    def parents() -> Iterator[EntityRef]:
+        asked.revoke(principal=EVE)
+        yield from ()
+
+    told = in_time(lambda: asked.upsert_entity(pdp.Entity("User", "zoe", {"level": 1}, parents())))
+
+    assert isinstance(told, pdp.RequestError)
+    assert "in the middle of a change" in str(told)
+    asked.revoke(principal=EVE)
+    assert reason(asked, EVE) == "principal_revoked"
 
 
 # ------------------------------------------------------------------------------------------------------- Cedar
