@@ -246,8 +246,10 @@ class Engine(Holder):
 
     def decide_many(self, requests: Iterable[Request]) -> list[Decision]:
         """Answer requests in their order, all of the same policy and facts, whatever changes meanwhile."""
+        # Whoever brings them may take long: what is revoked until the last is here counts.
+        asked = [*requests]
         world = self._world
-        return [self._recorded(request, self._answers.answer(world, request), world) for request in requests]
+        return [self._recorded(request, self._answers.answer(world, request), world) for request in asked]
 
     def session(self, given: Mapping[str, Any]) -> Session:
         """Return a session that is read once, for all requests that it asks; it stands wherever its mapping does.

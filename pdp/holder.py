@@ -6,7 +6,8 @@ import datetime as _datetime
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pdp.answers import is_string
@@ -56,7 +57,7 @@ class Holder:
     ) -> None:
         """Take facts as the constructor of an engine has them, and what compiled rules may answer at once."""
         self._providers, self._handles, self._clock, self._direct = tuple(providers), handles, clock, direct
-        self._changing = threading.Lock()
+        self._changing, self._changes = threading.RLock(), False
         _HOLDERS.add(self)
         self._feed = Feed(revocations, Index.of(for_good(revoked, revoked_sessions)))
         self._feed.refresh()
@@ -159,10 +160,25 @@ class Holder:
     def _change(self, next_: Callable[[World], World]) -> None:
         """Put the world that comes next into the place of the one that is there; what raises changes nothing."""
         with SHELTER:
-            with self._changing:
+            with self._turn():
                 before = self._world
                 after = self._world = next_(before)
             self._changed(before, after)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Change something while nobody else does; raise RequestError for a change in the middle of another.
+
+        A source that calls the engine which calls it, or the handler of a signal, would wait for itself for ever.
+        """
+        with self._changing:
+            if self._changes:
+                raise RequestError("the engine is in the middle of a change, and of that this is called")
+            self._changes = True
+            try:
+                yield
+            finally:
+                self._changes = False
 
     def _changed(self, before: World, after: World) -> None:
         """Have all looked at again that is watched and may be another answer now. It takes as long as that takes."""
@@ -239,7 +255,7 @@ class Holder:
             "device": device,
         }
         fact = revocation_of(named, not_before, why, self._world.schema, self._clock)
-        # First here: nobody has to wait for a disk to be refused.
+        # First here: who is revoked does not go on until a disk has written it.
         self._read(lambda feed: feed.hold(fact))
         return self._read(lambda feed: feed.publish(fact))
 
@@ -261,7 +277,7 @@ class Holder:
         with SHELTER:
             before = after = self._world
             try:
-                with self._changing:
+                with self._turn():
                     before = self._world
                     try:
                         return work(self._feed)
@@ -309,7 +325,7 @@ _HOLDERS: Final[weakref.WeakSet[Holder]] = weakref.WeakSet()
 def _renew_locks() -> None:
     """Let a child that was forked change what it holds: who held a lock in the parent will never give it back here."""
     for holder in list(_HOLDERS):
-        holder._changing = threading.Lock()
+        holder._changing, holder._changes = threading.RLock(), False
         if holder._watches is not None:
             # They are of the parent. Here, nobody has said that they may go on.
             holder._watches.dead, holder._watches = True, None

@@ -81,7 +81,8 @@ def _record(path: str | None) -> FactSource | None:
     try:
         return RevocationLog(path)
     except RecordError as error:
-        raise Refusal("no_record", f"`--revocations`: {error}", status=Status.FAILED) from None
+        message, help_ = split_help(str(error))
+        raise Refusal("no_record", f"`--revocations`: {message}", help=help_, status=Status.FAILED) from None
 
 
 def _check_usage(given: Mapping[str, Any]) -> None:

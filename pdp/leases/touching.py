@@ -84,4 +84,4 @@ def _types(spelled: str, schema: Schema) -> Iterator[str]:
     if schema.open:
         yield spelled
         return
-    yield from (name for name in schema.entities if spelled in spellings(name, schema))
+    yield from (name for name in schema.entities if spelled in spellings(name, schema, (spelled,)))

@@ -11,7 +11,7 @@ from pdp.ids import wrong_id, wrong_text
 from pdp.model import Revocation, RevocationKind
 from pdp.revocation.index import full_name
 from pdp.schema import Schema
-from pdp.values import Datetime, EntityRef, show
+from pdp.values import DATETIME_MAX, DATETIME_MIN, Datetime, EntityRef, show
 
 MAX_WHY: Final = 4096
 
@@ -38,6 +38,9 @@ def revocation_of(
 
 def for_good(principals: Iterable[EntityRef], sessions: Iterable[str]) -> Iterator[Revocation]:
     """Yield the revocation of each of these, from which nothing comes back."""
+    if isinstance(sessions, str):
+        # It would go through as its letters, each of them a session.
+        raise RequestError("the revoked sessions are one text, not several")
     for ref in principals:
         if not isinstance(ref, EntityRef):
             raise RequestError("what is revoked is no entity reference")
@@ -56,9 +59,11 @@ def _entity(kind: RevocationKind, given: object, schema: Schema) -> tuple[str, s
     wrong = (
         wrong_text(given.id) if schema.is_cedar else None if (found := wrong_id(given.id)) is None else found.message
     )
-    if wrong is not None or not given.id:
-        # An empty beginning would be that of everybody.
-        raise RequestError(f"the {kind}'s id is none: {wrong or 'the id is empty'}")
+    if kind is RevocationKind.WORKLOAD and not given.id:
+        # An empty beginning would be that of everybody. To be called nothing is something else: Cedar lets one be.
+        wrong = "the id is empty"
+    if wrong is not None:
+        raise RequestError(f"the {kind}'s id is none: {wrong}")
     declared = schema.entities.get(type_)
     if kind is RevocationKind.PRINCIPAL and declared is not None and declared.ids and given.id not in declared.ids:
         raise RequestError(f"{show(given)} is not one of the entities that `{type_}` lists")
@@ -80,9 +85,15 @@ def _instant(kind: RevocationKind, given: object, now: Callable[[], _datetime.da
     if given is None and kind in _FOR_GOOD:
         return None
     moment: object = now() if given is None else given
-    if not isinstance(moment, _datetime.datetime) or moment.utcoffset() is None:
+    if not isinstance(moment, _datetime.datetime):
         raise RequestError("`not_before` is not a datetime with a time zone")
-    return Datetime.of(moment)
+    try:
+        micros = Datetime.of(moment).micros
+    except Exception as error:
+        # A time zone is code of somebody else's.
+        raise RequestError("`not_before` is not a datetime with a time zone") from error
+    # West of Greenwich, the last instant that can be written is none of UTC: no record could be read that held it.
+    return Datetime(min(max(micros, DATETIME_MIN), DATETIME_MAX))
 
 
 def _why(given: object) -> str:

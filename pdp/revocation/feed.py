@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
+
 from pdp.errors import RecordError
-from pdp.model import Mark, Revocation
+from pdp.model import Mark, Revocation, RevocationKind
 from pdp.ports import FactSource
 from pdp.revocation.index import Index
+from pdp.values import Datetime
 
 
 class Feed:
@@ -46,7 +50,8 @@ class Feed:
 
     def _read(self, source: FactSource) -> None:
         while True:
-            facts, mark = source.read(self._mark)
+            told, mark = source.read(self._mark)
+            facts = _sound(told)
             if mark.sequence != self._mark.sequence + len(facts):
                 raise RecordError("the record leaves out facts, or tells them twice", lasting=True)
             self.index, self._mark = self.index.with_all(facts), mark
@@ -73,6 +78,8 @@ class Feed:
             raise
         except Exception as error:
             raise RecordError(f"the record cannot be written: {type(error).__name__}") from error
+        if type(number) is not int or number < 1:
+            raise RecordError("the record has not told the number of what was put on it")
         self.refresh(number)
         return number
 
@@ -80,3 +87,24 @@ class Feed:
         """Take the record as it is from now on. What was revoked here before stays so."""
         self._mark, self._seen, self._lasts = Mark(), 0, False
         self.refresh()
+
+
+def _sound(told: Sequence[object]) -> list[Revocation]:
+    """Return the facts of a source that others may have written; raise RecordError for what no revocation can be."""
+    facts = []
+    # No more than are promised: what never ends is no sequence.
+    for each in islice(told, len(told)):
+        if type(each) is not Revocation or not _is_whole(each):
+            # What is taken for another kind than it is would revoke nothing, as would one that a later version knows.
+            raise RecordError("the record holds what is no revocation that is known", lasting=True)
+        facts.append(each)
+    return facts
+
+
+def _is_whole(fact: Revocation) -> bool:
+    until: object = fact.not_before
+    return (
+        type(fact.kind) is RevocationKind
+        and type(fact.value) is type(fact.type) is str
+        and (until is None or (type(until) is Datetime and type(until.micros) is int))
+    )

@@ -19,20 +19,25 @@ _NOTHING: Final[dict[str, int]] = {}
 class Index:
     """An immutable set of revocations. Of two of one thing, the one that reaches further counts.
 
-    `mark` is equal for no two sets, and holds neither alive. `groups` says whether any group is revoked, `lengths` how
-    long the beginnings of names are that are revoked of a type.
+    `mark` is equal for no two sets, and holds neither alive. `groups` says whether any group is revoked, `types` of
+    which types entities are, `lengths` how long the beginnings of names are that are revoked of a type.
 
     >>> index = Index.of([Revocation(RevocationKind.TOKEN, "t-1")])
     >>> index.revokes(RevocationKind.TOKEN, "", "t-1", None), index.revokes(RevocationKind.TOKEN, "", "t-2", None)
     (True, False)
     """
 
-    __slots__ = ("_shards", "groups", "lengths", "mark", "size")
+    __slots__ = ("_shards", "groups", "lengths", "mark", "size", "types")
 
     def __init__(
-        self, shards: tuple[dict[str, int], ...], size: int, groups: bool, lengths: Mapping[str, frozenset[int]]
+        self,
+        shards: tuple[dict[str, int], ...],
+        size: int,
+        groups: bool,
+        types: frozenset[str],
+        lengths: Mapping[str, frozenset[int]],
     ) -> None:
-        self._shards, self.size, self.groups, self.lengths = shards, size, groups, lengths
+        self._shards, self.size, self.groups, self.types, self.lengths = shards, size, groups, types, lengths
         self.mark = object()
 
     @classmethod
@@ -48,7 +53,7 @@ class Index:
     def with_all(self, revocations: Iterable[Revocation]) -> Index:
         """Return the set with these as well: the same one where they add nothing."""
         shards, fresh = [*self._shards], set[int]()
-        size, groups, lengths = self.size, self.groups, dict(self.lengths)
+        size, groups, types, lengths = self.size, self.groups, {*self.types}, dict(self.lengths)
         changed = False
         for each in revocations:
             key = _key(each.kind, each.type, each.value)
@@ -63,9 +68,11 @@ class Index:
             shards[at][key] = until
             size, changed = size + (old is None), True
             groups = groups or each.kind is RevocationKind.GROUP
+            if each.type:
+                types.add(each.type)
             if each.kind is RevocationKind.WORKLOAD:
                 lengths[each.type] = lengths.get(each.type, frozenset()) | {len(each.value)}
-        return Index(tuple(shards), size, groups, lengths) if changed else self
+        return Index(tuple(shards), size, groups, frozenset(types), lengths) if changed else self
 
     def added(self, before: Index) -> Iterator[tuple[RevocationKind, str, str]]:
         """Yield the kind, the type and the value of what is revoked here, or reaches further, than in a set before."""
@@ -89,7 +96,7 @@ class Index:
         return self.size
 
 
-_EMPTY: Final = Index((_NOTHING,) * _SHARDS, 0, False, {})
+_EMPTY: Final = Index((_NOTHING,) * _SHARDS, 0, False, frozenset(), {})
 
 
 def _key(kind: RevocationKind, type_: str, value: str) -> str:
@@ -115,12 +122,10 @@ class Revoked:
 
     __slots__ = ("_schema", "_spellings", "index")
 
-    def __init__(self, index: Index, schema: Schema, before: Revoked | None = None) -> None:
-        """Look at an index by a schema; `before` did so at another."""
+    def __init__(self, index: Index, schema: Schema) -> None:
+        """Look at an index by a schema."""
         self.index, self._schema = index, schema
-        self._spellings: dict[str, tuple[str, ...]] = (
-            before._spellings if before is not None and before._schema is schema else {}
-        )
+        self._spellings: dict[str, tuple[str, ...]] = {}
 
     def marks(self, ref: EntityRef) -> bool:
         """Tell whether there is any revocation of an entity by its name, whatever it reaches."""
@@ -158,20 +163,27 @@ class Revoked:
         """Return each name by which a revocation may call a type."""
         found = self._spellings.get(type_)
         if found is None:
-            found = self._spellings[type_] = spellings(type_, self._schema)
+            found = self._spellings[type_] = spellings(type_, self._schema, self.index.types)
         return found
 
 
-def spellings(type_: str, schema: Schema) -> tuple[str, ...]:
-    """Return each name by which others may know a type.
+def spellings(type_: str, schema: Schema, recorded: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return each name by which others may know a type; `recorded` are the types of what is revoked.
 
-    A short name that came to stand for several types counts for each of them: what it was meant for is among them.
+    A short name that came to stand for several types counts for each of them: what it was meant for is among them. And
+    a type that has no namespace now may have had one, if the policy does not know that name for another's.
     """
     found = {type_, *(full for full, name in schema.aliases.items() if name == type_)}
-    short = type_.rpartition(".")[2]
+    short = _short(type_)
     if short not in schema.entities:
         found.add(short)
+    if found == {short}:
+        found.update(each for each in recorded if _short(each) == short and schema.resolve(each) not in schema.entities)
     return tuple(sorted(found))
+
+
+def _short(type_: str) -> str:
+    return type_.rpartition(".")[2]
 
 
 def full_name(type_: str, schema: Schema) -> str:

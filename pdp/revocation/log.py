@@ -20,7 +20,7 @@ from pdp.values import DATETIME_MAX, DATETIME_MIN, Datetime
 _APPLICATION: Final = 0x70647072
 """What tells such a file from others of SQLite: `pdpr`."""
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _BATCH: Final = 50_000
 """So many facts are read at once."""
 
@@ -32,7 +32,7 @@ _DIGEST: Final = 16
 _SCHEMA: Final = f"""
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_VERSION};
-CREATE TABLE record (id BLOB NOT NULL);
+CREATE TABLE record (id BLOB NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL);
 CREATE TABLE facts (
   sequence INTEGER PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -72,14 +72,14 @@ class RevocationLog:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
+        self._files: tuple[tuple[int, int] | None, ...] = ()
         if create and not os.path.lexists(self.path):
             _begin(self.path)
         self._attempt(lambda _: None)
 
     def publish(self, fact: Revocation) -> int:
         """Put a fact on record, and return its number when it is on the disk."""
-        return self._attempt(lambda connection: _append(connection, fact))
+        return self._attempt(lambda connection: self._lasting(_append(connection, fact)))
 
     def read(self, after: Mark) -> tuple[Sequence[Revocation], Mark]:
         """Return facts that follow a mark, and the mark of the last of them; none where there are no more."""
@@ -107,17 +107,26 @@ class RevocationLog:
             raise RecordError(f"{self.path}: {error}", lasting=True) from error
         except (OSError, UnicodeEncodeError) as error:
             raise RecordError(f"{self.path}: {error}") from error
+        except ValueError as error:
+            # What SQLite says of tables that are damaged need not be text, nor of as many parts as it should.
+            raise RecordError(f"{self.path}: the record is damaged: {error}", lasting=True) from error
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         with self._held():
-            identity = _checked(self.path)
-            if self._connection is None or identity != self._file:
-                # Another file may have been put into its place: what is written to the old one is lost.
+            files = _checked(self.path)
+            if self._connection is None or files != self._files:
+                # Another file may have been put into the place of one: what is written to the old one is lost.
                 self._drop()
-                self._connection = _connect(self.path, identity)
-                self._file = identity
+                self._connection = _connect(self.path, files[0])
+                self._files = _checked(self.path)
             yield self._connection
+
+    def _lasting(self, number: int) -> int:
+        """Return a number when what it stands for is in files that others find."""
+        if _checked(self.path) != self._files:
+            raise RecordError(f"{self.path}: the record was replaced while it was written")
+        return number
 
     @contextmanager
     def _held(self) -> Iterator[None]:
@@ -134,26 +143,20 @@ class RevocationLog:
             self._connection = None
 
 
-def _checked(path: str) -> tuple[int, int]:
-    """Return what file stands there; raise RecordError for one that others could have written."""
-    for beside in ("-wal", "-shm", "-journal"):
-        # SQLite reads these as a part of the record.
-        try:
-            _look(path + beside)
-        except FileNotFoundError:
-            continue
-    try:
-        found = _look(path)
-    except FileNotFoundError:
-        raise RecordError(f"{path}: there is no such record") from None
-    return found.st_dev, found.st_ino
+def _checked(path: str) -> tuple[tuple[int, int] | None, ...]:
+    """Return what files stand there, the record first; raise RecordError for one that others could have written."""
+    # SQLite reads those beside it as a part of the record.
+    found = [_look(path + beside) for beside in ("", "-wal", "-shm", "-journal")]
+    if found[0] is None:
+        raise RecordError(f"{path}: there is no such record")
+    return tuple(None if each is None else (each.st_dev, each.st_ino) for each in found)
 
 
-def _look(path: str) -> os.stat_result:
+def _look(path: str) -> os.stat_result | None:
     try:
         found = os.lstat(path)
     except FileNotFoundError:
-        raise
+        return None
     except (OSError, ValueError) as error:
         raise RecordError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     if not stat.S_ISREG(found.st_mode):
@@ -175,7 +178,8 @@ def _begin(path: str) -> None:
             connection = sqlite3.connect(draft, isolation_level=None)
             try:
                 connection.executescript(_SCHEMA)
-                connection.execute("INSERT INTO record VALUES (?)", (os.urandom(_DIGEST),))
+                identity = os.urandom(_DIGEST)
+                connection.execute("INSERT INTO record VALUES (?, 0, ?)", (identity, identity))
                 connection.execute("PRAGMA journal_mode = WAL")
             finally:
                 connection.close()
@@ -187,7 +191,8 @@ def _begin(path: str) -> None:
             Path(draft).unlink()
         _sync(str(Path(path).parent))
     except (OSError, ValueError, sqlite3.Error) as error:
-        raise RecordError(f"{path}: the record cannot be begun: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise RecordError(f"{path}: the record cannot be begun: {why}") from error
 
 
 def _sync(folder: str) -> None:
@@ -198,13 +203,13 @@ def _sync(folder: str) -> None:
         os.close(descriptor)
 
 
-def _connect(path: str, identity: tuple[int, int]) -> sqlite3.Connection:
+def _connect(path: str, identity: tuple[int, int] | None) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{Path(path).as_uri()}?mode=rw", uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
     )
     try:
         _prepare(connection, path)
-        if _checked(path) != identity:
+        if _checked(path)[0] != identity:
             raise RecordError(f"{path}: the file is being replaced")
     except BaseException:
         connection.close()
@@ -242,8 +247,14 @@ def _append(connection: sqlite3.Connection, fact: Revocation) -> int:
     with _transaction(connection, "BEGIN IMMEDIATE"):
         last = _last(connection)
         sequence, row = last.sequence + 1, _row(fact)
+        try:
+            _fact(sequence, row)
+        except RecordError as error:
+            # Nobody could read the record any more.
+            raise RecordError(f"this is not put on record: {error}") from None
         digest = _chained(last.digest, sequence, row)
         connection.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (sequence, *row, digest))
+        connection.execute("UPDATE record SET sequence = ?, digest = ?", (sequence, digest))
     return sequence
 
 
@@ -253,16 +264,22 @@ def _row(fact: Revocation) -> tuple[Any, ...]:
 
 
 def _last(connection: sqlite3.Connection) -> Mark:
+    """Return where the record ends, which stands in it twice: a byte that is damaged makes no shorter record of it."""
+    identity, end = _told(connection)
     found = connection.execute("SELECT sequence, digest FROM facts ORDER BY sequence DESC LIMIT 1").fetchone()
-    return Mark(0, _identity(connection)) if found is None else Mark(*found)
+    if end != (Mark(0, identity) if found is None else Mark(*found)):
+        raise RecordError(f"the record is damaged: fact {end.sequence} is not its last one", lasting=True)
+    return end
 
 
-def _identity(connection: sqlite3.Connection) -> bytes:
-    """Return what the chain begins with: no two records have the same."""
-    found = connection.execute("SELECT id FROM record").fetchall()
-    if len(found) != 1 or type(found[0][0]) is not bytes or len(found[0][0]) != _DIGEST:
-        raise RecordError("the record is damaged: nothing tells it from others", lasting=True)
-    return bytes(found[0][0])
+def _told(connection: sqlite3.Connection) -> tuple[bytes, Mark]:
+    """Return what the chain begins with, which no two records have in common, and what is said of its end."""
+    found = connection.execute("SELECT id, sequence, digest FROM record").fetchall()
+    if len(found) == 1:
+        identity, sequence, digest = found[0]
+        if type(identity) is bytes and len(identity) == _DIGEST and type(sequence) is int and type(digest) is bytes:
+            return identity, Mark(sequence, digest)
+    raise RecordError("the record is damaged: nothing tells it from others", lasting=True)
 
 
 def _chained(before: bytes, sequence: int, row: Sequence[Any]) -> bytes:
@@ -274,7 +291,7 @@ def _chained(before: bytes, sequence: int, row: Sequence[Any]) -> bytes:
 
 def _read(connection: sqlite3.Connection, after: Mark) -> tuple[Sequence[Revocation], Mark]:
     with _transaction(connection, "BEGIN"):
-        mark = _found_again(connection, after)
+        mark, end = _found_again(connection, after), _last(connection)
         query = "SELECT * FROM facts WHERE sequence > ? ORDER BY sequence LIMIT ?"
         rows = connection.execute(query, (mark.sequence, _BATCH)).fetchall()
     facts = []
@@ -285,13 +302,15 @@ def _read(connection: sqlite3.Connection, after: Mark) -> tuple[Sequence[Revocat
         if number != sequence or found != digest:
             raise RecordError(f"the record is damaged at fact {sequence}", lasting=True)
         facts.append(_fact(sequence, row))
+    if len(rows) < _BATCH and (sequence, digest) != (end.sequence, end.digest):
+        raise RecordError(f"the record is damaged: it lacks facts up to {end.sequence}", lasting=True)
     return facts, Mark(sequence, digest)
 
 
 def _found_again(connection: sqlite3.Connection, after: Mark) -> Mark:
     """Return the mark that a reader has come to, as the record has it; raise where it does not have it any more."""
     if after.sequence == 0:
-        here = Mark(0, _identity(connection))
+        here = Mark(0, _told(connection)[0])
         if after.digest not in (b"", here.digest):
             raise RecordError("this is another record than before", lasting=True)
         return here

@@ -349,6 +349,23 @@ def test_what_is_revoked_stays_so_whatever_else_changes(tmp_path: Path, compiled
     assert reason(asked, EntityRef("hr.User", "ada")) == "principal_revoked"
 
 
+@pytest.mark.parametrize("claim", [{"principal": ADA}, {"group": STAFF}, {"workload": EntityRef("User", "ad")}])
+def test_what_is_revoked_stays_so_where_the_policy_leaves_its_namespace(
+    tmp_path: Path, compiled: bool, claim: dict[str, Any]
+) -> None:
+    policy = tmp_path / "policy.pdp"
+    policy.write_text("namespace hr\n" + TEXT)
+    asked = pdp.Engine.load(policy, compiled=compiled)
+    asked.revoke(**claim)
+
+    policy.write_text(TEXT)
+    asked.reload(policy)
+    asked.replace_entities(ENTITIES)
+
+    assert reason(asked) == "principal_revoked"
+    assert reason(asked, EVE) == "permitted"
+
+
 def test_a_record_that_was_put_back_denies_everything_until_a_person_accepts_it(tmp_path: Path, compiled: bool) -> None:
     path, backup = tmp_path / "log.db", tmp_path / "backup.db"
     log = RevocationLog(path, create=True)

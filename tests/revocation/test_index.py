@@ -69,6 +69,17 @@ def test_a_type_is_known_by_each_of_its_names_whatever_the_policy_calls_it() -> 
     assert not Revoked(of_one, both).entity(EntityRef("it.User", "ada"), None)
 
 
+def test_a_type_that_lost_its_namespace_is_known_by_the_one_it_had() -> None:
+    bare, other = schema("type User\n"), schema("namespace it\ntype User\n")
+    beside = schema("type User\n", "namespace hr\ntype User\n")
+    index = Index.of([Revocation(RevocationKind.PRINCIPAL, "ada", "hr.User")])
+
+    assert Revoked(index, bare).entity(EntityRef("User", "ada"), None)
+    # Where that name is another's, it is no name of this one; nor is that of one namespace a name in another.
+    assert not Revoked(index, beside).entity(EntityRef("User", "ada"), None)
+    assert not Revoked(index, other).entity(EntityRef("User", "ada"), None)
+
+
 def test_a_workload_is_told_by_how_its_id_begins() -> None:
     index = Index.of([Revocation(RevocationKind.WORKLOAD, "ci/", "Workload")])
     revoked = Revoked(index, schema("type Workload\ntype Job\n"))
