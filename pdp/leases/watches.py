@@ -143,7 +143,11 @@ class Watches:
     def changed(self, before: World, after: World) -> None:
         """Look again at all that a change may have touched. The engine holds the second of two worlds already."""
         with self._locked():
-            touched = self._touched(before, after)
+            try:
+                touched = self._touched(before, after)
+            except Exception:
+                # INVARIANT: whoever cannot tell what a change touches takes it that it touches all.
+                touched = set(self._held.all())
         for watch in self._end(after, touched) if touching.nothing_but_revocations(before, after) else touched:
             self._look(watch)
 
@@ -172,7 +176,8 @@ class Watches:
         if actions := touching.actions(before, after):
             found.update(each for each in held.all() if _action(each, after) in actions)
         if before.store is not after.store:
-            above = _above(after)
+            # By what is held now: of two changes, the later one may have come here first.
+            above = _above(self._world())
             for ref in touching.changed_entities(before, after):
                 found.update(held.of(ref))
                 held.renew(ref, above)
@@ -285,6 +290,10 @@ class Watches:
                     if self._commit(watch, world, found):
                         self._flying[watch][1] = turn
                         return
+        except Exception:
+            # INVARIANT: what raises allows nothing, and hides no change from the next who looks.
+            watch._state = WatchState.FAILED
+            raise
         finally:
             with self._locked():
                 flying = self._flying[watch]
