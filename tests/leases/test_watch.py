@@ -253,6 +253,20 @@ def test_a_request_that_no_rule_is_asked_about_waits_for_better_times(world: Wor
     assert bool(watch) is bool(world.engine.answer(watch.request))
 
 
+def test_what_an_entity_is_in_is_followed_when_all_is_exchanged(world: World) -> None:
+    watch = world.watch()
+    schema = TEXT.replace("type Group\ntype User in Group", "type Team\ntype Group in Team\ntype User in Group")
+    world.engine.replace_policy(Engine.from_text(schema).policy)
+    team = pdp.ref("Team", "all")
+    staff = pdp.Entity("Group", "staff", {}, [team])
+    world.engine.replace_entities([pdp.Entity("Team", "all"), staff, world.user("ada"), world.user("ben")])
+    assert watch
+
+    world.engine.revoke(group=team)
+
+    assert watch.state is pdp.WatchState.ENDED
+
+
 def test_a_user_who_comes_to_be_known_is_noticed(world: World) -> None:
     new = world.watch(pdp.ref("User", "new"))
     assert new.decision.reason is Reason.UNKNOWN_ENTITY
