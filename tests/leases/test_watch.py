@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import pickle
 import threading
 import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,16 +255,17 @@ def test_a_request_that_no_rule_is_asked_about_waits_for_better_times(world: Wor
     assert bool(watch) is bool(world.engine.answer(watch.request))
 
 
-def test_what_an_entity_is_in_is_followed_when_all_is_exchanged(world: World) -> None:
+def test_what_an_entity_is_in_is_followed_when_all_is_exchanged_at_once(world: World, tmp_path: Path) -> None:
     watch = world.watch()
     schema = TEXT.replace("type Group\ntype User in Group", "type Team\ntype Group in Team\ntype User in Group")
-    world.engine.replace_policy(Engine.from_text(schema).policy)
-    team = pdp.ref("Team", "all")
-    staff = pdp.Entity("Group", "staff", {}, [team])
-    world.engine.replace_entities([pdp.Entity("Team", "all"), staff, world.user("ada"), world.user("ben")])
+    (tmp_path / "p.pdp").write_text(schema)
+    ada = {"type": "User", "id": "ada", "in": ['Group "staff"'], "attributes": {"level": 3}}
+    others = [{"type": "Team", "id": "all"}, {"type": "Group", "id": "staff", "in": ['Team "all"']}]
+    (tmp_path / "entities.json").write_text(json.dumps({"entities": [ada, *others]}))
+    world.engine.reload(tmp_path)
     assert watch
 
-    world.engine.revoke(group=team)
+    world.engine.revoke(group=pdp.ref("Team", "all"))
 
     assert watch.state is pdp.WatchState.ENDED
 
