@@ -34,6 +34,13 @@ _SLOW = {
 _SLOW_TESTS = {("differential/test_differential.py", "test_a_breach_is_found")}
 
 
+@pytest.fixture
+def compiled_rules() -> None:
+    """Skip where there are no compiled rules: for a test that looks at these, and not only at what is answered."""
+    if os.environ.get("PDP_COMPILED") == "0":
+        pytest.skip("PDP_COMPILED=0: there are no compiled rules to look at")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(_HERE).as_posix()
