@@ -31,7 +31,11 @@ _SLOW = {
     "syntax/test_grammar_agrees.py",
     "test_benchmarks.py",
 }
-_SLOW_TESTS = {("differential/test_differential.py", "test_a_breach_is_found")}
+_SLOW_TESTS = {
+    ("compiled/test_hostile_names.py", "test_a_name_that_no_text_could_state_is_a_constant_as_well"),
+    ("compiled/test_hostile_names.py", "test_a_text_is_never_more_than_itself"),
+    ("differential/test_differential.py", "test_a_breach_is_found"),
+}
 
 
 @pytest.fixture
