@@ -14,8 +14,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 _CACHE = tempfile.TemporaryDirectory(prefix="pdp-cache-")
 os.environ.setdefault("PDP_CACHE", os.path.join(_CACHE.name, "pdp"))  # noqa: PTH118
 
-# What takes long and comes to the same whichever Python runs it: corpora, large texts, and breaches that are found.
-# `make test` runs it once, by the main Python.
+# What takes long and comes to the same whichever Python runs it: corpora, large texts, hostile names, breaches that are
+# found, and the properties of the interpreter, which is the one that they ask. `make test` runs it once, by the main
+# Python.
 _HERE = Path(__file__).parent
 _SLOW = {
     "cedar/test_beside_cedarpy.py",
@@ -27,6 +28,8 @@ _SLOW = {
     "cedar/test_schema_limits.py",
     "cedar/test_skipping.py",
     "cedar/test_validation.py",
+    "properties/test_meaning.py",
+    "properties/test_soundness.py",
     "revocation/test_torture.py",
     "syntax/test_grammar_agrees.py",
     "test_benchmarks.py",
