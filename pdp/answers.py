@@ -174,7 +174,7 @@ class Answers:
         facts: Snapshot | None = None
         try:
             question = self._question(world, request)
-            facts = self._facts(world, _brought(request))
+            facts = self._facts(world, request)
             judgement = judge(world.policy, question, facts)
             decision = Decision.made(self._leaf(world, judgement), world.store, judgement.valid_until)
             return decision, judgement, question, facts
@@ -228,7 +228,9 @@ class Answers:
             raise _Refused(Reason.INVALID_REQUEST, "`now` is not a datetime with a time zone")
         return Datetime.of(moment).micros
 
-    def _facts(self, world: World, brought: Sequence[Entity] = ()) -> Snapshot:
+    def _facts(self, world: World, request: Request | None = None) -> Snapshot:
+        """Return what is known for one decision; without the request, where that brings nothing."""
+        brought = () if request is None else _brought(request)
         try:
             return Snapshot(
                 world.store,
@@ -262,11 +264,11 @@ class Answers:
         )
 
 
-def _brought(request: Request) -> list[Entity]:
+def _brought(request: Request) -> tuple[Entity, ...]:
     """Return the entities that a request brings, wherever it does."""
     actor = (request.session or {}).get("actor")
     named = request.principal, request.resource, actor, *request.entities
-    return [each for each in named if isinstance(each, Entity)]
+    return tuple(each for each in named if isinstance(each, Entity))
 
 
 def deny(world: World, reason: Reason, detail: str) -> Decision:

@@ -60,9 +60,7 @@ class Snapshot:
 
     def node(self, ref: EntityRef) -> Node | Unknown | None:
         """Return an entity, None where nothing holds it, unknown where a provider failed or gave no sense."""
-        name = self._schema.resolve(ref.type)
-        if name != ref.type:
-            ref = EntityRef(name, ref.id)
+        ref = self._known(ref)
         held = self._store.node(ref)
         if held is not None:
             return held
@@ -90,6 +88,10 @@ class Snapshot:
     def session_revoked(self, kind: RevocationKind, name: str, proved: int | None) -> bool:
         """Tell whether what a session names is revoked."""
         return self._revoked.session(kind, name, proved)
+
+    def _known(self, ref: EntityRef) -> EntityRef:
+        name = self._schema.resolve(ref.type)
+        return ref if name == ref.type else EntityRef(name, ref.id)
 
     def _find(self, ref: EntityRef) -> Node | Unknown | None:
         declared = self._schema.entities.get(ref.type)
