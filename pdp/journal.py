@@ -1,0 +1,306 @@
+"""A file of facts in one order, which many write and read: SQLite, in which each fact is chained to all before it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from pdp.classes import dataclass
+from pdp.errors import RecordError
+from pdp.model import Mark
+
+_BATCH: Final = 50_000
+"""So many facts are read at once."""
+
+_PATIENCE: Final = 10.0
+"""How many seconds a writer waits for another."""
+
+_OTHERS: Final = 0o077
+
+T = TypeVar("T")
+F = TypeVar("F")
+_INHERITED: Final[list[sqlite3.Connection]] = []
+"""Connections of a parent process: SQLite must not even close them in a child."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout(Generic[F]):
+    """What a journal holds, and how.
+
+    `application` and `version` tell such files from others of SQLite, `title` says to people what they are. `columns`
+    are those of a fact, as SQL declares them; `row` writes a fact into them and `fact` reads it, with its number.
+    `form` gives bytes that no two facts with different numbers or rows have in common: these are what is chained, by
+    digests of `digest` bytes.
+    """
+
+    application: int
+    version: int
+    title: str
+    columns: tuple[str, ...]
+    row: Callable[[F], tuple[Any, ...]]
+    fact: Callable[[int, Sequence[Any]], F]
+    form: Callable[[int, Sequence[Any]], bytes]
+    digest: int
+
+    def chained(self, before: bytes, sequence: int, row: Sequence[Any]) -> bytes:
+        """Return what tells a fact, and all before it, from any other."""
+        return blake2b(before + self.form(sequence, row), digest_size=self.digest).digest()
+
+
+class Journal(Generic[F]):
+    """Facts in a file that is the user's alone. Threads and processes may share it.
+
+    What `publish` has numbered is on the disk (`synchronous=FULL`), and a process that is killed leaves all of a fact
+    or nothing. A file that is damaged, or that has less than was seen of it, is an error, and never an empty record.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], layout: Layout[F], *, create: bool = False) -> None:
+        """Open a record. Raise RecordError where there is none, unless `create` says to begin one then."""
+        self.path = str(Path(path).absolute())
+        self._layout = layout
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        if create and not os.path.lexists(self.path):
+            _begin(self.path, layout)
+        self._attempt(lambda _: None)
+
+    def publish(self, fact: F) -> int:
+        """Put a fact on record, and return its number when it is on the disk."""
+        return self._attempt(lambda connection: self._append(connection, fact, None)).sequence
+
+    def follow(self, fact: F, after: Mark) -> Mark | None:
+        """Put a fact on record right after a mark, and return its own when it is on the disk.
+
+        Return None, and write nothing, where other facts follow already.
+        """
+        found = self._attempt(lambda connection: self._append(connection, fact, after))
+        return None if found == after else found
+
+    def read(self, after: Mark) -> tuple[Sequence[F], Mark]:
+        """Return facts that follow a mark, and the mark of the last of them; none where there are no more."""
+        return self._attempt(lambda connection: self._read(connection, after))
+
+    def close(self) -> None:
+        """Close the file. It is opened again when it is needed."""
+        with self._held():
+            self._drop()
+
+    def __del__(self) -> None:
+        # Whoever lets go of a log without closing it leaves no file open. One that a fork has inherited is not touched.
+        connection = getattr(self, "_connection", None)
+        if connection is not None and self._pid == os.getpid():
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            with self._opened() as connection:
+                return work(connection)
+        except sqlite3.OperationalError as error:
+            raise RecordError(f"{self.path}: {error}") from error
+        except sqlite3.Error as error:
+            raise RecordError(f"{self.path}: {error}", lasting=True) from error
+        except (OSError, UnicodeEncodeError) as error:
+            raise RecordError(f"{self.path}: {error}") from error
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        with self._held():
+            identity = _checked(self.path)
+            if self._connection is None or identity != self._file:
+                # Another file may have been put into its place: what is written to the old one is lost.
+                self._drop()
+                self._connection = _connect(self.path, identity, self._layout)
+                self._file = identity
+            yield self._connection
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        if self._pid != os.getpid():
+            if self._connection is not None:
+                _INHERITED.append(self._connection)
+            self._pid, self._lock, self._connection = os.getpid(), threading.Lock(), None
+        with self._lock:
+            yield
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _append(self, connection: sqlite3.Connection, fact: F, after: Mark | None) -> Mark:
+        # The lock is taken before anything is read: two writers would else give one number twice.
+        with _transaction(connection, "BEGIN IMMEDIATE"):
+            last = self._last(connection)
+            if after is not None and last != after:
+                self._found_again(connection, after)
+                return after
+            sequence, row = last.sequence + 1, self._layout.row(fact)
+            digest = self._layout.chained(last.digest, sequence, row)
+            places = ", ".join("?" * (len(row) + 2))
+            connection.execute(f"INSERT INTO facts VALUES ({places})", (sequence, *row, digest))
+        return Mark(sequence, digest)
+
+    def _read(self, connection: sqlite3.Connection, after: Mark) -> tuple[Sequence[F], Mark]:
+        with _transaction(connection, "BEGIN"):
+            mark = self._found_again(connection, after)
+            query = "SELECT * FROM facts WHERE sequence > ? ORDER BY sequence LIMIT ?"
+            rows = connection.execute(query, (mark.sequence, _BATCH)).fetchall()
+        facts = []
+        sequence, digest, layout = mark.sequence, mark.digest, self._layout
+        for number, *row, found in rows:
+            sequence += 1
+            digest = layout.chained(digest, sequence, row)
+            if number != sequence or found != digest:
+                raise RecordError(f"the record is damaged at fact {sequence}", lasting=True)
+            facts.append(layout.fact(sequence, row))
+        return facts, Mark(sequence, digest)
+
+    def _last(self, connection: sqlite3.Connection) -> Mark:
+        found = connection.execute("SELECT sequence, digest FROM facts ORDER BY sequence DESC LIMIT 1").fetchone()
+        return Mark(0, self._identity(connection)) if found is None else Mark(*found)
+
+    def _identity(self, connection: sqlite3.Connection) -> bytes:
+        """Return what the chain begins with: no two records have the same."""
+        found = connection.execute("SELECT id FROM record").fetchall()
+        if len(found) != 1 or type(found[0][0]) is not bytes or len(found[0][0]) != self._layout.digest:
+            raise RecordError("the record is damaged: nothing tells it from others", lasting=True)
+        return bytes(found[0][0])
+
+    def _found_again(self, connection: sqlite3.Connection, after: Mark) -> Mark:
+        """Return the mark that a reader has come to, as the record has it; raise where it does not have it any more."""
+        if after.sequence == 0:
+            here = Mark(0, self._identity(connection))
+            if after.digest not in (b"", here.digest):
+                raise RecordError("this is another record than before", lasting=True)
+            return here
+        found = connection.execute("SELECT digest FROM facts WHERE sequence = ?", (after.sequence,)).fetchone()
+        if found is None:
+            last = self._last(connection).sequence
+            message = f"the record ends at fact {last}, and fact {after.sequence} was seen before"
+            raise RecordError(message, lasting=True)
+        if after.digest and found[0] != after.digest:
+            raise RecordError(f"fact {after.sequence} of the record is another one than before", lasting=True)
+        return Mark(after.sequence, bytes(found[0]))
+
+
+def _checked(path: str) -> tuple[int, int]:
+    """Return what file stands there; raise RecordError for one that others could have written."""
+    for beside in ("-wal", "-shm", "-journal"):
+        # SQLite reads these as a part of the record.
+        try:
+            _look(path + beside)
+        except FileNotFoundError:
+            continue
+    try:
+        found = _look(path)
+    except FileNotFoundError:
+        raise RecordError(f"{path}: there is no such record") from None
+    return found.st_dev, found.st_ino
+
+
+def _look(path: str) -> os.stat_result:
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise RecordError(f"{path}: this is no regular file")
+    # INVARIANT: whoever can write the record can take facts away, such as that somebody is revoked.
+    if found.st_uid != os.geteuid():
+        raise RecordError(f"{path}: the file belongs to another user")
+    if found.st_mode & _OTHERS:
+        raise RecordError(f"{path}: others may use the file (help: `chmod 600`)")
+    return found
+
+
+def _begin(path: str, layout: Layout[Any]) -> None:
+    """Make an empty record, whole or not at all, where there is none."""
+    draft = f"{path}.{os.urandom(8).hex()}"
+    try:
+        os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        try:
+            connection = sqlite3.connect(draft, isolation_level=None)
+            try:
+                connection.executescript(_schema(layout))
+                connection.execute("INSERT INTO record VALUES (?)", (os.urandom(layout.digest),))
+                connection.execute("PRAGMA journal_mode = WAL")
+            finally:
+                connection.close()
+            # Of two who begin at once, the second takes what the first has made.
+            Path(path).hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            Path(draft).unlink()
+        _sync(str(Path(path).parent))
+    except (OSError, ValueError, sqlite3.Error) as error:
+        raise RecordError(f"{path}: the record cannot be begun: {error}") from error
+
+
+def _schema(layout: Layout[Any]) -> str:
+    columns = ", ".join(("sequence INTEGER PRIMARY KEY", *layout.columns, "digest BLOB NOT NULL"))
+    return f"""
+        PRAGMA application_id = {layout.application};
+        PRAGMA user_version = {layout.version};
+        CREATE TABLE record (id BLOB NOT NULL);
+        CREATE TABLE facts ({columns});
+    """
+
+
+def _sync(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _connect(path: str, identity: tuple[int, int], layout: Layout[Any]) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{Path(path).as_uri()}?mode=rw", uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _prepare(connection, path, layout)
+        if _checked(path) != identity:
+            raise RecordError(f"{path}: the file is being replaced")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: str, layout: Layout[Any]) -> None:
+    if connection.execute("PRAGMA application_id").fetchone() != (layout.application,):
+        raise RecordError(f"{path}: this is no {layout.title}", lasting=True)
+    if connection.execute("PRAGMA user_version").fetchone() != (layout.version,):
+        raise RecordError(f"{path}: the record is of another version of pdp", lasting=True)
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != ("wal",):
+        raise RecordError(f"{path}: the file system has no write-ahead log")
+    connection.execute("PRAGMA synchronous = FULL")
+    if connection.execute("PRAGMA synchronous").fetchone() != (2,):
+        raise RecordError(f"{path}: what is written would not be on the disk")
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
