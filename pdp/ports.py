@@ -48,7 +48,7 @@ class Facts(Protocol):
 
     @property
     def approvals(self) -> Sequence[Approval] | None:
-        """Every approval on record, lapsed ones included; None where the record cannot be read."""
+        """Every approval of what is asked, lapsed ones included; None where the record cannot be read."""
 
     def node(self, ref: EntityRef) -> Node | Unknown | None:
         """Return an entity, None where no source holds it, unknown where a source failed or is late."""

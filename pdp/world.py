@@ -290,6 +290,8 @@ def _by_question(approvals: Iterable[Approval] | None, schema: Schema) -> Mappin
             principal=resolved(each.principal, schema),
             action=schema.resolve_action(each.action),
             resource=resolved(each.resource, schema),
+            asked_by=None if each.asked_by is None else resolved(each.asked_by, schema),
+            actor=None if each.actor is None else resolved(each.actor, schema),
         )
         found.setdefault((read.principal, read.action, read.resource), []).append(read)
     return found
