@@ -35,9 +35,9 @@ class Layout(Generic[F]):
     """What a journal holds, and how.
 
     `application` and `version` tell such files from others of SQLite, `title` says to people what they are. `columns`
-    are those of a fact, as SQL declares them; `row` writes a fact into them and `fact` reads it, with its number.
-    `form` gives bytes that no two facts with different numbers or rows have in common: these are what is chained, by
-    digests of `digest` bytes.
+    are those of a fact, as SQL declares them; `row` writes a fact into them, and `fact` reads it, with its number and
+    the digest of all before it. `form` gives bytes that no two facts with different numbers or rows have in common:
+    these are what is chained, by digests of `digest` bytes.
     """
 
     application: int
@@ -45,7 +45,7 @@ class Layout(Generic[F]):
     title: str
     columns: tuple[str, ...]
     row: Callable[[F], tuple[Any, ...]]
-    fact: Callable[[int, Sequence[Any]], F]
+    fact: Callable[[int, Sequence[Any], bytes], F]
     form: Callable[[int, Sequence[Any]], bytes]
     digest: int
 
@@ -88,6 +88,10 @@ class Journal(Generic[F]):
     def read(self, after: Mark) -> tuple[Sequence[F], Mark]:
         """Return facts that follow a mark, and the mark of the last of them; none where there are no more."""
         return self._attempt(lambda connection: self._read(connection, after))
+
+    def check(self, after: Mark) -> None:
+        """Raise RecordError where the record does not hold, as it was, what a reader has seen of it."""
+        self._attempt(lambda connection: self._found_again(connection, after))
 
     def close(self) -> None:
         """Close the file. It is opened again when it is needed."""
@@ -159,10 +163,10 @@ class Journal(Generic[F]):
         sequence, digest, layout = mark.sequence, mark.digest, self._layout
         for number, *row, found in rows:
             sequence += 1
-            digest = layout.chained(digest, sequence, row)
+            before, digest = digest, layout.chained(digest, sequence, row)
             if number != sequence or found != digest:
                 raise RecordError(f"the record is damaged at fact {sequence}", lasting=True)
-            facts.append(layout.fact(sequence, row))
+            facts.append(layout.fact(sequence, row, before))
         return facts, Mark(sequence, digest)
 
     def _last(self, connection: sqlite3.Connection) -> Mark:

@@ -521,12 +521,13 @@ def _obligation_json(obligation: Obligation) -> dict[str, Any]:
 def _remedy_json(remedy: Remedy) -> dict[str, Any]:
     return {
         "rule": remedy.rule,
-        "needs": [_need_json(need) for need in remedy.needs],
-        "lifts": [{"rule": lift.rule, "one_of": [_need_json(need) for need in lift.one_of]} for lift in remedy.lifts],
+        "needs": [need_json(need) for need in remedy.needs],
+        "lifts": [{"rule": lift.rule, "one_of": [need_json(need) for need in lift.one_of]} for lift in remedy.lifts],
     }
 
 
-def _need_json(need: Need) -> dict[str, Any]:
+def need_json(need: Need) -> dict[str, Any]:
+    """Return a need as plain data."""
     found: dict[str, Any] = {"text": need.text}
     if need.approvals is not None:
         missing = need.approvals

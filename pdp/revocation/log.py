@@ -47,7 +47,7 @@ def _form(sequence: int, row: Sequence[Any]) -> bytes:
     return f"{sequence},{until},{at},{texts}".encode()
 
 
-def _fact(sequence: int, row: Sequence[Any]) -> Revocation:
+def _fact(sequence: int, row: Sequence[Any], before: bytes) -> Revocation:
     kind, type_, value, until, why, _ = row
     if until is not None and not (type(until) is int and DATETIME_MIN <= until <= DATETIME_MAX):
         raise RecordError(f"fact {sequence} of the record is of no time", lasting=True)
