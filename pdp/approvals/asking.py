@@ -119,13 +119,23 @@ def check_approver(engine: Judging, wanted: Wanted, who: EntityRef, asked_by: En
         raise RequestError(f"{show(approver)} does what is asked for, and does not approve it")
     if scene.facts.node(approver) is None:
         raise RequestError(f"nothing holds {show(approver)}")
-    if revoked(approver, now.micros, scene)[0]:
-        raise RequestError(f"{show(approver)} is revoked")
+    _check_standing(approver, now, scene)
     clauses = [each.clause for each in needed if (each.clause.of is None) is (wanted.of is None)]
     if not any(holds(each.approvers, approver, scene)[0] is True for each in clauses):
         scopes = sorted({str(scope) for each in clauses for scope in each.approvers})
         text = f"; asked are {', '.join(scopes)}" if scopes else ""
         raise RequestError(f"no rule asks {show(approver)} to approve this{text}")
+
+
+def check_asker(engine: Judging, wanted: Wanted, who: EntityRef, now: Datetime) -> None:
+    """Raise RequestError where whoever asks is revoked."""
+    _, _, scene = _asked(engine, request_of(wanted, now))
+    _check_standing(known(who, engine.policy.schema), now, scene)
+
+
+def _check_standing(who: EntityRef, now: Datetime, scene: Scene) -> None:
+    if revoked(who, now.micros, scene)[0]:
+        raise RequestError(f"{show(who)} is revoked")
 
 
 def known(ref: EntityRef, schema: Schema) -> EntityRef:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from pdp.approvals.asking import Judging, Needed, asked, bound_value, check_approver
+from pdp.approvals.asking import Judging, Needed, asked, bound_value, check_approver, check_asker
 from pdp.approvals.events import LAYOUT, MAX_EVENT, MAX_WHY, Event, EventKind, Signed, Wanted, message
 from pdp.approvals.keys import Keys
 from pdp.approvals.ledger import AccessRequest, Ledger, Passed
@@ -160,6 +160,7 @@ class ApprovalStore:
         )
 
         def made(ledger: Ledger, by: EntityRef) -> Event:
+            check_asker(engine, wanted, by, now)
             id_ = _new_id(ledger)
             return Event(kind=EventKind.REQUESTED, id=id_, by=by, key=signer.key, at=now, why=why, wanted=wanted)
 
