@@ -17,6 +17,8 @@ from pdp.errors import FactsError, RecordError, RequestError
 from pdp.ids import wrong_text
 from pdp.journal import Journal
 from pdp.model import Approval, Mark, Request
+from pdp.revocation.index import full_name
+from pdp.schema import Schema
 from pdp.values import DATETIME_MAX, Datetime, EntityRef
 
 _TRIES: Final = 100
@@ -150,13 +152,14 @@ class ApprovalStore:
         of, now = bound_value(needed, rule), self._now()
         until = _until(now, lasts)
         _check_why(why, required=True)
+        schema = engine.policy.schema
         wanted = Wanted(
-            principal=question.principal,
+            principal=_recorded(question.principal, schema),
             action=question.action,
-            resource=question.resource,
+            resource=_recorded(question.resource, schema),
             until=until,
             of=of,
-            actor=question.actor,
+            actor=None if question.actor is None else _recorded(question.actor, schema),
         )
 
         def made(ledger: Ledger, by: EntityRef) -> Event:
@@ -230,6 +233,11 @@ def _owner(keys: Keys, signer: Signing, path: str) -> EntityRef:
     if found is None:
         raise RequestError(f"the key {signer.key} is registered for nobody in {path}")
     return found
+
+
+def _recorded(ref: EntityRef, schema: Schema) -> EntityRef:
+    """Return a name with the full name of its type: its short one may be another's after a change of the policy."""
+    return EntityRef(full_name(ref.type, schema), ref.id)
 
 
 def _until(now: Datetime, lasts: object) -> Datetime:
