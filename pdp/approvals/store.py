@@ -52,6 +52,17 @@ class ApprovalStore:
 
     Everything is signed by who does it, with a key that the file `keys` registers for them. What is acknowledged is on
     the disk. An engine that has the store as its `approvals` knows what it holds whenever it is refreshed.
+
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> from pdp.approvals.signing import Signer
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     grace, keys = Signer.create(f"{folder}/grace.pem"), Path(folder, "keys.json")
+    ...     written = keys.write_text(json.dumps({"User:grace": [grace.key]}))
+    ...     store = ApprovalStore(f"{folder}/approvals.db", keys=keys, create=True)
+    ...     print(store.owner(grace), store.pending())
+    ...     store.close()
+    User "grace" []
     """
 
     def __init__(

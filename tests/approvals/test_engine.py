@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -187,3 +188,20 @@ def test_the_interpreter_is_handed_the_approvals_of_its_question_alone(place: Pl
 
     assert facts is not None
     assert facts.approvals == (APPROVAL,)
+
+
+def test_a_trace_does_not_count_what_nobody_knows(place: Place) -> None:
+    (rule,) = place.engine_of(None).explain(pdp.Request(ADA, "restart", API)).rules
+
+    assert [(each.text, each.value) for each in rule.clauses[0].values] == [("approvals", "unknown")]
+    assert rule.clauses[0].approvals == ()
+
+
+def test_without_what_verifies_signatures_nothing_is_approved(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.approve(place.ask(), "bo")
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+
+    engine = place.engine_of(place.open())
+
+    assert not engine.allows(ADA, "restart", API)
+    assert "pip install 'pdp-engine[approvals]'" in (engine.approvals_failure or "")
