@@ -68,21 +68,21 @@ class Journal(Generic[F]):
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
+        self._files: tuple[tuple[int, int] | None, ...] = ()
         if create and not os.path.lexists(self.path):
             _begin(self.path, layout)
         self._attempt(lambda _: None)
 
     def publish(self, fact: F) -> int:
         """Put a fact on record, and return its number when it is on the disk."""
-        return self._attempt(lambda connection: self._append(connection, fact, None)).sequence
+        return self._attempt(lambda connection: self._lasting(self._append(connection, fact, None))).sequence
 
     def follow(self, fact: F, after: Mark) -> Mark | None:
         """Put a fact on record right after a mark, and return its own when it is on the disk.
 
         Return None, and write nothing, where other facts follow already.
         """
-        found = self._attempt(lambda connection: self._append(connection, fact, after))
+        found = self._attempt(lambda connection: self._lasting(self._append(connection, fact, after)))
         return None if found == after else found
 
     def read(self, after: Mark) -> tuple[Sequence[F], Mark]:
@@ -115,17 +115,26 @@ class Journal(Generic[F]):
             raise RecordError(f"{self.path}: {error}", lasting=True) from error
         except (OSError, UnicodeEncodeError) as error:
             raise RecordError(f"{self.path}: {error}") from error
+        except ValueError as error:
+            # What SQLite says of tables that are damaged need not be text, nor of as many parts as it should.
+            raise RecordError(f"{self.path}: the record is damaged: {error}", lasting=True) from error
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         with self._held():
-            identity = _checked(self.path)
-            if self._connection is None or identity != self._file:
-                # Another file may have been put into its place: what is written to the old one is lost.
+            files = _checked(self.path)
+            if self._connection is None or files != self._files:
+                # Another file may have been put into the place of one: what is written to the old one is lost.
                 self._drop()
-                self._connection = _connect(self.path, identity, self._layout)
-                self._file = identity
+                self._connection = _connect(self.path, files[0], self._layout)
+                self._files = _checked(self.path)
             yield self._connection
+
+    def _lasting(self, mark: Mark) -> Mark:
+        """Return a mark when what it stands for is in files that others find."""
+        if _checked(self.path) != self._files:
+            raise RecordError(f"{self.path}: the record was replaced while it was written")
+        return mark
 
     @contextmanager
     def _held(self) -> Iterator[None]:
@@ -149,14 +158,20 @@ class Journal(Generic[F]):
                 self._found_again(connection, after)
                 return after
             sequence, row = last.sequence + 1, self._layout.row(fact)
+            try:
+                self._layout.fact(sequence, row, last.digest)
+            except RecordError as error:
+                # Nobody could read the record any more.
+                raise RecordError(f"this is not put on record: {error}") from None
             digest = self._layout.chained(last.digest, sequence, row)
             places = ", ".join("?" * (len(row) + 2))
             connection.execute(f"INSERT INTO facts VALUES ({places})", (sequence, *row, digest))
+            connection.execute("UPDATE record SET sequence = ?, digest = ?", (sequence, digest))
         return Mark(sequence, digest)
 
     def _read(self, connection: sqlite3.Connection, after: Mark) -> tuple[Sequence[F], Mark]:
         with _transaction(connection, "BEGIN"):
-            mark = self._found_again(connection, after)
+            mark, end = self._found_again(connection, after), self._last(connection)
             query = "SELECT * FROM facts WHERE sequence > ? ORDER BY sequence LIMIT ?"
             rows = connection.execute(query, (mark.sequence, _BATCH)).fetchall()
         facts = []
@@ -167,23 +182,32 @@ class Journal(Generic[F]):
             if number != sequence or found != digest:
                 raise RecordError(f"the record is damaged at fact {sequence}", lasting=True)
             facts.append(layout.fact(sequence, row, before))
+        if len(rows) < _BATCH and (sequence, digest) != (end.sequence, end.digest):
+            raise RecordError(f"the record is damaged: it lacks facts up to {end.sequence}", lasting=True)
         return facts, Mark(sequence, digest)
 
     def _last(self, connection: sqlite3.Connection) -> Mark:
+        """Return where the record ends, which stands in it twice: a damaged byte makes no shorter record of it."""
+        identity, end = self._told(connection)
         found = connection.execute("SELECT sequence, digest FROM facts ORDER BY sequence DESC LIMIT 1").fetchone()
-        return Mark(0, self._identity(connection)) if found is None else Mark(*found)
+        if end != (Mark(0, identity) if found is None else Mark(*found)):
+            raise RecordError(f"the record is damaged: fact {end.sequence} is not its last one", lasting=True)
+        return end
 
-    def _identity(self, connection: sqlite3.Connection) -> bytes:
-        """Return what the chain begins with: no two records have the same."""
-        found = connection.execute("SELECT id FROM record").fetchall()
-        if len(found) != 1 or type(found[0][0]) is not bytes or len(found[0][0]) != self._layout.digest:
-            raise RecordError("the record is damaged: nothing tells it from others", lasting=True)
-        return bytes(found[0][0])
+    def _told(self, connection: sqlite3.Connection) -> tuple[bytes, Mark]:
+        """Return what the chain begins with, which no two records have in common, and what is said of its end."""
+        found = connection.execute("SELECT id, sequence, digest FROM record").fetchall()
+        size = self._layout.digest
+        if len(found) == 1:
+            identity, sequence, digest = found[0]
+            if type(identity) is bytes and len(identity) == size and type(sequence) is int and type(digest) is bytes:
+                return identity, Mark(sequence, digest)
+        raise RecordError("the record is damaged: nothing tells it from others", lasting=True)
 
     def _found_again(self, connection: sqlite3.Connection, after: Mark) -> Mark:
         """Return the mark that a reader has come to, as the record has it; raise where it does not have it any more."""
         if after.sequence == 0:
-            here = Mark(0, self._identity(connection))
+            here = Mark(0, self._told(connection)[0])
             if after.digest not in (b"", here.digest):
                 raise RecordError("this is another record than before", lasting=True)
             return here
@@ -197,26 +221,20 @@ class Journal(Generic[F]):
         return Mark(after.sequence, bytes(found[0]))
 
 
-def _checked(path: str) -> tuple[int, int]:
-    """Return what file stands there; raise RecordError for one that others could have written."""
-    for beside in ("-wal", "-shm", "-journal"):
-        # SQLite reads these as a part of the record.
-        try:
-            _look(path + beside)
-        except FileNotFoundError:
-            continue
-    try:
-        found = _look(path)
-    except FileNotFoundError:
-        raise RecordError(f"{path}: there is no such record") from None
-    return found.st_dev, found.st_ino
+def _checked(path: str) -> tuple[tuple[int, int] | None, ...]:
+    """Return what files stand there, the record first; raise RecordError for one that others could have written."""
+    # SQLite reads those beside it as a part of the record.
+    found = [_look(path + beside) for beside in ("", "-wal", "-shm", "-journal")]
+    if found[0] is None:
+        raise RecordError(f"{path}: there is no such record")
+    return tuple(None if each is None else (each.st_dev, each.st_ino) for each in found)
 
 
-def _look(path: str) -> os.stat_result:
+def _look(path: str) -> os.stat_result | None:
     try:
         found = os.lstat(path)
     except FileNotFoundError:
-        raise
+        return None
     except (OSError, ValueError) as error:
         raise RecordError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     if not stat.S_ISREG(found.st_mode):
@@ -238,7 +256,8 @@ def _begin(path: str, layout: Layout[Any]) -> None:
             connection = sqlite3.connect(draft, isolation_level=None)
             try:
                 connection.executescript(_schema(layout))
-                connection.execute("INSERT INTO record VALUES (?)", (os.urandom(layout.digest),))
+                identity = os.urandom(layout.digest)
+                connection.execute("INSERT INTO record VALUES (?, 0, ?)", (identity, identity))
                 connection.execute("PRAGMA journal_mode = WAL")
             finally:
                 connection.close()
@@ -250,7 +269,8 @@ def _begin(path: str, layout: Layout[Any]) -> None:
             Path(draft).unlink()
         _sync(str(Path(path).parent))
     except (OSError, ValueError, sqlite3.Error) as error:
-        raise RecordError(f"{path}: the record cannot be begun: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise RecordError(f"{path}: the record cannot be begun: {why}") from error
 
 
 def _schema(layout: Layout[Any]) -> str:
@@ -258,7 +278,7 @@ def _schema(layout: Layout[Any]) -> str:
     return f"""
         PRAGMA application_id = {layout.application};
         PRAGMA user_version = {layout.version};
-        CREATE TABLE record (id BLOB NOT NULL);
+        CREATE TABLE record (id BLOB NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL);
         CREATE TABLE facts ({columns});
     """
 
@@ -271,13 +291,13 @@ def _sync(folder: str) -> None:
         os.close(descriptor)
 
 
-def _connect(path: str, identity: tuple[int, int], layout: Layout[Any]) -> sqlite3.Connection:
+def _connect(path: str, identity: tuple[int, int] | None, layout: Layout[Any]) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{Path(path).as_uri()}?mode=rw", uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
     )
     try:
         _prepare(connection, path, layout)
-        if _checked(path) != identity:
+        if _checked(path)[0] != identity:
             raise RecordError(f"{path}: the file is being replaced")
     except BaseException:
         connection.close()

@@ -62,7 +62,7 @@ _KINDS: Final = frozenset(map(str, RevocationKind))
 _LAYOUT: Final = Layout(
     # `pdpr`
     application=0x70647072,
-    version=1,
+    version=2,
     title="record of revocations",
     columns=(
         "kind TEXT NOT NULL",

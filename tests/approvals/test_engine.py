@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import pdp
+from pdp.classes import replace
 from pdp.model import Mark
 from pdp.values import Datetime
 from tests.approvals.places import ADA, API, NOW, Place, signer, user
@@ -52,6 +53,10 @@ def test_what_a_source_says_counts_from_the_next_refresh_on(place: Place) -> Non
         (TimeoutError("late"), "the approvals cannot be read: TimeoutError"),
         (None, "the approvals cannot be read: TypeError"),
         ((["yes"], Mark(3)), "the record holds something that is no approval"),
+        (([replace(APPROVAL, approver="bo")], Mark(3)), "the record holds something that is no approval"),
+        (([replace(APPROVAL, until=5)], Mark(3)), "the record holds something that is no approval"),
+        (([replace(APPROVAL, asked_by=("User", "bo"))], Mark(3)), "the record holds something that is no approval"),
+        (([APPROVAL], 3), "the record does not tell how far it was read"),
     ],
 )
 def test_what_cannot_be_read_allows_nothing_until_it_can(place: Place, answer: Any, failure: str) -> None:

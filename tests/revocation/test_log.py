@@ -121,7 +121,7 @@ def test_what_is_no_record_is_refused(tmp_path: Path, content: bytes | None, mes
     path = tmp_path / "log.db"
     if content is None:
         filled(path, 1)
-        edit(path, "PRAGMA user_version = 2")
+        edit(path, "PRAGMA user_version = 9")
     else:
         path.write_bytes(content)
         path.chmod(0o600)
