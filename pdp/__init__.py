@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pdp.enforcement import Denied, Enforcer, Handler, acting, guard
     from pdp.engine import Engine
     from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RequestError
+    from pdp.freshness import SourceStatus
     from pdp.model import (
         Approval,
         ApprovalsMissing,
@@ -87,6 +88,7 @@ _HOMES = {
     "RevocationLog": "pdp.revocation.log",
     "Session": "pdp.session",
     "SourceState": "pdp.model",
+    "SourceStatus": "pdp.freshness",
     "Trace": "pdp.trace",
     "acting": "pdp.enforcement",
     "guard": "pdp.enforcement",
@@ -144,6 +146,7 @@ __all__ = [
     "RevocationLog",
     "Session",
     "SourceState",
+    "SourceStatus",
     "Trace",
     "acting",
     "guard",

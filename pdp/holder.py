@@ -5,19 +5,23 @@ from __future__ import annotations
 import datetime as _datetime
 import os
 import threading
-import weakref
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from pdp.answers import is_string
 from pdp.cells import Program
+from pdp.classes import replace
+from pdp.clocks import Clocks
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import lookup
 from pdp.entities.objects import actions_of, node_of, store_of, with_actions
 from pdp.errors import RequestError
 from pdp.folder import load
-from pdp.model import Approval, Entity, Node, SourceState
+from pdp.freshness import APPROVALS, ENTITIES, POLICY, REVOCATIONS, Limit, SourceStatus
+from pdp.health import Health
+from pdp.keeper import Keeper
+from pdp.model import Approval, Entity, Failure, Node, Reason, SourceState
 from pdp.ports import AttributeProvider, FactSource
 from pdp.revocation.claims import for_good, revocation_of
 from pdp.revocation.feed import Feed
@@ -47,22 +51,26 @@ class Holder:
         revoked_sessions: Iterable[str],
         revocations: FactSource | None,
         handles: frozenset[str],
-        clock: Callable[[], _datetime.datetime],
+        clocks: Clocks,
+        limits: Mapping[str, Limit],
         direct: Direct,
     ) -> None:
         """Take facts as the constructor of an engine has them, and what compiled rules may answer at once."""
-        self._providers, self._handles, self._clock, self._direct = tuple(providers), handles, clock, direct
-        self._changing = threading.Lock()
-        _HOLDERS.add(self)
-        self._feed = Feed(revocations, Index.of(for_good(revoked, revoked_sessions)))
+        self._providers, self._handles, self._clocks, self._direct = tuple(providers), handles, clocks, direct
+        self._renew_locks()
+        self._health = Health(clocks, limits)
+        self._feed = Feed(revocations, Index.of(for_good(revoked, revoked_sessions)), clocks.monotonic)
         self._feed.refresh()
         given = Given(
             approvals=None if approvals is None else tuple(approvals),
             revocations=self._feed.index,
-            failure=self._feed.failure,
+            failure=self._health.failure(self._feed.failure),
         )
         # A decision looks here once, and all of it is made of what it finds.
         self._world = World(self._program(policy), store, given, direct)
+        self._keeper = Keeper(self._tick, self._forked)
+        if limits:
+            self._change(_as_it_is)
 
     @property
     def policy(self) -> Policy:
@@ -80,6 +88,7 @@ class Holder:
         Raises PolicyError for one that does not hold up, and RequestError where its types have no room for an entity
         that the engine holds. Then nothing has changed.
         """
+        began = self._clocks.monotonic()
         program = self._program(policy if isinstance(policy, Policy) else _loaded(policy)[0])
 
         def replaced(world: World) -> World:
@@ -87,6 +96,7 @@ class Holder:
             if world.schema.is_cedar:
                 # There, anything may be in what nobody holds.
                 self._check_parents(found.store, found.store, found.schema)
+            self._health.ages.confirm(POLICY, began)
             return found
 
         self._change(replaced)
@@ -97,11 +107,13 @@ class Holder:
         Raises RequestError for one that the schema does not know, or that is in one which nobody holds.
         """
         # Read before anybody has to wait: who brings them may take long, or change the engine meanwhile.
+        began = self._clocks.monotonic()
         given = entities if isinstance(entities, Store) else _listed(entities)
 
         def replaced(world: World) -> World:
             store = with_actions(given, world.schema) if isinstance(given, Store) else store_of(given, world.schema)
             self._check_parents(store, store, world.schema)
+            self._health.ages.confirm(ENTITIES, began)
             return world.with_store(store)
 
         self._change(replaced)
@@ -144,23 +156,31 @@ class Holder:
     def reload(self, path: str | Path) -> None:
         """Take policy and entities anew from a folder or a file.
 
-        Raises PolicyError or FactsError with every diagnostic. Then nothing has changed.
+        Raises PolicyError or FactsError with every diagnostic. Then nothing has changed, and the age of both goes on.
         """
+        began = self._clocks.monotonic()
         policy, store = _loaded(path)
         program = self._program(policy)
-        self._change(lambda world: World(program, store, world.given, self._direct))
+
+        def reloaded(world: World) -> World:
+            self._health.ages.confirm(POLICY, began)
+            self._health.ages.confirm(ENTITIES, began)
+            return World(program, store, world.given, self._direct)
+
+        self._change(reloaded)
 
     def _change(self, next_: Callable[[World], World]) -> None:
         """Put the world that comes next into the place of the one that is there; what raises changes nothing."""
+        health = self._health
         with self._changing:
-            self._world = next_(self._world)
+            before = health.due
+            self._world = self._revised(next_(self._world))
+            sooner = health.due < before
+        if health.ages.limits and (sooner or not self._keeper.alive):
+            self._keep()
+        health.tell()
 
     # ---------------------------------------------------------------------------------------------------- revoking
-
-    @property
-    def state(self) -> SourceState:
-        """Whether the engine may rely on its record of revocations. Where that failed, every request is denied."""
-        return SourceState.LOADED if self._world.given.failure is None else SourceState.FAILED
 
     @property
     def sequence(self) -> int:
@@ -209,9 +229,10 @@ class Holder:
             "key": key,
             "device": device,
         }
-        fact = revocation_of(named, not_before, why, self._world.schema, self._clock)
+        fact = revocation_of(named, not_before, why, self._world.schema, self._clocks.now)
         # First here: nobody has to wait for a disk to be refused.
-        self._read(lambda feed: feed.hold(fact))
+        self._feed.hold(fact)
+        self._change(_as_it_is)
         return self._read(lambda feed: feed.publish(fact))
 
     def refresh(self, seen: int = 0) -> None:
@@ -228,17 +249,100 @@ class Holder:
         self._read(Feed.accept)
 
     def _read(self, work: Callable[[Feed], T]) -> T:
-        """Do something with the record, and hold what is known of it then, whatever came of it."""
-        with self._changing:
-            try:
-                return work(self._feed)
-            finally:
-                self._revise()
+        """Do something with the record, and hold what is known of it then, whatever came of it.
 
-    def _revise(self) -> None:
-        world, feed = self._world, self._feed
-        if feed.index is not world.given.revocations or feed.failure != world.given.failure:
-            self._world = world.with_revocations(feed.index, feed.failure)
+        Nothing else waits for the record meanwhile: what is too old is so though it cannot be read.
+        """
+        try:
+            with self._reading:
+                return work(self._feed)
+        finally:
+            self._change(_as_it_is)
+
+    # ------------------------------------------------------------------------------------------------- growing older
+
+    @property
+    def state(self) -> SourceState:
+        """How the worst of all sources is."""
+        found = {each.state for each in self.sources.values()}
+        return next((each for each in (SourceState.FAILED, SourceState.STALE) if each in found), SourceState.LOADED)
+
+    @property
+    def sources(self) -> Mapping[str, SourceStatus]:
+        """How each source is when this is asked, by its name; `clock` is the wall clock."""
+        self._tick()
+        with self._changing:
+            unread = "the approvals cannot be read" if self._world.given.approvals is None else None
+            return self._health.sources({APPROVALS: unread, REVOCATIONS: self._feed.failure})
+
+    def confirm(self, source: str) -> None:
+        """Say that what the engine holds of a source is right as it is, as the heartbeat of a feed does.
+
+        That is `entities`, `policy`, `approvals`, or `revocations` where there is no record: where there is one,
+        `refresh` reads it. `clock` takes the wall clock as it is, though it went back.
+
+        Raises RequestError for any other name.
+        """
+        began, is_read = self._clocks.monotonic(), self._feed.source is not None
+
+        def confirmed(world: World) -> World:
+            self._health.accept(source, began, is_read=is_read)
+            return world
+
+        self._change(confirmed)
+
+    def _tick(self) -> float | None:
+        """Do what time has made due; return in how many seconds to look again."""
+        self._change(_as_it_is)
+        return self._health.due - self._clocks.monotonic()
+
+    def _moment(self) -> World:
+        """Return the world for a question that is not answered at once: there is time to look at its age."""
+        try:
+            if not self._clocks.monotonic() < self._health.due:
+                self._tick()
+            return self._world
+        except Exception as error:
+            # INVARIANT: where nobody can tell how old it is, it is too old.
+            failure = Failure(Reason.INTERNAL_ERROR, f"the age of what is held is not known: {type(error).__name__}")
+            world = self._world
+            return world.with_given(replace(world.given, failure=failure), self._direct.none)
+
+    def _revised(self, world: World) -> World:
+        """Return the world as the record, the age of each source and the clocks have it now."""
+        feed, health = self._feed, self._health
+        if feed.read_at is not None:
+            health.ages.confirm(REVOCATIONS, feed.read_at)
+        steady = health.look()
+        given = replace(
+            world.given,
+            revocations=feed.index,
+            failure=health.failure(feed.failure),
+            unsure=APPROVALS in health.ages.lost,
+        )
+        # INVARIANT: what is answered at once looks at no age, so somebody else has to.
+        watched = not health.ages.limits or self._keeper.alive
+        return world.with_given(given, self._direct if steady and watched else self._direct.none)
+
+    def _keep(self) -> None:
+        """Have a thread look at the time. Where there can be none, nothing is answered at once."""
+        try:
+            self._keeper.wake()
+        except RuntimeError:
+            pass
+
+    def _renew_locks(self) -> None:
+        # The one for worlds is held for moments only, the other for as long as a record takes.
+        self._changing, self._reading = threading.Lock(), threading.Lock()
+
+    def _forked(self) -> None:
+        """Let a child that was forked change what it holds: who held a lock in the parent never gives it back here."""
+        self._renew_locks()
+        self._clocks.renew()
+        self._feed.renew()
+        if self._health.ages.limits:
+            # Nobody looks at the time here yet.
+            self._world = self._world.with_given(self._world.given, self._direct.none)
 
     def _check_parents(self, nodes: Iterable[Node], store: Store, schema: Schema) -> None:
         """Raise RequestError where an entity is in one that nobody holds: what that is in, nobody could tell.
@@ -267,14 +371,12 @@ def _listed(entities: Iterable[Entity]) -> list[Entity]:
     return list(each)
 
 
-_HOLDERS: Final[weakref.WeakSet[Holder]] = weakref.WeakSet()
+def _as_it_is(world: World) -> World:
+    return world
 
 
-def _renew_locks() -> None:
-    """Let a child that was forked change what it holds: who held a lock in the parent will never give it back here."""
-    for holder in list(_HOLDERS):
-        holder._changing = threading.Lock()
+def _log(good: bool, text: str) -> None:
+    # It takes as long to import as to load a small policy.
+    import logging
 
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
+    logging.getLogger("pdp").log(logging.INFO if good else logging.WARNING, "%s", text)

@@ -19,6 +19,7 @@ LAYERS = {
     0: {
         "calendar",
         "classes",
+        "clocks",
         "codes",
         "errors",
         "ids",
@@ -47,6 +48,7 @@ LAYERS = {
         "facts",
         "folder",
         "freshness",
+        "health",
         "identity",
         "journal",
         "loaded",

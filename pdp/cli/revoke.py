@@ -103,8 +103,8 @@ def _place(target: str) -> tuple[str, Schema]:
 
 
 def _fact(named: dict[str, Any], not_before: str | None, why: str, schema: Schema) -> Revocation:
-    from pdp.answers import wall_clock
     from pdp.cli.entities import split_help
+    from pdp.clocks import wall_clock
     from pdp.conform import Mismatch, read_ref
     from pdp.conform.scalars import datetime
     from pdp.errors import RequestError
