@@ -20,10 +20,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pdp.enforcement import Denied, Enforcer, Handler, acting, guard
+    from pdp.enforcement import Denied, Enforcer, Handler, Lease, LeaseEnded, acting, guard, lease
     from pdp.engine import Engine
     from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RequestError
     from pdp.freshness import SourceStatus
+    from pdp.leases.states import WatchState
+    from pdp.leases.watch import Change, Watch
     from pdp.model import (
         Approval,
         ApprovalsMissing,
@@ -58,6 +60,7 @@ _HOMES = {
     "Approval": "pdp.model",
     "ApprovalsMissing": "pdp.model",
     "AttributeProvider": "pdp.ports",
+    "Change": "pdp.leases.watch",
     "Decision": "pdp.model",
     "DecisionSink": "pdp.ports",
     "Denied": "pdp.enforcement",
@@ -70,6 +73,8 @@ _HOMES = {
     "FactSource": "pdp.ports",
     "FactsError": "pdp.errors",
     "Handler": "pdp.enforcement",
+    "Lease": "pdp.enforcement",
+    "LeaseEnded": "pdp.enforcement",
     "Lift": "pdp.model",
     "Mark": "pdp.model",
     "Membership": "pdp.model",
@@ -90,8 +95,11 @@ _HOMES = {
     "SourceState": "pdp.model",
     "SourceStatus": "pdp.freshness",
     "Trace": "pdp.trace",
+    "Watch": "pdp.leases.watch",
+    "WatchState": "pdp.leases.states",
     "acting": "pdp.enforcement",
     "guard": "pdp.enforcement",
+    "lease": "pdp.enforcement",
     "ref": "pdp.values",
 }
 
@@ -116,6 +124,7 @@ __all__ = [
     "Approval",
     "ApprovalsMissing",
     "AttributeProvider",
+    "Change",
     "Decision",
     "DecisionSink",
     "Denied",
@@ -128,6 +137,8 @@ __all__ = [
     "FactSource",
     "FactsError",
     "Handler",
+    "Lease",
+    "LeaseEnded",
     "Lift",
     "Mark",
     "Membership",
@@ -148,7 +159,10 @@ __all__ = [
     "SourceState",
     "SourceStatus",
     "Trace",
+    "Watch",
+    "WatchState",
     "acting",
     "guard",
+    "lease",
     "ref",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as _datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -19,9 +19,9 @@ from pdp.errors import RequestError
 from pdp.evaluation import FOREVER, Question, Scene
 from pdp.facts import Snapshot
 from pdp.ids import wrong_id
-from pdp.interpreter import Finding, Judgement, conclude, judge, look_at
+from pdp.interpreter import Finding, Judgement, before_rules, conclude, judge, look_at
 from pdp.model import Decision, Entity, Leaf, Obligation, Outcome, Reason, Remedy, Request
-from pdp.ports import AttributeProvider
+from pdp.ports import AttributeProvider, Facts
 from pdp.schema import Action, Schema
 from pdp.session import Session
 from pdp.values import Datetime, EntityRef, Unknown, Value
@@ -50,6 +50,10 @@ class Answers:
     ) -> None:
         """Take what does not change: `compiles` False leaves every question to the interpreter."""
         self._providers, self._handles, self._clocks, self._compiles = providers, handles, clocks, compiles
+
+    def now(self) -> int:
+        """Return the time as a decision without `now` takes it, in microseconds since the epoch."""
+        return self._now(None)
 
     def answer(self, world: World, request: Request) -> Decision:
         """Return the decision; whatever goes wrong is a deny."""
@@ -143,14 +147,18 @@ class Answers:
         cell.learn(key, self._leaf(world, judgement), min(rechecks, default=None))
 
     def judge(
-        self, world: World, request: Request
-    ) -> tuple[Decision, Judgement | None, Question | None, Snapshot | None]:
-        """Return what the interpreter alone decides, and what led to it as far as it came."""
+        self, world: World, request: Request, around: Callable[[Snapshot], Facts] | None = None
+    ) -> tuple[Decision, Judgement | None, Question | None, Facts | None]:
+        """Return what the interpreter alone decides, and what led to it as far as it came.
+
+        It looks at what `around` makes of the facts.
+        """
         question: Question | None = None
-        facts: Snapshot | None = None
+        facts: Facts | None = None
         try:
             question = self._question(world, request)
-            facts = self._facts(world, request)
+            held = self._facts(world, request)
+            facts = held if around is None else around(held)
             judgement = judge(world.policy, question, facts)
             decision = Decision.made(self._leaf(world, judgement), world.store, judgement.valid_until)
             return decision, judgement, question, facts
@@ -159,6 +167,14 @@ class Answers:
         except Exception as error:
             # INVARIANT: whatever goes wrong is a deny. RecursionError and MemoryError are Exceptions too.
             return _failed(world, f"the decision failed: {type(error).__name__}"), None, question, facts
+
+    def refused(self, world: World, request: Request) -> Decision | None:
+        """Return the deny of a request that no rule may be asked about, as `judge` does; None for any other."""
+        question = self._question(world, request)
+        judgement = before_rules(world.schema, question, self._facts(world, request))
+        if judgement is None:
+            return None
+        return Decision.made(self._leaf(world, judgement), world.store, judgement.valid_until)
 
     def _question(self, world: World, request: Request) -> Question:
         schema = world.schema

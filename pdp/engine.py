@@ -29,6 +29,8 @@ from pdp.world import Direct, World
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pdp.leases.watch import Change, Watch
+
 
 # What is asked with is told by its own class: what it says of itself is not asked, nor whether it equals something.
 _NOTHING: Final = ()
@@ -65,6 +67,7 @@ class Engine(Holder):
         max_age: Mapping[str, _datetime.timedelta] | None = None,
         when_stale: Mapping[str, str] | None = None,
         compiled: bool | None = None,
+        lent: _datetime.timedelta = _datetime.timedelta(minutes=1),
     ) -> None:
         """Hold a policy and facts.
 
@@ -80,8 +83,9 @@ class Engine(Holder):
         denied, or approvals are unknown; where `when_stale` says `"continue"` of a source instead of `"deny"`, answers
         go on, and `sources` tells. Raises RequestError for what is no such option.
 
-        `compiled` False answers by the interpreter alone, as
-        `PDP_COMPILED=0` in the environment does: the answers are the same.
+        `compiled` False answers by the interpreter alone, as `PDP_COMPILED=0` in the environment does: the answers are
+        the same. `lent` says how long the word of a provider counts in an answer that is watched, before it is asked
+        again.
         """
         asked, handled = tuple(providers), frozenset(handles)
         self._record = None if sink is None else sink.record
@@ -101,6 +105,7 @@ class Engine(Holder):
             limits=limits_of(max_age, when_stale),
             direct=direct,
         )
+        self._lent = _lent(lent)
         self._answers = Answers(asked, handled, clocks, compiles=compiles)
         if not direct.allows and type(self).allows is Engine.allows:
             # To look for what is not there before each decision would cost as much as the decision.
@@ -267,6 +272,35 @@ class Engine(Holder):
         except Exception as error:
             raise RequestError(f"this is no session: {type(error).__name__}") from error
 
+    def watch(self, request: Request, on_change: Callable[[Change], object] | None = None) -> Watch:
+        """Watch the answer to a request; `on_change` is told each time that its state is another.
+
+        It is told in a thread that all watches of the engine share, in their order, and not of the state at first. When
+        a change of facts or policy returns, such as `revoke`, what it touches is in its new state. Time is looked at by
+        a thread of the engine. A request that names a time is refused with RequestError. See docs/reverification.md.
+
+        >>> engine = Engine.from_text('''
+        ... type User
+        ... type Page
+        ... action read on Page by User
+        ... rule everybody_reads: permit User to read on Page
+        ... ''')
+        >>> with engine.watch(Request(EntityRef("User", "ada"), "read", EntityRef("Page", "home"))) as watch:
+        ...     before = bool(watch)
+        ...     engine.revoke(principal=EntityRef("User", "ada"))
+        ...     before, bool(watch), str(watch.state)
+        (True, False, 'ended')
+        """
+        watches = self._watches
+        if watches is None:
+            from pdp.leases.watches import Watches
+
+            with self._changing:
+                watches = self._watches
+                if watches is None:
+                    watches = self._watches = Watches(self, self._lent)
+        return watches.open(request, on_change)
+
     def explain(self, request: Request) -> trace.Trace:
         """Answer a request with every rule in its scope and every clause with its values. It is not recorded."""
         decision, judgement, question, facts = self._answers.judge(self._moment(), request)
@@ -281,3 +315,9 @@ class Engine(Holder):
             except Exception as error:
                 return unrecorded(world, error)
         return decision
+
+
+def _lent(given: object) -> int:
+    if not isinstance(given, _datetime.timedelta) or given <= _datetime.timedelta(0):
+        raise RequestError("`lent` is a span of time, and not an empty one")
+    return given // _datetime.timedelta(microseconds=1)

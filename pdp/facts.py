@@ -52,6 +52,8 @@ class Snapshot:
         self._revoked = Revoked(Index.empty() if revocations is None else revocations, schema)
         self.failure = failure
         self._answers: dict[EntityRef, Node | Unknown | None] = {}
+        # Whether a provider was asked for anything.
+        self.lent = False
 
     @property
     def approvals(self) -> Sequence[Approval] | None:
@@ -60,7 +62,7 @@ class Snapshot:
 
     def node(self, ref: EntityRef) -> Node | Unknown | None:
         """Return an entity, None where nothing holds it, unknown where a provider failed or gave no sense."""
-        ref = self._known(ref)
+        ref = self.known(ref)
         held = self._store.node(ref)
         if held is not None:
             return held
@@ -89,7 +91,8 @@ class Snapshot:
         """Tell whether what a session names is revoked."""
         return self._revoked.session(kind, name, proved)
 
-    def _known(self, ref: EntityRef) -> EntityRef:
+    def known(self, ref: EntityRef) -> EntityRef:
+        """Return an entity's name as all sources know it."""
         name = self._schema.resolve(ref.type)
         return ref if name == ref.type else EntityRef(name, ref.id)
 
@@ -112,6 +115,7 @@ class Snapshot:
         return Node(ref, {}) if cedar and brought is None else brought
 
     def _ask(self, provider: AttributeProvider, ref: EntityRef) -> Node | Unknown | None:
+        self.lent = True
         try:
             # What comes back is not taken for what the port promises.
             answer: object = provider.entity(ref)

@@ -21,18 +21,21 @@ from pdp.folder import load
 from pdp.freshness import APPROVALS, ENTITIES, POLICY, REVOCATIONS, Limit, SourceStatus
 from pdp.health import Health
 from pdp.keeper import Keeper
-from pdp.model import Approval, Entity, Failure, Node, Reason, SourceState
+from pdp.model import Approval, Entity, Failure, Node, Reason, Revocation, SourceState
 from pdp.ports import AttributeProvider, FactSource
 from pdp.revocation.claims import for_good, revocation_of
 from pdp.revocation.feed import Feed
 from pdp.revocation.index import Index
 from pdp.schema import Schema
+from pdp.shelter import SHELTER
 from pdp.terms import Policy
 from pdp.values import EntityRef, show
 from pdp.world import Direct, Given, World, resolved
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pdp.leases.watches import Watches
 
 T = TypeVar("T")
 
@@ -69,6 +72,7 @@ class Holder:
         # A decision looks here once, and all of it is made of what it finds.
         self._world = World(self._program(policy), store, given, direct)
         self._keeper = Keeper(self._tick, self._forked)
+        self._watches: Watches | None = None
         if limits:
             self._change(_as_it_is)
 
@@ -172,13 +176,37 @@ class Holder:
     def _change(self, next_: Callable[[World], World]) -> None:
         """Put the world that comes next into the place of the one that is there; what raises changes nothing."""
         health = self._health
-        with self._changing:
-            before = health.due
-            self._world = self._revised(next_(self._world))
-            sooner = health.due < before
-        if health.ages.limits and (sooner or not self._keeper.alive):
-            self._keep()
+        with SHELTER:
+            with self._changing:
+                before, due = self._world, health.due
+                after = self._world = self._revised(next_(before))
+                sooner = health.due < due
+            if health.ages.limits and (sooner or not self._keeper.alive):
+                self._keep()
+            self._changed(before, after)
         health.tell()
+
+    def _changed(self, before: World, after: World) -> None:
+        """Have all looked at again that is watched and may be another answer now. It takes as long as that takes."""
+        if self._watches is not None and before is not after:
+            self._watches.changed(before, after)
+
+    # ---------------------------------------------------------------------------------------------------- watching
+
+    def changed(self, *entities: EntityRef) -> None:
+        """Say that providers hold these entities otherwise now: what is watched and depends on them is asked anew.
+
+        Without it, that is found out only when the word of a provider has counted for `lent`.
+        """
+        if self._watches is not None:
+            self._watches.entity_changed([resolved(each, self._world.schema) for each in entities])
+
+    def _tick(self) -> float | None:
+        """Do what is due; return in how many seconds something is again."""
+        self._change(_as_it_is)
+        due = None if self._watches is None else self._watches.tick()
+        older = self._health.due - self._clocks.monotonic()
+        return older if due is None else min(due / 1e6, older)
 
     # ---------------------------------------------------------------------------------------------------- revoking
 
@@ -231,8 +259,7 @@ class Holder:
         }
         fact = revocation_of(named, not_before, why, self._world.schema, self._clocks.now)
         # First here: nobody has to wait for a disk to be refused.
-        self._feed.hold(fact)
-        self._change(_as_it_is)
+        self._hold(fact)
         return self._read(lambda feed: feed.publish(fact))
 
     def refresh(self, seen: int = 0) -> None:
@@ -253,10 +280,16 @@ class Holder:
 
         Nothing else waits for the record meanwhile: what is too old is so though it cannot be read.
         """
-        try:
-            with self._reading:
-                return work(self._feed)
-        finally:
+        with SHELTER:
+            try:
+                with self._reading:
+                    return work(self._feed)
+            finally:
+                self._change(_as_it_is)
+
+    def _hold(self, fact: Revocation) -> None:
+        with SHELTER:
+            self._feed.hold(fact)
             self._change(_as_it_is)
 
     # ------------------------------------------------------------------------------------------------- growing older
@@ -270,7 +303,7 @@ class Holder:
     @property
     def sources(self) -> Mapping[str, SourceStatus]:
         """How each source is when this is asked, by its name; `clock` is the wall clock."""
-        self._tick()
+        self._change(_as_it_is)
         with self._changing:
             unread = "the approvals cannot be read" if self._world.given.approvals is None else None
             return self._health.sources({APPROVALS: unread, REVOCATIONS: self._feed.failure})
@@ -291,16 +324,11 @@ class Holder:
 
         self._change(confirmed)
 
-    def _tick(self) -> float | None:
-        """Do what time has made due; return in how many seconds to look again."""
-        self._change(_as_it_is)
-        return self._health.due - self._clocks.monotonic()
-
     def _moment(self) -> World:
         """Return the world for a question that is not answered at once: there is time to look at its age."""
         try:
             if not self._clocks.monotonic() < self._health.due:
-                self._tick()
+                self._change(_as_it_is)
             return self._world
         except Exception as error:
             # INVARIANT: where nobody can tell how old it is, it is too old.
@@ -343,6 +371,9 @@ class Holder:
         if self._health.ages.limits:
             # Nobody looks at the time here yet.
             self._world = self._world.with_given(self._world.given, self._direct.none)
+        if self._watches is not None:
+            # They are of the parent. Here, nobody has said that they may go on.
+            self._watches.dead, self._watches = True, None
 
     def _check_parents(self, nodes: Iterable[Node], store: Store, schema: Schema) -> None:
         """Raise RequestError where an entity is in one that nobody holds: what that is in, nobody could tell.
@@ -373,10 +404,3 @@ def _listed(entities: Iterable[Entity]) -> list[Entity]:
 
 def _as_it_is(world: World) -> World:
     return world
-
-
-def _log(good: bool, text: str) -> None:
-    # It takes as long to import as to load a small policy.
-    import logging
-
-    logging.getLogger("pdp").log(logging.INFO if good else logging.WARNING, "%s", text)

@@ -28,6 +28,7 @@ LAYERS = {
         "ports",
         "resources",
         "source",
+        "shelter",
         "symbols",
         "values",
         "zones",
@@ -70,7 +71,7 @@ MAY_IMPORT_PDP_IN_FUNCTIONS = {"cli"}
 MAY_IMPORT_LATE = {
     "pdp.answers": {"pdp.cedar.escapes", "pdp.cedar.reading", "pdp.cedar.text"},
     "pdp.cells": {"pdp.cedar.reading"},
-    "pdp.engine": {"pdp.cedar.given"},
+    "pdp.engine": {"pdp.cedar.given", "pdp.leases.watches"},
     "pdp.entities": {"pdp.entities.loading"},
     "pdp.entities.objects": {"pdp.cedar.facts", "pdp.cedar.forms"},
     "pdp.entities.loading": {"pdp.entities.csvfile", "pdp.entities.jsonfile", "pdp.entities.yamlfile"},
@@ -85,6 +86,7 @@ MAY_IMPORT_LATE = {
     "pdp.cache.loading": {"pdp.build", "pdp.cache.writing"},
     "pdp.cache.policies": {"pdp.build"},
     "pdp.cedar.keeping": {"pdp.cedar.loading"},
+    "pdp.leases.watch": {"pdp.leases.stream"},
     "pdp.syntax": {"pdp.syntax.parser"},
     "pdp.trace": {"pdp.cedar.text"},
 }

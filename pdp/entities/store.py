@@ -89,6 +89,20 @@ class Store:
             raise KeyError(ref)
         return self._with(ref, old, None)
 
+    def differing(self, before: Store) -> Iterator[EntityRef]:
+        """Yield the names of entities that only one of two stores holds, or that each holds as another node.
+
+        Of two stores that share most of what they hold, nothing but the changes is looked at.
+        """
+        if self._nodes is before._nodes:
+            names: Iterable[EntityRef] = {*self._changes, *before._changes}
+        else:
+            names = {node.ref for node in self} | {node.ref for node in before}
+        for ref in names:
+            here, there = self.node(ref), before.node(ref)
+            if here is not there and (here is None or there is None or _digest(here) != _digest(there)):
+                yield ref
+
     def _with(self, ref: EntityRef, old: Node | None, new: Node | None) -> Store:
         size = self._size - (old is not None) + (new is not None)
         total = self._changed(old, new)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from pdp.evaluation import FOREVER
@@ -67,6 +67,13 @@ class Index:
                 lengths[each.type] = lengths.get(each.type, frozenset()) | {len(each.value)}
         return Index(tuple(shards), size, groups, lengths) if changed else self
 
+    def added(self, before: Index) -> Iterator[tuple[RevocationKind, str, str]]:
+        """Yield the kind, the type and the value of what is revoked here, or reaches further, than in a set before."""
+        for here, there in zip(self._shards, before._shards, strict=True):
+            # A part that nothing was added to is the same one.
+            if here is not there:
+                yield from (_parts(key) for key, until in here.items() if there.get(key) != until)
+
     def has(self, kind: RevocationKind, type_: str, value: str) -> bool:
         """Tell whether there is a revocation of something, whatever it reaches."""
         key = _key(kind, type_, value)
@@ -89,6 +96,15 @@ def _key(kind: RevocationKind, type_: str, value: str) -> str:
     # No two kinds begin alike. The length keeps a type apart from the id after it. One text takes less room than a
     # tuple of three, and the hash of an enum's member would take longer than all else.
     return f"{kind[0]}{len(type_)}:{type_}{value}"
+
+
+def _parts(key: str) -> tuple[RevocationKind, str, str]:
+    """Return what `_key` has put together."""
+    length, _, rest = key[1:].partition(":")
+    return _KINDS[key[0]], rest[: int(length)], rest[int(length) :]
+
+
+_KINDS: Final = {kind[0]: kind for kind in RevocationKind}
 
 
 class Revoked:

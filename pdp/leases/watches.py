@@ -1,0 +1,412 @@
+"""All the answers that are watched in one engine: looked at again when what they depend on changes, or is over."""
+
+from __future__ import annotations
+
+import copy
+import datetime as _datetime
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from pdp.classes import replace
+from pdp.entities.held import lookup
+from pdp.errors import RequestError
+from pdp.evaluation import FOREVER
+from pdp.leases import touching
+from pdp.leases.dependents import Above, Dependents, Key
+from pdp.leases.near import are_near
+from pdp.leases.reading import Reading, above_in, keys_of, names
+from pdp.leases.states import WatchState, state_after
+from pdp.leases.teller import Teller
+from pdp.leases.watch import Change, Listener, Watch
+from pdp.leases.wheel import Wheel
+from pdp.model import Decision, Leaf, Request
+from pdp.session import Session
+from pdp.shelter import SHELTER
+from pdp.terms import Policy
+from pdp.values import Datetime, EntityRef
+from pdp.world import Direct, World, resolved
+
+if TYPE_CHECKING:
+    from pdp.answers import Answers
+    from pdp.keeper import Keeper
+
+_ODD: Final = "?"
+"""What a request starts at that could not even be read."""
+
+_LEAVES: Final = 10_000
+
+
+class Look(NamedTuple):
+    """What a request comes to, at an instant; where the lease of that starts, and what else it depends on.
+
+    `approving` says that approvals were looked at, `lent` that a provider was asked.
+    """
+
+    decision: Decision
+    now: int
+    keys: tuple[Key, ...]
+    approving: bool = False
+    lent: bool = False
+
+
+class Host(Protocol):
+    """What watches need of an engine: what it holds, how it answers, and who calls `tick` when it is due."""
+
+    @property
+    def _world(self) -> World: ...
+
+    @property
+    def _answers(self) -> Answers: ...
+
+    @property
+    def _keeper(self) -> Keeper: ...
+
+    @property
+    def _direct(self) -> Direct: ...
+
+
+class Watches:
+    """Watches of one engine. A request is decided without a lock, since a provider may take long."""
+
+    def __init__(self, host: Host, lent: int) -> None:
+        """`lent` says for how many microseconds the word of a provider counts."""
+        self._host, self._lent = host, lent
+        self._lock = threading.Lock()
+        self._held: Dependents[Watch] = Dependents()
+        self._approving: set[Watch] = set()
+        self._wheel: Wheel[Watch] = Wheel(self._now())
+        self._teller = Teller()
+        self._leaves: dict[Leaf, Leaf] = {}
+        self._near: tuple[Policy | None, dict[str, bool]] = None, {}
+        self._closing: deque[Watch] = deque()
+        # Of each that is being looked at: by how many, and who began last of those that have said what they saw.
+        self._flying: dict[Watch, list[int]] = {}
+        self._turns = itertools.count(1)
+        self.dead = False
+
+    # ---------------------------------------------------------------------------------------------------- watching
+
+    def open(self, request: Request, on_change: Callable[[Change], object] | None) -> Watch:
+        """Watch a request from now on. Raises RequestError for one that names a time, or cannot be copied."""
+        watch = Watch(self, _kept(request))
+        if on_change is not None:
+            watch._listener = self._told_later(on_change)
+        with SHELTER:
+            self._look(watch)
+        return watch
+
+    def close(self, watch: Watch) -> None:
+        """Watch it no longer. It never waits: whoever holds the lock does it, if this cannot."""
+        with SHELTER:
+            watch._state = WatchState.ENDED
+            self._closing.append(watch)
+            if self._lock.acquire(blocking=False):
+                self._release()
+
+    def look(self, watch: Watch) -> None:
+        """Look at a watch whose lease is over, though nobody was told yet."""
+        if self.dead:
+            watch._state = WatchState.ENDED
+        elif watch.due != FOREVER and watch.due <= self._now():
+            with SHELTER:
+                self._look(watch)
+
+    def told(self, watch: Watch) -> Change:
+        """Return what a watch says now."""
+        leaf, world = watch._leaf, self._world()
+        assert leaf is not None
+        if leaf.revision != world.policy.revision:
+            # Another policy with the same rules for this action.
+            leaf = replace(leaf, revision=world.policy.revision)
+        decision = Decision.made(leaf, world.store, watch._until)
+        return Change(watch._state or WatchState.FAILED, None, decision, _instant(self._now()))
+
+    def listen(self, watch: Watch, listener: Listener) -> Change:
+        """Tell a listener of each change from now on; return what the watch says until then."""
+        with SHELTER, self._locked():
+            old = watch._listener
+
+            def both(change: Change | None) -> None:
+                if old is not None:
+                    old(change)
+                listener(change)
+
+            watch._listener = both
+            return self.told(watch)
+
+    # ---------------------------------------------------------------------------------------------------- changing
+
+    def changed(self, before: World, after: World) -> None:
+        """Look again at all that a change may have touched. The engine holds the second of two worlds already."""
+        with self._locked():
+            touched = self._touched(before, after)
+        for watch in self._end(after, touched) if touching.nothing_but_revocations(before, after) else touched:
+            self._look(watch)
+
+    def entity_changed(self, keys: Iterable[Key]) -> None:
+        """Look again at all that depends on entities of which a provider now says something else."""
+        with self._locked():
+            touched = {watch for key in keys for watch in self._held.of(key)}
+        for watch in touched:
+            self._look(watch)
+
+    def tick(self) -> int | None:
+        """Look again at all whose lease is over; return in how many microseconds the next one may be."""
+        with self._locked():
+            ripe = self._wheel.advance(self._now())
+        for watch in ripe:
+            self._look(watch)
+        with self._locked():
+            due = self._wheel.next
+        return None if due is None else max(due - self._now(), 0)
+
+    def _touched(self, before: World, after: World) -> set[Watch]:
+        held = self._held
+        if touching.everything(before, after):
+            return set(held.all())
+        found = set(held.at(_ODD)) if before.policy is not after.policy else set()
+        if actions := touching.actions(before, after):
+            found.update(each for each in held.all() if _action(each, after) in actions)
+        if before.store is not after.store:
+            above = _above(after)
+            for ref in touching.changed_entities(before, after):
+                found.update(held.of(ref))
+                held.renew(ref, above)
+        for key in touching.revoked(before, after, held):
+            found.update(held.at(key))
+        if touching.approvals_known(before, after):
+            found |= self._approving
+        else:
+            for principal, _, resource in touching.questions(before, after):
+                found.update(self._approving & {*held.at(principal)} & {*held.at(resource)})
+        return found
+
+    # ---------------------------------------------------------------------------------------------------- looking
+
+    def _end(self, world: World, touched: Iterable[Watch]) -> list[Watch]:
+        """End what is revoked, where nothing else has changed, and return what has to be looked at as a whole.
+
+        Of a thousand requests of one principal, one is asked: it says the same of all that are revoked, or of none.
+        """
+        found: dict[tuple[object, ...], Decision | None] = {}
+        ended: list[tuple[Watch, Decision]] = []
+        others: list[Watch] = []
+        now = self._now()
+        for watch in touched:
+            request = watch.request
+            if watch._state is not WatchState.ALLOWED or watch in self._approving or not _is_plain(request):
+                others.append(watch)
+                continue
+            alike = request.principal, request.action, id(request.session)
+            if alike not in found:
+                found[alike] = self._refused(world, request)
+            if (decision := found[alike]) is not None:
+                ended.append((watch, decision))
+        with self._locked():
+            for watch, decision in ended:
+                # Whoever looks at it at this moment finds it ended, and says nothing.
+                if watch._state is not WatchState.ENDED:
+                    self._settle(watch, Look(decision, now, watch.keys))
+        return others
+
+    def _refused(self, world: World, request: Request) -> Decision | None:
+        return self._host._answers.refused(world, request)
+
+    def _decide(self, world: World, request: Request) -> Look:
+        answers = self._host._answers
+        if (keys := self._near_keys(world, request)) is not None:
+            # The instant before: no lease that is found is over by then.
+            now, resource = answers.now(), keys[1]
+            remembered = resource in world.held
+            decision = answers.answer(world, request)
+            if not remembered:
+                # Many leases may be of one principal, and few of one resource: it is looked at, and not kept for it.
+                world.held.pop(resource, None)  # type: ignore[arg-type]
+            return Look(decision, now, keys)
+        decision, _, question, facts = answers.judge(world, request, Reading)
+        if question is None or not isinstance(facts, Reading):
+            return Look(decision, answers.now(), (_ODD,))
+        keys = keys_of(question, facts, _above(world))
+        return Look(decision, question.now, keys, approving=facts.approving, lent=facts.lent)
+
+    def _near_keys(self, world: World, request: Request) -> tuple[Key, ...] | None:
+        """Return where the lease of a request starts, where that is known without looking what it looks at.
+
+        Then compiled rules can answer it, which say no more than the answer.
+        """
+        session, schema = request.session, world.schema
+        if not _is_plain(request) or not self._host._direct.alone or type(request.action) is not str:
+            return None
+        action = schema.actions.get(schema.resolve_action(request.action))
+        if action is None or schema.is_cedar or (session is not None and "actor" in session):
+            return None
+        if self._near[0] is not world.policy:
+            self._near = world.policy, {}
+        near = self._near[1].get(action.name)
+        if near is None:
+            near = self._near[1][action.name] = are_near(world.policy.by_action.get(action.name, ()))
+        if not near:
+            return None
+        fields = session.conformed(action.session, schema) if type(session) is Session else {}
+        return (resolved(request.principal, schema), resolved(request.resource, schema), *names(fields))  # type: ignore[arg-type]
+
+    def _world(self) -> World:
+        return self._host._world
+
+    def _now(self) -> int:
+        return self._host._answers.now()
+
+    def _look(self, watch: Watch) -> None:
+        """Decide a request anew, and say what became of it, if nobody who began later has said so already."""
+        turn = next(self._turns)
+        with self._locked():
+            self._flying.setdefault(watch, [0, 0])[0] += 1
+        try:
+            while True:
+                world = self._world()
+                found = self._decide(world, watch.request)
+                with self._locked():
+                    if self._flying[watch][1] > turn or watch._state is WatchState.ENDED:
+                        return
+                    if self._commit(watch, world, found):
+                        self._flying[watch][1] = turn
+                        return
+        finally:
+            with self._locked():
+                flying = self._flying[watch]
+                flying[0] -= 1
+                if not flying[0]:
+                    del self._flying[watch]
+
+    def _commit(self, watch: Watch, world: World, found: Look) -> bool:
+        """Keep what a request came to; False where a change in between may have gone unseen."""
+        above = _above(world)
+        keys = found.keys
+        fresh = [key for key in keys if key not in watch.keys]
+        current = self._world() is world
+        if current:
+            gone = [key for key in watch.keys if key not in keys]
+            self._held.add(watch, fresh, above)
+            self._held.remove(watch, gone)
+        elif fresh:
+            # Nobody was told of changes to these. From now on, somebody is: look once more.
+            self._held.add(watch, fresh, _above(self._world()))
+            watch.keys = (*watch.keys, *fresh)
+            return False
+        else:
+            # INVARIANT: what has changed since touches this, or does not; if it does, somebody looks who began later.
+            keys = watch.keys
+        watch.keys = keys
+        if found.approving:
+            self._approving.add(watch)
+        else:
+            self._approving.discard(watch)
+        self._settle(watch, found)
+        return True
+
+    def _settle(self, watch: Watch, found: Look) -> None:
+        before, decision = watch._state, found.decision
+        watch._state = state_after(before, decision)
+        watch._leaf, watch._until = self._shared(decision._leaf), decision._until
+        lent = found.now + self._lent if found.lent else FOREVER
+        due = min(FOREVER if watch._until is None else watch._until, lent)
+        if due != watch.due:
+            if watch.due != FOREVER:
+                self._wheel.remove(watch)
+            watch.due = due
+        if due != FOREVER:
+            first = self._wheel.next
+            self._wheel.add(watch)
+            if first is None or self._wheel.next != first:
+                self._host._keeper.wake()
+        if before is not watch._state and before is not None and watch._listener is not None:
+            watch._listener(Change(watch._state, before, decision, _instant(found.now)))
+        if watch._state is WatchState.ENDED:
+            self._forget(watch)
+
+    def _shared(self, leaf: Leaf) -> Leaf:
+        """Return what stands for a leaf, which many watches have in common."""
+        if leaf.obligations or leaf.remedies:
+            # Arguments that are equal to Python are not for us: 1 and True.
+            return leaf
+        if len(self._leaves) >= _LEAVES:
+            self._leaves.clear()
+        return self._leaves.setdefault(leaf, leaf)
+
+    # ---------------------------------------------------------------------------------------------------- the lock
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        """Do what was put off, and let go of the lock."""
+        try:
+            while self._closing:
+                watch = self._closing.popleft()
+                listener, watch._listener = watch._listener, None
+                watch._state = WatchState.ENDED
+                self._forget(watch)
+                if listener is not None:
+                    listener(None)
+        finally:
+            self._lock.release()
+        # Somebody may have come in between, and found the lock held.
+        if self._closing and self._lock.acquire(blocking=False):
+            self._release()
+
+    def _forget(self, watch: Watch) -> None:
+        self._held.remove(watch, watch.keys)
+        self._approving.discard(watch)
+        if watch.due != FOREVER:
+            self._wheel.remove(watch)
+            watch.due = FOREVER
+        watch.keys = ()
+
+    def _told_later(self, on_change: Callable[[Change], object]) -> Listener:
+        tell = self._teller.tell
+        return lambda change: None if change is None else tell(on_change, change)
+
+
+def _above(world: World) -> Above:
+    return above_in(lookup(world.store, world.schema))
+
+
+def _action(watch: Watch, world: World) -> str:
+    name: object = watch.request.action
+    # What is no text was refused, and starts at nothing else.
+    return world.schema.resolve_action(name) if type(name) is str else ""
+
+
+def _instant(micros: int) -> _datetime.datetime:
+    return Datetime(micros).to_datetime()
+
+
+def _is_plain(request: Request) -> bool:
+    """Tell whether a request brings no entity: then what it asks before any rule hangs on names alone."""
+    return type(request.principal) is EntityRef is type(request.resource) and not request.entities
+
+
+def _kept(request: Request) -> Request:
+    """Return a request that nobody can change any more."""
+    if request.now is not None:
+        raise RequestError("a watch goes by the engine's clock: its request names no time")
+    try:
+        session = request.session
+        if session is not None and type(session) is not Session:
+            session = Session(session)
+        if session is request.session and not request.context and not request.entities:
+            return request
+        return request._replace(
+            session=session, context=copy.deepcopy(request.context), entities=tuple(copy.deepcopy(request.entities))
+        )
+    except Exception as error:
+        raise RequestError(f"the request cannot be kept: {type(error).__name__}") from error
