@@ -20,7 +20,8 @@ _DRIFT: Final = 1000
 
 def wall_clock() -> _datetime.datetime:
     """Return the time of the machine."""
-    return _datetime.datetime.now(_datetime.UTC)
+    # As compiled rules read it: no other function rounds in the same way.
+    return Datetime(time.time_ns() // 1000).to_datetime()
 
 
 def passing() -> float:

@@ -128,13 +128,22 @@ class Freshness:
         return not now - self._since[source] < _seconds(self.limits[source])
 
     def _told(self, source: str, now: float) -> str:
-        age = length(now - self._since[source])
-        whole = age - age % _SECOND if age >= _SECOND else age
-        limit = Duration.of(self.limits[source].age)
-        return f"`{source}` was last confirmed {Duration.of(whole)} ago, and may be {limit} old"
+        age, limit = length(now - self._since[source]), _shown(self.limits[source].age)
+        if age == _datetime.timedelta.max:
+            return f"nobody can tell how old `{source}` is, and it may be {limit} old"
+        return f"`{source}` was last confirmed {_shown(age)} ago, and may be {limit} old"
 
 
 _SECOND: Final = _datetime.timedelta(seconds=1)
+
+
+def _shown(age: _datetime.timedelta) -> str:
+    """Return an age as policies write it, but for parts of a second after the first."""
+    whole = age - age % _SECOND if age >= _SECOND else age
+    try:
+        return str(Duration.of(whole))
+    except ValueError:
+        return str(whole)
 
 
 def length(seconds: float) -> _datetime.timedelta:
