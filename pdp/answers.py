@@ -215,6 +215,8 @@ class Answers:
         )
 
     def _now(self, now: _datetime.datetime | None) -> int:
+        if now is None and (found := self._clocks.micros()) is not None:
+            return found
         moment: object = self._clocks.now() if now is None else now
         if not isinstance(moment, _datetime.datetime) or moment.utcoffset() is None:
             raise _Refused(Reason.INVALID_REQUEST, "`now` is not a datetime with a time zone")

@@ -14,8 +14,13 @@ from pdp.values import Datetime, Duration
 TOLERANCE: Final = 2_000_000
 """Microseconds by which the wall clock may go back without notice: a leap second, and the noise of two readings."""
 
+_NEAR: Final = 5000
+"""Microseconds by which a wall clock may be ahead of what it must be at least, and is not remembered anew for it."""
+
 _DRIFT: Final = 1000
 """Of so many microseconds of monotonic time one is left out: two clocks never run at quite the same speed."""
+
+_RATE: Final = 1e6 * (1 - 1 / _DRIFT)
 
 
 def wall_clock() -> _datetime.datetime:
@@ -88,6 +93,10 @@ class Clocks:
         # Compiled rules read the clock of the machine themselves while it is steady, and so all do.
         return moment if wall >= reckoned or self.is_steady else Datetime(reckoned).to_datetime()
 
+    def micros(self) -> int | None:
+        """Return the time to decide by in microseconds since the epoch; None where that is not at hand: ask `now`."""
+        return time.time_ns() // 1000 if self._of_machine and self.look() else None
+
     @property
     def is_steady(self) -> bool:
         """Whether this is the clock of the machine, and was not behind when it was last looked at."""
@@ -96,13 +105,14 @@ class Clocks:
     def look(self) -> bool:
         """Look at both clocks; return whether a question may read that of the machine for itself now."""
         if self._of_machine:
-            before = self.monotonic()
-            self._reckon(time.time_ns() // 1000, before)
+            known, before, wall = self._known, self.monotonic(), time.time_ns() // 1000
+            if known is None or self.behind or not 0.0 <= wall - known[0] - (before - known[1]) * _RATE < _NEAR:
+                self._reckon(wall, before)
             return not self.behind
         try:
             moment: object = self.now()
-            known = isinstance(moment, _datetime.datetime) and moment.utcoffset() is not None
-            self.failure = None if known else "the clock gives no time with a zone"
+            told = isinstance(moment, _datetime.datetime) and moment.utcoffset() is not None
+            self.failure = None if told else "the clock gives no time with a zone"
         except Exception as error:
             self.failure = f"the clock cannot be read: {type(error).__name__}"
         return False

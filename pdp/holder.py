@@ -341,13 +341,10 @@ class Holder:
         feed, health = self._feed, self._health
         if feed.read_at is not None:
             health.ages.confirm(REVOCATIONS, feed.read_at)
-        steady = health.look()
-        given = replace(
-            world.given,
-            revocations=feed.index,
-            failure=health.failure(feed.failure),
-            unsure=APPROVALS in health.ages.lost,
-        )
+        steady, given, index = health.look(), world.given, feed.index
+        failure, unsure = health.failure(feed.failure), APPROVALS in health.ages.lost
+        if given.revocations is not index or given.failure != failure or given.unsure is not unsure:
+            given = replace(given, revocations=index, failure=failure, unsure=unsure)
         # INVARIANT: what is answered at once looks at no age, so somebody else has to.
         watched = not health.ages.limits or self._keeper.alive
         return world.with_given(given, self._direct if steady and watched else self._direct.none)

@@ -221,7 +221,7 @@ class World:
 
     def with_given(self, given: Given, direct: Direct) -> World:
         """Return the world in which other things are revoked, or nothing may be decided, or not at once."""
-        if given == self.given and direct == self._direct:
+        if given is self.given and direct == self._direct:
             return self
         found = World(self.program, self.store, given, direct)
         found._remember(self)
