@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time as _time
 from datetime import timedelta
@@ -440,6 +441,7 @@ def test_a_child_that_was_forked_looks_for_itself_though_a_lock_was_held(held: b
 
     child = os.fork()
     if child == 0:
+        signal.alarm(3 * PATIENCE)
         deadline = _time.monotonic() + PATIENCE
         while asked.allows(ADA, "read", PAGE) and _time.monotonic() < deadline:
             _time.sleep(0.001)
@@ -465,6 +467,7 @@ def test_in_a_child_nothing_is_answered_at_once_until_somebody_has_looked(monkey
 
     child = os.fork()
     if child == 0:
+        signal.alarm(3 * PATIENCE)
         good = allowed(asked) and not asked._world.held_for_decide
         time.goes_on(MINUTE)
         good = good and not asked.allows(ADA, "read", PAGE)

@@ -138,10 +138,10 @@ def test_a_clock_that_has_caught_up_is_read_again(monkeypatch: pytest.MonkeyPatc
     time.is_set(-HOUR)
     asked._tick()
     behind = direct(asked)
-    time.is_set(HOUR - MINUTE)
+    time.is_set(HOUR - SECOND)
     asked._tick()
     still_behind = direct(asked)
-    time.is_set(MINUTE)
+    time.is_set(SECOND)
     asked._tick()
 
     assert (behind, still_behind, direct(asked)) == (False, False, True)
