@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pdp.enforcement import Denied, Enforcer, Handler, Lease, LeaseEnded, acting, guard, lease
     from pdp.engine import Engine
     from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RequestError
+    from pdp.freshness import SourceStatus
     from pdp.leases.states import WatchState
     from pdp.leases.watch import Change, Watch
     from pdp.model import (
@@ -99,6 +100,7 @@ _HOMES = {
     "Session": "pdp.session",
     "Signer": "pdp.approvals.signing",
     "SourceState": "pdp.model",
+    "SourceStatus": "pdp.freshness",
     "Trace": "pdp.trace",
     "Watch": "pdp.leases.watch",
     "WatchState": "pdp.leases.states",
@@ -166,6 +168,7 @@ __all__ = [
     "Session",
     "Signer",
     "SourceState",
+    "SourceStatus",
     "Trace",
     "Watch",
     "WatchState",

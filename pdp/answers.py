@@ -10,6 +10,7 @@ from pdp import conform
 from pdp.arguments import Leased, proved
 from pdp.cells import Cell, settled
 from pdp.classes import replace
+from pdp.clocks import Clocks
 from pdp.codegen.support import careful
 from pdp.conform import Mismatch
 from pdp.entities.held import Held
@@ -24,11 +25,6 @@ from pdp.schema import Action, Schema
 from pdp.session import Session
 from pdp.values import Datetime, EntityRef, Unknown, Value
 from pdp.world import World, resolved
-
-
-def wall_clock() -> _datetime.datetime:
-    """Return the time of the machine."""
-    return _datetime.datetime.now(_datetime.UTC)
 
 
 class _Refused(Exception):
@@ -47,12 +43,12 @@ class Answers:
         self,
         providers: Sequence[AttributeProvider],
         handles: frozenset[str],
-        clock: Callable[[], _datetime.datetime],
+        clocks: Clocks,
         *,
         compiles: bool,
     ) -> None:
         """Take what does not change: `compiles` False leaves every question to the interpreter."""
-        self._providers, self._handles, self._clock, self._compiles = providers, handles, clock, compiles
+        self._providers, self._handles, self._clocks, self._compiles = providers, handles, clocks, compiles
 
     def now(self) -> int:
         """Return the time as a decision without `now` takes it, in microseconds since the epoch."""
@@ -62,9 +58,9 @@ class Answers:
         """Return the decision; whatever goes wrong is a deny."""
         if self._compiles:
             try:
-                if request.now is None and self._clock is not wall_clock:
+                if request.now is None and not (self._clocks.is_steady and self._clocks.look()):
                     # Whoever answers: it is asked once.
-                    request = request._replace(now=self._clock())
+                    request = request._replace(now=self._clocks.now())
                 found = self._compiled(world, request)
                 if found is not None:
                     return found
@@ -238,7 +234,9 @@ class Answers:
         )
 
     def _now(self, now: _datetime.datetime | None) -> int:
-        moment: object = self._clock() if now is None else now
+        if now is None and (found := self._clocks.micros()) is not None:
+            return found
+        moment: object = self._clocks.now() if now is None else now
         if not isinstance(moment, _datetime.datetime) or moment.utcoffset() is None:
             raise _Refused(Reason.INVALID_REQUEST, "`now` is not a datetime with a time zone")
         return Datetime.of(moment).micros

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pdp import trace
-from pdp.answers import Answers, deny, unrecorded, wall_clock
+from pdp.answers import Answers, deny, unrecorded
 from pdp.arguments import Leased
+from pdp.clocks import Clocks, wall_clock
 from pdp.entities import Store
 from pdp.entities.objects import store_of
 from pdp.errors import RequestError
 from pdp.evaluation import Question
 from pdp.folder import load, load_sources
+from pdp.freshness import limits_of
 from pdp.holder import Holder
 from pdp.interpreter import Judgement
 from pdp.loaded import Loaded
@@ -63,6 +65,9 @@ class Engine(Holder):
         handles: Iterable[str] = (),
         sink: DecisionSink | None = None,
         clock: Callable[[], _datetime.datetime] = wall_clock,
+        monotonic: Callable[[], float] | None = None,
+        max_age: Mapping[str, _datetime.timedelta] | None = None,
+        when_stale: Mapping[str, str] | None = None,
         compiled: bool | None = None,
         lent: _datetime.timedelta = _datetime.timedelta(minutes=1),
     ) -> None:
@@ -74,14 +79,21 @@ class Engine(Holder):
         `revoked_sessions`, by their own id or their token's, never come back; `revocations` is a record of more. Where
         it cannot be read, every request is denied, and `state` tells. `handles` names the obligations that the caller
         fulfils; an allow with any other is not truthy. `sink` sees every decision. `clock` returns an aware
-        datetime, and is asked once for a decision without `now`. `compiled` False answers by the interpreter alone, as
-        `PDP_COMPILED=0` in the environment does: the answers are the same. `lent` says how long the word of a provider
-        counts in an answer that is watched, before it is asked again.
+        datetime, and is asked once for a decision without `now`; `monotonic` returns seconds, and only goes on: give
+        both or neither, for the one to be held against the other.
+
+        `max_age` says how old `entities`, `revocations`, `policy` and `approvals` may be. Past it every request is
+        denied, or approvals are unknown; where `when_stale` says `"continue"` of a source instead of `"deny"`, answers
+        go on, and `sources` tells. Raises RequestError for what is no such option.
+
+        `compiled` False answers by the interpreter alone, as `PDP_COMPILED=0` in the environment does: the answers are
+        the same. `lent` says how long the word of a provider counts in an answer that is watched, before it is asked
+        again.
         """
         asked, handled = tuple(providers), frozenset(handles)
         self._record = None if sink is None else sink.record
         compiles = os.environ.get("PDP_COMPILED") != "0" if compiled is None else compiled
-        at_once = compiles and clock is wall_clock
+        at_once, clocks = compiles and clock is wall_clock, Clocks(clock, monotonic)
         direct = Direct(decide=at_once, allows=at_once and sink is None, alone=not asked)
         super().__init__(
             policy,
@@ -92,11 +104,12 @@ class Engine(Holder):
             revoked_sessions=revoked_sessions,
             revocations=revocations,
             handles=handled,
-            clock=clock,
+            clocks=clocks,
+            limits=limits_of(max_age, when_stale),
             direct=direct,
         )
         self._lent = _lent(lent)
-        self._answers = Answers(asked, handled, clock, compiles=compiles)
+        self._answers = Answers(asked, handled, clocks, compiles=compiles)
         if not direct.allows and type(self).allows is Engine.allows:
             # To look for what is not there before each decision would cost as much as the decision.
             # Not by way of `vars`: an object whose dict was once asked for is slower to read ever after.
@@ -245,14 +258,14 @@ class Engine(Holder):
 
     def answer(self, request: Request) -> Decision:
         """Answer a request given as one object, as `decide` does."""
-        world = self._world
+        world = self._moment()
         return self._recorded(request, self._answers.answer(world, request), world)
 
     def decide_many(self, requests: Iterable[Request]) -> list[Decision]:
         """Answer requests in their order, all of the same policy and facts, whatever changes meanwhile."""
         # Whoever brings them may take long: what is revoked until the last is here counts.
         asked = [*requests]
-        world = self._world
+        world = self._moment()
         return [self._recorded(request, self._answers.answer(world, request), world) for request in asked]
 
     def session(self, given: Mapping[str, Any]) -> Session:
@@ -301,7 +314,7 @@ class Engine(Holder):
 
     def judged(self, request: Request) -> tuple[Decision, Judgement | None, Question | None, Facts | None]:
         """Answer a request by the interpreter, with what led to the answer as far as it came. It is not recorded."""
-        return self._answers.judge(self._world, request)
+        return self._answers.judge(self._moment(), request)
 
     # -------------------------------------------------------------------------------------------------- on the way
 

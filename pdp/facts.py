@@ -9,7 +9,7 @@ from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.objects import node_of
 from pdp.errors import EndlessSourceError, FailedSourceError, RequestError
-from pdp.model import Approval, Entity, Node, RevocationKind
+from pdp.model import Approval, Entity, Failure, Node, RevocationKind
 from pdp.ports import AttributeProvider
 from pdp.revocation.index import Index, Revoked
 from pdp.schema import Schema
@@ -42,7 +42,7 @@ class Snapshot:
         entities: Iterable[Entity] = (),
         approvals: Sequence[Approval] | None = (),
         revocations: Index | None = None,
-        failure: str | None = None,
+        failure: Failure | None = None,
     ) -> None:
         self._store = store
         self._schema = schema

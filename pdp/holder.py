@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import datetime as _datetime
 import os
-import threading
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from pdp.answers import is_string
 from pdp.approvals.approved import Approved
 from pdp.cells import Program
+from pdp.classes import replace
+from pdp.clocks import Clocks
 from pdp.conform import Mismatch
 from pdp.entities import Store
 from pdp.entities.held import lookup
 from pdp.entities.objects import actions_of, node_of, store_of, with_actions
 from pdp.errors import RequestError
 from pdp.folder import load
+from pdp.freshness import APPROVALS, ENTITIES, POLICY, REVOCATIONS, Limit, SourceStatus
+from pdp.health import Health
 from pdp.keeper import Keeper
-from pdp.model import Approval, Entity, Node, SourceState
+from pdp.model import Approval, Entity, Failure, Node, Reason, Revocation, SourceState
 from pdp.ports import ApprovalSource, AttributeProvider, FactSource
 from pdp.revocation.claims import for_good, revocation_of
 from pdp.revocation.feed import Feed
@@ -28,6 +29,7 @@ from pdp.revocation.index import Index
 from pdp.schema import Schema
 from pdp.shelter import SHELTER
 from pdp.terms import Policy
+from pdp.turns import Turns
 from pdp.values import EntityRef, show
 from pdp.world import Direct, Given, World, resolved
 
@@ -53,25 +55,28 @@ class Holder:
         revoked_sessions: Iterable[str],
         revocations: FactSource | None,
         handles: frozenset[str],
-        clock: Callable[[], _datetime.datetime],
+        clocks: Clocks,
+        limits: Mapping[str, Limit],
         direct: Direct,
     ) -> None:
         """Take facts as the constructor of an engine has them, and what compiled rules may answer at once."""
-        self._providers, self._handles, self._clock, self._direct = tuple(providers), handles, clock, direct
-        self._changing, self._changes = threading.RLock(), False
-        _HOLDERS.add(self)
-        self._feed = Feed(revocations, Index.of(for_good(revoked, revoked_sessions)))
+        self._providers, self._handles, self._clocks, self._direct = tuple(providers), handles, clocks, direct
+        self._renew_locks()
+        self._health = Health(clocks, limits)
+        self._feed = Feed(revocations, Index.of(for_good(revoked, revoked_sessions)), clocks.monotonic)
         self._feed.refresh()
-        self._approved = Approved(approvals)
+        self._approved = Approved(approvals, clocks.monotonic)
         given = Given(
             approvals=self._approved.known,
             revocations=self._feed.index,
-            failure=self._feed.failure,
+            failure=self._health.failure(self._feed.failure),
         )
         # A decision looks here once, and all of it is made of what it finds.
         self._world = World(self._program(policy), store, given, direct)
-        self._keeper = Keeper(self._tick)
+        self._keeper = Keeper(self._tick, self._forked)
         self._watches: Watches | None = None
+        if limits:
+            self._change(_as_it_is)
 
     @property
     def policy(self) -> Policy:
@@ -89,6 +94,7 @@ class Holder:
         Raises PolicyError for one that does not hold up, and RequestError where its types have no room for an entity
         that the engine holds. Then nothing has changed.
         """
+        began = self._clocks.monotonic()
         program = self._program(policy if isinstance(policy, Policy) else _loaded(policy)[0])
 
         def replaced(world: World) -> World:
@@ -96,6 +102,7 @@ class Holder:
             if world.schema.is_cedar:
                 # There, anything may be in what nobody holds.
                 self._check_parents(found.store, found.store, found.schema)
+            self._health.ages.confirm(POLICY, began)
             return found
 
         self._change(replaced)
@@ -106,11 +113,13 @@ class Holder:
         Raises RequestError for one that the schema does not know, or that is in one which nobody holds.
         """
         # Read before anybody has to wait: who brings them may take long, or change the engine meanwhile.
+        began = self._clocks.monotonic()
         given = entities if isinstance(entities, Store) else _listed(entities)
 
         def replaced(world: World) -> World:
             store = with_actions(given, world.schema) if isinstance(given, Store) else store_of(given, world.schema)
             self._check_parents(store, store, world.schema)
+            self._health.ages.confirm(ENTITIES, began)
             return world.with_store(store)
 
         self._change(replaced)
@@ -153,34 +162,31 @@ class Holder:
     def reload(self, path: str | Path) -> None:
         """Take policy and entities anew from a folder or a file.
 
-        Raises PolicyError or FactsError with every diagnostic. Then nothing has changed.
+        Raises PolicyError or FactsError with every diagnostic. Then nothing has changed, and the age of both goes on.
         """
+        began = self._clocks.monotonic()
         policy, store = _loaded(path)
         program = self._program(policy)
-        self._change(lambda world: World(program, store, world.given, self._direct))
+
+        def reloaded(world: World) -> World:
+            self._health.ages.confirm(POLICY, began)
+            self._health.ages.confirm(ENTITIES, began)
+            return World(program, store, world.given, self._direct)
+
+        self._change(reloaded)
 
     def _change(self, next_: Callable[[World], World]) -> None:
         """Put the world that comes next into the place of the one that is there; what raises changes nothing."""
+        health = self._health
         with SHELTER:
-            with self._turn():
-                before = self._world
-                after = self._world = next_(before)
+            with self._changing:
+                before, due = self._world, health.due
+                after = self._world = self._revised(next_(before))
+                sooner = health.due < due
+            if health.ages.limits and (sooner or not self._keeper.alive):
+                self._keep()
             self._changed(before, after)
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Change something while nobody else does; raise RequestError for a change in the middle of another.
-
-        A source that calls the engine which calls it, or the handler of a signal, would wait for itself for ever.
-        """
-        with self._changing:
-            if self._changes:
-                raise RequestError("the engine is in the middle of a change, and of that this is called")
-            self._changes = True
-            try:
-                yield
-            finally:
-                self._changes = False
+        health.tell()
 
     def _changed(self, before: World, after: World) -> None:
         """Have all looked at again that is watched and may be another answer now. It takes as long as that takes."""
@@ -199,20 +205,12 @@ class Holder:
 
     def _tick(self) -> float | None:
         """Do what is due; return in how many seconds something is again."""
+        self._change(_as_it_is)
         due = None if self._watches is None else self._watches.tick()
-        return None if due is None else due / 1e6
+        older = self._health.due - self._clocks.monotonic()
+        return older if due is None else min(due / 1e6, older)
 
     # ---------------------------------------------------------------------------------------------------- revoking
-
-    @property
-    def state(self) -> SourceState:
-        """Whether the engine may rely on its record of revocations. Where that failed, every request is denied."""
-        return SourceState.LOADED if self._world.given.failure is None else SourceState.FAILED
-
-    @property
-    def approvals_failure(self) -> str | None:
-        """Why nobody can tell what is approved; None where the approvals are known."""
-        return self._approved.failure
 
     @property
     def sequence(self) -> int:
@@ -261,9 +259,9 @@ class Holder:
             "key": key,
             "device": device,
         }
-        fact = revocation_of(named, not_before, why, self._world.schema, self._clock)
+        fact = revocation_of(named, not_before, why, self._world.schema, self._clocks.now)
         # First here: who is revoked does not go on until a disk has written it.
-        self._read(lambda feed: feed.hold(fact))
+        self._hold(fact)
         return self._read(lambda feed: feed.publish(fact))
 
     def refresh(self, seen: int = 0) -> None:
@@ -290,26 +288,109 @@ class Holder:
         self._read(accept)
 
     def _read(self, work: Callable[[Feed], T]) -> T:
-        """Do something with the record, and hold what is known of it then, whatever came of it."""
-        with SHELTER:
-            before = after = self._world
-            try:
-                with self._turn():
-                    before = self._world
-                    try:
-                        return work(self._feed)
-                    finally:
-                        self._revise()
-                        after = self._world
-            finally:
-                self._changed(before, after)
+        """Do something with the record, and hold what is known of it then, whatever came of it.
 
-    def _revise(self) -> None:
-        world, feed = self._world, self._feed
-        if feed.index is not world.given.revocations or feed.failure != world.given.failure:
-            self._world = world = world.with_revocations(feed.index, feed.failure)
-        if self._approved.known is not world.given.approvals:
-            self._world = world.with_approvals(self._approved.known)
+        Nothing else waits for the record meanwhile: what is too old is so though it cannot be read.
+        """
+        with SHELTER:
+            try:
+                with self._reading:
+                    return work(self._feed)
+            finally:
+                self._change(_as_it_is)
+
+    def _hold(self, fact: Revocation) -> None:
+        with SHELTER:
+            self._feed.hold(fact)
+            self._change(_as_it_is)
+
+    # ------------------------------------------------------------------------------------------------- growing older
+
+    @property
+    def state(self) -> SourceState:
+        """How the worst of all sources is."""
+        found = {each.state for each in self.sources.values()}
+        return next((each for each in (SourceState.FAILED, SourceState.STALE) if each in found), SourceState.LOADED)
+
+    @property
+    def sources(self) -> Mapping[str, SourceStatus]:
+        """How each source is when this is asked, by its name; `clock` is the wall clock."""
+        self._change(_as_it_is)
+        with self._changing:
+            return self._health.sources({APPROVALS: self._approved.failure, REVOCATIONS: self._feed.failure})
+
+    @property
+    def approvals_failure(self) -> str | None:
+        """Why nobody can tell what is approved; None where the approvals are known."""
+        return self._approved.failure
+
+    def confirm(self, source: str) -> None:
+        """Say that what the engine holds of a source is right as it is, as the heartbeat of a feed does.
+
+        That is `entities`, `policy`, `approvals`, or `revocations` where there is no record: where there is one,
+        `refresh` reads it. `clock` takes the wall clock as it is, though it went back.
+
+        Raises RequestError for any other name.
+        """
+        began, is_read = self._clocks.monotonic(), self._feed.source is not None
+
+        def confirmed(world: World) -> World:
+            self._health.accept(source, began, is_read=is_read)
+            return world
+
+        self._change(confirmed)
+
+    def _moment(self) -> World:
+        """Return the world for a question that is not answered at once: there is time to look at its age."""
+        try:
+            if not self._clocks.monotonic() < self._health.due:
+                self._change(_as_it_is)
+            return self._world
+        except Exception as error:
+            # INVARIANT: where nobody can tell how old it is, it is too old.
+            failure = Failure(Reason.INTERNAL_ERROR, f"the age of what is held is not known: {type(error).__name__}")
+            world = self._world
+            return world.with_given(replace(world.given, failure=failure), self._direct.none)
+
+    def _revised(self, world: World) -> World:
+        """Return the world as the record, the age of each source and the clocks have it now."""
+        feed, approved, health = self._feed, self._approved.known, self._health
+        for source, read_at in ((REVOCATIONS, feed.read_at), (APPROVALS, self._approved.read_at)):
+            if read_at is not None:
+                health.ages.confirm(source, read_at)
+        steady, given, index = health.look(), world.given, feed.index
+        failure, unsure = health.failure(feed.failure), APPROVALS in health.ages.lost
+        if (given.revocations, given.approvals) != (index, approved) or (given.failure, given.unsure) != (
+            failure,
+            unsure,
+        ):
+            given = replace(given, approvals=approved, revocations=index, failure=failure, unsure=unsure)
+        # INVARIANT: what is answered at once looks at no age, so somebody else has to.
+        watched = not health.ages.limits or self._keeper.alive
+        return world.with_given(given, self._direct if steady and watched else self._direct.none)
+
+    def _keep(self) -> None:
+        """Have a thread look at the time. Where there can be none, nothing is answered at once."""
+        try:
+            self._keeper.wake()
+        except RuntimeError:
+            pass
+
+    def _renew_locks(self) -> None:
+        # The one for worlds is held for moments only, the other for as long as a record takes.
+        self._changing, self._reading = Turns(), Turns()
+
+    def _forked(self) -> None:
+        """Let a child that was forked change what it holds: who held a lock in the parent never gives it back here."""
+        self._renew_locks()
+        self._clocks.renew()
+        self._feed.renew()
+        if self._health.ages.limits:
+            # Nobody looks at the time here yet.
+            self._world = self._world.with_given(self._world.given, self._direct.none)
+        if self._watches is not None:
+            # They are of the parent. Here, nobody has said that they may go on.
+            self._watches.dead, self._watches = True, None
 
     def _check_parents(self, nodes: Iterable[Node], store: Store, schema: Schema) -> None:
         """Raise RequestError where an entity is in one that nobody holds: what that is in, nobody could tell.
@@ -338,17 +419,5 @@ def _listed(entities: Iterable[Entity]) -> list[Entity]:
     return list(each)
 
 
-_HOLDERS: Final[weakref.WeakSet[Holder]] = weakref.WeakSet()
-
-
-def _renew_locks() -> None:
-    """Let a child that was forked change what it holds: who held a lock in the parent will never give it back here."""
-    for holder in list(_HOLDERS):
-        holder._changing, holder._changes = threading.RLock(), False
-        if holder._watches is not None:
-            # They are of the parent. Here, nobody has said that they may go on.
-            holder._watches.dead, holder._watches = True, None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
+def _as_it_is(world: World) -> World:
+    return world

@@ -172,7 +172,7 @@ def _check_names(schema: Schema, question: Question) -> Judgement | None:
 
 def _check_sources(facts: Facts) -> Judgement | None:
     failure = facts.failure
-    return None if failure is None else _deny(Reason.SOURCE_FAILED, failure)
+    return None if failure is None else _deny(failure.reason, failure.detail)
 
 
 def _check_principals(scene: Scene) -> Judgement | None:

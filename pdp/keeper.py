@@ -20,11 +20,15 @@ class Keeper:
     a child that was forked has one of its own.
     """
 
-    __slots__ = ("__weakref__", "_awake", "_look", "_thread", "_tick")
+    __slots__ = ("__weakref__", "_awake", "_forked", "_look", "_thread", "_tick")
 
-    def __init__(self, tick: Callable[[], float | None]) -> None:
-        """Take a bound method. The object that it is bound to is not kept alive."""
+    def __init__(self, tick: Callable[[], float | None], forked: Callable[[], None] | None = None) -> None:
+        """Take bound methods. The object that they are bound to is not kept alive.
+
+        `forked` is called in a child, before anything else: locks that it would wait for are to be made anew.
+        """
         self._tick: weakref.WeakMethod[Any] = weakref.WeakMethod(tick)
+        self._forked: weakref.WeakMethod[Any] | None = None if forked is None else weakref.WeakMethod(forked)
         self._begin()
         _KEEPERS.add(self)
 
@@ -37,6 +41,16 @@ class Keeper:
     def alive(self) -> bool:
         """Whether there is a thread that looks."""
         return self._thread is not None and self._thread.is_alive()
+
+    def begin_again(self) -> None:
+        """Begin anew in a child that was forked: the thread stayed in the parent."""
+        looked = self._thread is not None
+        self._begin()
+        forked = None if self._forked is None else self._forked()
+        if forked is not None:
+            forked()
+        if looked:
+            self.wake()
 
     def wake(self) -> None:
         """Look again now; begin where nobody looks yet."""
@@ -54,7 +68,7 @@ def _keep(tick: weakref.WeakMethod[Any], look: threading.Event) -> None:
     wait: float | None = 0.0
     while True:
         # INVARIANT: nothing of the object is held while it waits.
-        look.wait(_LONGEST if wait is None else min(max(wait, 0.0), _LONGEST))
+        look.wait(max(wait, 0.0) if wait is not None and wait < _LONGEST else _LONGEST)
         look.clear()
         call = tick()
         if call is None:
@@ -70,12 +84,13 @@ _KEEPERS: Final[weakref.WeakSet[Keeper]] = weakref.WeakSet()
 
 
 def _again() -> None:
-    """Let a child that was forked look for itself: the thread stayed in the parent."""
+    """Let a child that was forked look for itself."""
     for keeper in list(_KEEPERS):
-        looked = keeper._thread is not None
-        keeper._begin()
-        if looked:
-            keeper.wake()
+        try:
+            keeper.begin_again()
+        except Exception:
+            # Where no thread can be had for one, others are no worse off for it.
+            pass
 
 
 if hasattr(os, "register_at_fork"):

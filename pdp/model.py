@@ -39,6 +39,7 @@ class Reason(StrEnum):
     SESSION_REVOKED = "session_revoked"
     PRINCIPAL_REVOKED = "principal_revoked"
     SOURCE_FAILED = "source_failed"
+    SOURCE_STALE = "source_stale"
     UNKNOWN_ENTITY = "unknown_entity"
     INTERNAL_ERROR = "internal_error"
 
@@ -245,10 +246,19 @@ class Mark:
 
 
 class SourceState(StrEnum):
-    """Whether a source of facts may be relied on. Where it has failed, every decision is a deny."""
+    """Whether a source of facts may be relied on: it was read, or that is too long ago, or it cannot be read."""
 
     LOADED = "loaded"
+    STALE = "stale"
     FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why no rule may be asked: what is wrong with a source without which nothing may be decided."""
+
+    reason: Reason
+    detail: str
 
 
 # ------------------------------------------------------------------------------------------------- what is answered

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from pdp.model import Approval, Decision, Entity, Mark, Node, Request, Revocation, RevocationKind
+from pdp.model import Approval, Decision, Entity, Failure, Mark, Node, Request, Revocation, RevocationKind
 from pdp.values import EntityRef, Unknown
 
 
@@ -65,7 +65,7 @@ class Facts(Protocol):
         """Return an entity, None where no source holds it, unknown where a source failed or is late."""
 
     @property
-    def failure(self) -> str | None:
+    def failure(self) -> Failure | None:
         """What is wrong with a source without which nothing may be decided; None where nothing is."""
 
     @property

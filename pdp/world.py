@@ -16,7 +16,7 @@ from pdp.entities.objects import action_again, node_of, with_actions
 from pdp.errors import RequestError
 from pdp.evaluation import FOREVER
 from pdp.ids import is_action, wrong_id, wrong_text
-from pdp.model import Approval, Decision, Entity, Node
+from pdp.model import Approval, Decision, Entity, Failure, Node
 from pdp.revocation.index import Index, Revoked
 from pdp.schema import Schema
 from pdp.session import Names
@@ -36,12 +36,14 @@ _STALE: Final = 1_000
 class Given:
     """Facts as the engine was given them, to be read by the schema of each policy that it holds.
 
-    `failure` says what is wrong with the record of revocations: then nothing may be decided.
+    `failure` says what is wrong with a source without which nothing may be decided. `unsure` says that nobody knows
+    whether the approvals are still right: then they are unknown.
     """
 
     approvals: tuple[Approval, ...] | None
     revocations: Index
-    failure: str | None = None
+    failure: Failure | None = None
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Direct:
     decide: bool
     allows: bool
     alone: bool
+
+    @property
+    def none(self) -> Direct:
+        """The same where nothing may be answered by what is ready."""
+        return Direct(decide=False, allows=False, alone=self.alone)
 
 
 class World:
@@ -88,7 +95,7 @@ class World:
         """Put a world together; `direct` says what compiled rules may answer at once."""
         self.program, self.store, self.given, self._direct = program, store, given, direct
         self.policy, self.schema = program.policy, program.schema
-        self.approvals = _by_question(given.approvals, self.schema)
+        self.approvals = None if given.unsure else _by_question(given.approvals, self.schema)
         self.revoked = Revoked(given.revocations, self.schema)
         # A session that was found not to be revoked bears this, and is not looked up again.
         self.clean = given.revocations.mark
@@ -212,16 +219,11 @@ class World:
             found._remember(self, node.ref)
         return found
 
-    def with_revocations(self, index: Index, failure: str | None) -> World:
-        """Return the world in which other things are revoked, or nothing may be decided."""
-        return self._with_given(replace(self.given, revocations=index, failure=failure))
-
-    def with_approvals(self, approvals: tuple[Approval, ...] | None) -> World:
-        """Return the world in which other things are approved, or nobody can tell what is."""
-        return self._with_given(replace(self.given, approvals=approvals))
-
-    def _with_given(self, given: Given) -> World:
-        found = World(self.program, self.store, given, self._direct)
+    def with_given(self, given: Given, direct: Direct) -> World:
+        """Return the world in which other things are revoked, or nothing may be decided, or not at once."""
+        if given is self.given and direct == self._direct:
+            return self
+        found = World(self.program, self.store, given, direct)
         found._remember(self)
         # What rules come to is still the same: who is revoked is not asked about them, and where anything is approved
         # of what is asked, or nobody can tell, they come to nothing that is kept.

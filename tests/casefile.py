@@ -6,6 +6,7 @@ tests/corpus/README.md describes the format.
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ _REQUEST_KEYS = {
     "revoked",
     "revoked_sessions",
     "revocations",
+    "stale",
     "handles",
 }
 _EXPECT_KEYS = {
@@ -185,9 +187,22 @@ def _asked(data: Mapping[str, Any]) -> Asked:
         "revoked_sessions": data.get("revoked_sessions", ()),
         "revocations": _record(data.get("revocations", ())),
         "handles": data.get("handles", ()),
+        **_aged(data.get("stale", ())),
         "providers": [Elsewhere(held, failing)] if held or failing else [],
     }
     return Asked(title=data.get("title", ""), request=request, options=options, expected=_expected(data["expect"]))
+
+
+def _aged(sources: Sequence[str]) -> dict[str, Any]:
+    if not sources:
+        return {}
+    # What has to be right since a minute is an hour older each time that somebody looks.
+    hours = itertools.count(step=3600)
+    return {
+        "max_age": {each: datetime.timedelta(minutes=1) for each in sources},
+        "monotonic": lambda: float(next(hours)),
+        "compiled": False,
+    }
 
 
 def _record(data: str | Sequence[Mapping[str, Any]]) -> Record:

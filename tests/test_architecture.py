@@ -19,6 +19,7 @@ LAYERS = {
     0: {
         "calendar",
         "classes",
+        "clocks",
         "codes",
         "errors",
         "ids",
@@ -29,6 +30,7 @@ LAYERS = {
         "source",
         "shelter",
         "symbols",
+        "turns",
         "values",
         "zones",
     },
@@ -48,6 +50,7 @@ LAYERS = {
         "facts",
         "folder",
         "freshness",
+        "health",
         "identity",
         "journal",
         "loaded",

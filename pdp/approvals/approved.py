@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from pdp.errors import RecordError
@@ -14,11 +15,15 @@ from pdp.values import Datetime, EntityRef
 class Approved:
     """Holds approvals. `known` is None where nobody can tell what is approved, and `failure` says why.
 
-    It is not for several threads at once.
+    `read_at` is when a source was last begun to be read, by a monotonic clock. It is not for several threads at once.
     """
 
-    def __init__(self, given: Sequence[Approval] | ApprovalSource | None) -> None:
+    def __init__(
+        self, given: Sequence[Approval] | ApprovalSource | None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         """Take approvals, or a source of them, which is read at once."""
+        self._monotonic = monotonic
+        self.read_at: float | None = None
         self.known: tuple[Approval, ...] | None = None
         self.failure: str | None = None
         self._source: ApprovalSource | None = None
@@ -35,9 +40,10 @@ class Approved:
         """Read what is new. Where the record went wrong for good, it stays so until `accept`."""
         if self._source is None or self._lasts:
             return
+        began = self._monotonic()
         try:
             self._last, self._mark = self._read(self._source)
-            self.known, self.failure = self._last, None
+            self.known, self.failure, self.read_at = self._last, None, began
         except RecordError as error:
             self.known, self.failure, self._lasts = None, str(error), error.lasting
         except Exception as error:

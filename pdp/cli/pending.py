@@ -58,8 +58,8 @@ def command(options: Options, /, target: str, **given: Any) -> int:
 
 def _asks(desk: Desk, request: AccessRequest) -> list[dict[str, Any]]:
     """Return what rules ask of approvals such as these, as far as they apply."""
-    from pdp.answers import wall_clock
     from pdp.approvals.asking import asked, request_of
+    from pdp.clocks import wall_clock
     from pdp.errors import RequestError
     from pdp.values import Datetime
 

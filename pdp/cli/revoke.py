@@ -144,8 +144,8 @@ def _entity(text: str, schema: Schema, *, alone: bool) -> EntityRef:
 
 
 def _fact(named: dict[str, Any], not_before: str | None, why: str, schema: Schema, *, alone: bool) -> Revocation:
-    from pdp.answers import wall_clock
     from pdp.cli.entities import split_help
+    from pdp.clocks import wall_clock
     from pdp.conform import Mismatch
     from pdp.conform.scalars import datetime
     from pdp.errors import RequestError

@@ -8,7 +8,7 @@ from typing import Final
 from pdp.evaluation import Question, revocable
 from pdp.facts import Snapshot
 from pdp.leases.dependents import Key
-from pdp.model import Approval, Membership, Node, RevocationKind
+from pdp.model import Approval, Failure, Membership, Node, RevocationKind
 from pdp.operators import Found
 from pdp.values import EntityRef, Unknown
 
@@ -46,7 +46,7 @@ class Reading:
         return self._facts.node(ref)
 
     @property
-    def failure(self) -> str | None:
+    def failure(self) -> Failure | None:
         """What is wrong with a source without which nothing may be decided."""
         return self._facts.failure
 

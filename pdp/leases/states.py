@@ -30,6 +30,7 @@ _STATES: Final = {
     # The session is as it was when the watch began, and so will stay.
     Reason.INVALID_SESSION: WatchState.ENDED,
     Reason.SOURCE_FAILED: WatchState.FAILED,
+    Reason.SOURCE_STALE: WatchState.STALE,
     Reason.INTERNAL_ERROR: WatchState.FAILED,
 }
 

@@ -26,6 +26,7 @@ def nothing_but_revocations(before: World, after: World) -> bool:
         before.program is after.program
         and before.store is after.store
         and old.approvals is new.approvals
+        and old.unsure is new.unsure
         and old.failure == new.failure
     )
 

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from pdp.errors import RecordError
 from pdp.model import Mark, Revocation, RevocationKind
 from pdp.ports import FactSource
 from pdp.revocation.index import Index
+from pdp.turns import Turns
 from pdp.values import Datetime
 
 
 class Feed:
     """Reads a record into an index, fact by fact in their order, and knows when the record is not what it was.
 
-    `index` only ever grows. `failure` says why no answer may be given of it. It is not for several threads at once.
+    `index` only ever grows. `failure` says why no answer may be given of it. `read_at` is when it was last begun to
+    read all of the record, by a monotonic clock. It is not for several threads at once, but for `hold`.
     """
 
-    def __init__(self, source: FactSource | None, index: Index) -> None:
-        self.source, self.index = source, index
+    def __init__(
+        self, source: FactSource | None, index: Index, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.source, self.index, self._monotonic = source, index, monotonic
         self.failure: str | None = None
+        self.read_at: float | None = None
+        self.renew()
         self._mark = Mark()
         self._seen = 0
         self._lasts = False
+
+    def renew(self) -> None:
+        """Have a lock of its own: in a child that was forked, nobody gives back the one of the parent."""
+        self._growing = Turns()
 
     @property
     def sequence(self) -> int:
@@ -39,9 +50,10 @@ class Feed:
         self._seen = max(self._seen, seen)
         if self.source is None or self._lasts:
             return
+        began = self._monotonic()
         try:
             self._read(self.source)
-            self.failure = None
+            self.failure, self.read_at = None, began
         except RecordError as error:
             self.failure, self._lasts = str(error), error.lasting
         except Exception as error:
@@ -54,7 +66,8 @@ class Feed:
             facts = _sound(told)
             if mark.sequence != self._mark.sequence + len(facts):
                 raise RecordError("the record leaves out facts, or tells them twice", lasting=True)
-            self.index, self._mark = self.index.with_all(facts), mark
+            self._grow(facts)
+            self._mark = mark
             if not facts:
                 break
         if self._seen > self._mark.sequence:
@@ -62,8 +75,12 @@ class Feed:
             raise RecordError(message, lasting=True)
 
     def hold(self, fact: Revocation) -> None:
-        """Revoke something here, whatever becomes of the record."""
-        self.index = self.index.with_all((fact,))
+        """Revoke something here, whatever becomes of the record, and though another thread reads it."""
+        self._grow((fact,))
+
+    def _grow(self, facts: Sequence[Revocation]) -> None:
+        with self._growing:
+            self.index = self.index.with_all(facts)
 
     def publish(self, fact: Revocation) -> int | None:
         """Put something on record; return its number there, None where there is no record.

@@ -220,16 +220,17 @@ def _still_clean(self: World, names: Names) -> bool:
     return _CLEARS(self, names)
 
 
-def _late(self: Engine) -> None:
-    later = threading.Timer(0.5, lambda: _REVISE(self))
+def _late(self: Engine, world: World) -> World:
+    later = threading.Timer(0.5, lambda: setattr(self, "_world", _REVISED(self, self._world)))
     later.daemon = True
     later.start()
+    return world
 
 
-_PUBLISH, _CLEARS, _REVISE = RevocationLog.publish, World.clears, Engine._revise
+_PUBLISH, _CLEARS, _REVISED = RevocationLog.publish, World.clears, Engine._revised
 
 BREACHES: dict[str, Callable[[], Any]] = {
-    "it is acknowledged before it is applied": lambda: mock.patch.object(Engine, "_revise", _late),
+    "it is acknowledged before it is applied": lambda: mock.patch.object(Engine, "_revised", _late),
     "what is taken over of entities is not looked at again": lambda: mock.patch.object(
         World, "_may_be_revoked", lambda *_: False
     ),
@@ -240,10 +241,11 @@ BREACHES: dict[str, Callable[[], Any]] = {
 
 
 def _forgetting(self: World, store: Any) -> World:
-    from pdp.classes import replace
-    from pdp.revocation.index import Index
+    from pdp.revocation.index import Index, Revoked
 
-    return World(self.program, store, replace(self.given, revocations=Index.empty()), self._direct)
+    found = World(self.program, store, self.given, self._direct)
+    found.revoked = Revoked(Index.empty(), found.schema)
+    return found
 
 
 @contextmanager
