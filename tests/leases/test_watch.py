@@ -454,3 +454,20 @@ def test_nothing_that_raises_lets_anything_through(world: World, monkeypatch: py
 
     assert watch.state is pdp.WatchState.FAILED
     assert watch.decision.outcome is Outcome.DENY
+
+
+def test_a_clock_that_cannot_be_read_allows_nothing_that_is_looked_at_and_is_asked_again(world: World) -> None:
+    watch, right = world.watch(), world.now
+    assert watch
+
+    world.now = None  # type: ignore[assignment]
+    unread = watch.state
+    world.engine.upsert_entity(world.user("ada", level=4))
+    changed = watch.state
+    world.now = right
+    world.engine._tick()
+    early = watch.state
+    world.now += timedelta(minutes=1)
+
+    assert (unread, changed, early) == (pdp.WatchState.FAILED,) * 3
+    assert watch.state is pdp.WatchState.ALLOWED
