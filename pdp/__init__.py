@@ -20,6 +20,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pdp.approvals.ledger import AccessRequest
+    from pdp.approvals.signing import Signer
+    from pdp.approvals.store import ApprovalStore
     from pdp.enforcement import Denied, Enforcer, Handler, Lease, LeaseEnded, acting, guard, lease
     from pdp.engine import Engine
     from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RequestError
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
         RevocationKind,
         SourceState,
     )
-    from pdp.ports import AttributeProvider, DecisionSink, FactSource
+    from pdp.ports import ApprovalSource, AttributeProvider, DecisionSink, FactSource
     from pdp.revocation.log import RevocationLog
     from pdp.session import Session
     from pdp.trace import Trace
@@ -56,7 +59,10 @@ __version__ = "0.1.0"
 # Where each public name stands. A module is imported when the first of its names is asked for (PEP 562): a process that
 # imports pdp and asks nothing, or little, does not pay for all of it.
 _HOMES = {
+    "AccessRequest": "pdp.approvals.ledger",
     "Approval": "pdp.model",
+    "ApprovalSource": "pdp.ports",
+    "ApprovalStore": "pdp.approvals.store",
     "ApprovalsMissing": "pdp.model",
     "AttributeProvider": "pdp.ports",
     "Change": "pdp.leases.watch",
@@ -91,6 +97,7 @@ _HOMES = {
     "RevocationKind": "pdp.model",
     "RevocationLog": "pdp.revocation.log",
     "Session": "pdp.session",
+    "Signer": "pdp.approvals.signing",
     "SourceState": "pdp.model",
     "Trace": "pdp.trace",
     "Watch": "pdp.leases.watch",
@@ -119,7 +126,10 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "AccessRequest",
     "Approval",
+    "ApprovalSource",
+    "ApprovalStore",
     "ApprovalsMissing",
     "AttributeProvider",
     "Change",
@@ -154,6 +164,7 @@ __all__ = [
     "RevocationKind",
     "RevocationLog",
     "Session",
+    "Signer",
     "SourceState",
     "Trace",
     "Watch",

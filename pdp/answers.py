@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as _datetime
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from pdp import conform
@@ -98,7 +97,7 @@ class Answers:
                 told, until, at = cell.run(p, r, question.context, session, at_once, world), FOREVER, None
                 if told.__class__ is Leased:
                     told, until, at = told
-                self._learn(world, cell, told, told, Scene(question, self._facts(world, request)))
+                self._learn(world, cell, told, told, Scene(question, self._facts(world, request, question)))
         except Exception:
             return self._looked(world, cell, p, r, request, session)
         return None if cell.leaves[told][0] is None else world.lease(cell, told, until, at)
@@ -114,7 +113,7 @@ class Answers:
         raising = list({rule.id: rule for rule in raising}.values())
         if not all(map(world.program.is_simple, raising)):
             return None
-        scene = Scene(question, self._facts(world, request))
+        scene = Scene(question, self._facts(world, request, question))
         found = [finding for rule in raising if (finding := look_at(rule, scene)) is not None]
         key = told, *((each.rule.id, tuple(truth for _, truth in each.clauses)) for each in found)
         if key not in cell.leaves:
@@ -161,7 +160,7 @@ class Answers:
         facts: Facts | None = None
         try:
             question = self._question(world, request)
-            held = self._facts(world, request)
+            held = self._facts(world, request, question)
             facts = held if around is None else around(held)
             judgement = judge(world.policy, question, facts)
             decision = Decision.made(self._leaf(world, judgement), world.store, judgement.valid_until)
@@ -175,7 +174,7 @@ class Answers:
     def refused(self, world: World, request: Request) -> Decision | None:
         """Return the deny of a request that no rule may be asked about, as `judge` does; None for any other."""
         question = self._question(world, request)
-        judgement = before_rules(world.schema, question, self._facts(world, request))
+        judgement = before_rules(world.schema, question, self._facts(world, request, question))
         if judgement is None:
             return None
         return Decision.made(self._leaf(world, judgement), world.store, judgement.valid_until)
@@ -224,8 +223,9 @@ class Answers:
             raise _Refused(Reason.INVALID_REQUEST, "`now` is not a datetime with a time zone")
         return Datetime.of(moment).micros
 
-    def _facts(self, world: World, request: Request) -> Snapshot:
+    def _facts(self, world: World, request: Request, question: Question) -> Snapshot:
         actor = (request.session or {}).get("actor")
+        asked = question.principal, question.action, question.resource
         brought = [
             each for each in (request.principal, request.resource, actor, *request.entities) if isinstance(each, Entity)
         ]
@@ -235,7 +235,7 @@ class Answers:
                 world.schema,
                 providers=self._providers,
                 entities=brought,
-                approvals=None if world.approvals is None else [*chain.from_iterable(world.approvals.values())],
+                approvals=None if world.approvals is None else world.approvals.get(asked, ()),
                 revocations=world.given.revocations,
                 failure=world.given.failure,
             )

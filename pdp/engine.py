@@ -13,11 +13,13 @@ from pdp.arguments import Leased
 from pdp.entities import Store
 from pdp.entities.objects import store_of
 from pdp.errors import RequestError
+from pdp.evaluation import Question
 from pdp.folder import load, load_sources
 from pdp.holder import Holder
+from pdp.interpreter import Judgement
 from pdp.loaded import Loaded
 from pdp.model import Approval, Asked, Decision, Entity, Reason, Request
-from pdp.ports import AttributeProvider, DecisionSink, FactSource
+from pdp.ports import ApprovalSource, AttributeProvider, DecisionSink, Facts, FactSource
 from pdp.session import Session
 from pdp.source import Source
 from pdp.terms import Policy
@@ -54,7 +56,7 @@ class Engine(Holder):
         store: Store,
         *,
         providers: Sequence[AttributeProvider] = (),
-        approvals: Sequence[Approval] | None = (),
+        approvals: Sequence[Approval] | ApprovalSource | None = (),
         revoked: Iterable[EntityRef] = (),
         revoked_sessions: Iterable[str] = (),
         revocations: FactSource | None = None,
@@ -66,8 +68,9 @@ class Engine(Holder):
     ) -> None:
         """Hold a policy and facts.
 
-        `providers` are asked for entities that the store does not hold, in their order. `approvals` None says that the
-        approvals cannot be read: every rule that asks for one is then unknown. `revoked` principals and
+        `providers` are asked for entities that the store does not hold, in their order. `approvals` are those on
+        record, or a source of them such as `pdp.ApprovalStore`, which `refresh` reads again. Where it cannot be read,
+        and for None, every rule that asks for one is unknown. `revoked` principals and
         `revoked_sessions`, by their own id or their token's, never come back; `revocations` is a record of more. Where
         it cannot be read, every request is denied, and `state` tells. `handles` names the obligations that the caller
         fulfils; an allow with any other is not truthy. `sink` sees every decision. `clock` returns an aware
@@ -292,8 +295,12 @@ class Engine(Holder):
 
     def explain(self, request: Request) -> trace.Trace:
         """Answer a request with every rule in its scope and every clause with its values. It is not recorded."""
-        decision, judgement, question, facts = self._answers.judge(self._world, request)
+        decision, judgement, question, facts = self.judged(request)
         return trace.build(request, decision, judgement, question, facts)
+
+    def judged(self, request: Request) -> tuple[Decision, Judgement | None, Question | None, Facts | None]:
+        """Answer a request by the interpreter, with what led to the answer as far as it came. It is not recorded."""
+        return self._answers.judge(self._world, request)
 
     # -------------------------------------------------------------------------------------------------- on the way
 

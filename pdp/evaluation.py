@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pdp import extensions, operators, terms, zones
 from pdp.classes import dataclass, field
-from pdp.model import Node, RevocationKind
+from pdp.model import Approval, Node, RevocationKind
 from pdp.operators import (
     Found,
     Truth,
@@ -424,44 +424,86 @@ def _calendar_test(term: terms.CalendarTest, scene: Scene) -> Truth:
 # -------------------------------------------------------------------------------------------------------- approvals
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What an approval is worth now: whether it counts, why it does not, and the instants at which that changes."""
+
+    record: Approval
+    counts: Truth
+    why: str = ""
+    edges: tuple[int, ...] = ()
+
+
 def count_approvals(term: terms.Approvals, scene: Scene) -> tuple[Truth, int]:
     """Tell whether enough people approved, and how many did who are known to be in scope."""
-    question = scene.question
-    bound = None if term.of is None else evaluate(term.of, scene)
-    if isinstance(bound, Unknown) or scene.facts.approvals is None:
+    weighed = weigh_approvals(term, scene)
+    if isinstance(weighed, Unknown):
         return UNKNOWN, 0
-    certain: set[EntityRef] = set()
-    possible: set[EntityRef] = set()
+    certain = {each.record.approver for each in weighed if each.counts is True}
+    possible = {each.record.approver for each in weighed if each.counts is not False}
     timed = False
-    for record in scene.facts.approvals:
-        asked = (record.principal, record.action, record.resource)
-        if asked != (question.principal, question.action, question.resource):
-            continue
-        if not _same_bound(record.of, bound) or record.approver in (question.principal, question.actor):
-            continue
-        truth, end = holds(term.approvers, record.approver, scene)
-        if truth is False:
-            continue
-        # Who is revoked has no say any more, in what they approved up to then.
-        gone, back = revoked(record.approver, record.at.micros, scene)
-        if gone:
-            scene.edge(back)
-            timed = timed or question.now < back <= DATETIME_MAX
-            continue
-        if scene.facts.node(record.approver) is None:
-            # Somebody whom nothing holds may have left: a scope of their whole type does not know that.
-            truth = UNKNOWN
-        lapse = record.at.micros + term.window.micros
-        for edge in (record.at.micros, lapse, end):
-            scene.edge(edge)
-            timed = timed or question.now < edge <= DATETIME_MAX
-        if record.at.micros <= question.now < lapse:
-            (certain if truth is True else possible).add(record.approver)
+    for edge in (edge for each in weighed for edge in each.edges):
+        scene.edge(edge)
+        timed = timed or scene.question.now < edge <= DATETIME_MAX
     if scene.masked and timed:
         return UNKNOWN, len(certain)
     if len(certain) >= term.count:
         return True, len(certain)
-    return (UNKNOWN if len(certain | possible) >= term.count else False), len(certain)
+    return (UNKNOWN if len(possible) >= term.count else False), len(certain)
+
+
+def weigh_approvals(term: terms.Approvals, scene: Scene) -> list[Weighed] | Unknown:
+    """Weigh each approval that there is of what is asked; unknown where nobody can tell what is asked, or approved."""
+    question = scene.question
+    bound = None if term.of is None else evaluate(term.of, scene)
+    if isinstance(bound, Unknown) or scene.facts.approvals is None:
+        return UNKNOWN
+    asked = (question.principal, question.action, question.resource)
+    return [
+        _weighed(record, term, bound, scene)
+        for record in scene.facts.approvals
+        if (record.principal, record.action, record.resource) == asked
+    ]
+
+
+def _weighed(record: Approval, term: terms.Approvals, bound: Value | None, scene: Scene) -> Weighed:
+    barred = _barred(record, bound, scene.question)
+    if barred is not None:
+        return Weighed(record=record, counts=False, why=barred)
+    truth, end = holds(term.approvers, record.approver, scene)
+    if truth is False:
+        return Weighed(record=record, counts=False, why="no approver of this rule")
+    # Who is revoked has no say any more, in what they approved up to then.
+    gone, back = revoked(record.approver, record.at.micros, scene)
+    if gone:
+        return Weighed(record=record, counts=False, why="revoked", edges=(back,))
+    doubt = "" if truth is True else "whether they may approve is unknown"
+    if scene.facts.node(record.approver) is None:
+        # Somebody whom nothing holds may have left: a scope of their whole type does not know that.
+        truth, doubt = UNKNOWN, "nothing holds them"
+    start, lapse = record.at.micros, record.at.micros + term.window.micros
+    if record.until is not None:
+        lapse = min(lapse, record.until.micros)
+    now = scene.question.now
+    if not start <= now < lapse:
+        truth, doubt = False, "of the future" if now < start else "lapsed"
+    return Weighed(record=record, counts=truth, why=doubt, edges=(start, lapse, end))
+
+
+def _barred(record: Approval, bound: Value | None, question: Question) -> str | None:
+    """Tell why an approval cannot count, whoever may approve and whatever time it is."""
+    if not _same_bound(record.of, bound):
+        return "of another value"
+    # INVARIANT: nobody approves what they do, what is done for them, or what they asked for.
+    if record.approver == question.principal:
+        return "their own request"
+    if record.approver == question.actor:
+        return "they act for the principal"
+    if record.approver == record.asked_by:
+        return "they asked for it"
+    if record.actor is not None and record.actor != question.actor:
+        return "for another who acts"
+    return None
 
 
 def _same_bound(recorded: Value | None, bound: Value | None) -> bool:

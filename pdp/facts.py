@@ -57,7 +57,7 @@ class Snapshot:
 
     @property
     def approvals(self) -> Sequence[Approval] | None:
-        """Every approval on record, lapsed ones included; None where the record cannot be read."""
+        """Every approval of what is asked, lapsed ones included; None where the record cannot be read."""
         return self._approvals
 
     def node(self, ref: EntityRef) -> Node | Unknown | None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pdp.answers import is_string
+from pdp.approvals.approved import Approved
 from pdp.cells import Program
 from pdp.conform import Mismatch
 from pdp.entities import Store
@@ -20,7 +21,7 @@ from pdp.errors import RequestError
 from pdp.folder import load
 from pdp.keeper import Keeper
 from pdp.model import Approval, Entity, Node, SourceState
-from pdp.ports import AttributeProvider, FactSource
+from pdp.ports import ApprovalSource, AttributeProvider, FactSource
 from pdp.revocation.claims import for_good, revocation_of
 from pdp.revocation.feed import Feed
 from pdp.revocation.index import Index
@@ -47,7 +48,7 @@ class Holder:
         store: Store,
         *,
         providers: Sequence[AttributeProvider],
-        approvals: Sequence[Approval] | None,
+        approvals: Sequence[Approval] | ApprovalSource | None,
         revoked: Iterable[EntityRef],
         revoked_sessions: Iterable[str],
         revocations: FactSource | None,
@@ -61,8 +62,9 @@ class Holder:
         _HOLDERS.add(self)
         self._feed = Feed(revocations, Index.of(for_good(revoked, revoked_sessions)))
         self._feed.refresh()
+        self._approved = Approved(approvals)
         given = Given(
-            approvals=None if approvals is None else tuple(approvals),
+            approvals=self._approved.known,
             revocations=self._feed.index,
             failure=self._feed.failure,
         )
@@ -208,6 +210,11 @@ class Holder:
         return SourceState.LOADED if self._world.given.failure is None else SourceState.FAILED
 
     @property
+    def approvals_failure(self) -> str | None:
+        """Why nobody can tell what is approved; None where the approvals are known."""
+        return self._approved.failure
+
+    @property
     def sequence(self) -> int:
         """The number of the last fact that was read from the record of revocations."""
         return self._feed.sequence
@@ -264,13 +271,23 @@ class Holder:
 
         `seen` is the highest number that somebody knows of. A record that has less is not the one that it was, such as
         one from a backup: then every request is denied until `accept_record`. A record that cannot be read is no
-        exception either, but a deny until it can.
+        exception either, but a deny until it can. Where approvals come from a source, they are read as well.
         """
-        self._read(lambda feed: feed.refresh(seen))
+
+        def read(feed: Feed) -> None:
+            self._approved.refresh()
+            feed.refresh(seen)
+
+        self._read(read)
 
     def accept_record(self) -> None:
-        """Say that the record is right as it is, after somebody has looked. What was revoked here before stays so."""
-        self._read(Feed.accept)
+        """Say that the records are right as they are, after somebody has looked. What was revoked before stays so."""
+
+        def accept(feed: Feed) -> None:
+            self._approved.accept()
+            feed.accept()
+
+        self._read(accept)
 
     def _read(self, work: Callable[[Feed], T]) -> T:
         """Do something with the record, and hold what is known of it then, whatever came of it."""
@@ -290,7 +307,9 @@ class Holder:
     def _revise(self) -> None:
         world, feed = self._world, self._feed
         if feed.index is not world.given.revocations or feed.failure != world.given.failure:
-            self._world = world.with_revocations(feed.index, feed.failure)
+            self._world = world = world.with_revocations(feed.index, feed.failure)
+        if self._approved.known is not world.given.approvals:
+            self._world = world.with_approvals(self._approved.known)
 
     def _check_parents(self, nodes: Iterable[Node], store: Store, schema: Schema) -> None:
         """Raise RequestError where an entity is in one that nobody holds: what that is in, nobody could tell.

@@ -374,14 +374,15 @@ def _only_needs(finding: Finding) -> bool:
 def _unmet(finding: Finding, kind: ClauseKind, scene: Scene) -> tuple[Need, ...]:
     # A need is unmet when it is not true: unknown included.
     needs = [
-        _need(finding.rule, clause, scene)
+        need_of(finding.rule, clause, scene)
         for clause, found in finding.clauses
         if clause.kind is kind and found is not True
     ]
     return tuple(sorted(needs, key=lambda need: (need.text, str(need.approvals))))
 
 
-def _need(rule: terms.Rule, clause: terms.Clause, scene: Scene) -> Need:
+def need_of(rule: terms.Rule, clause: terms.Clause, scene: Scene) -> Need:
+    """Return what a clause needs, as a remedy tells it."""
     condition = clause.condition
     if isinstance(condition, terms.Approvals):
         missing = _missing(condition, scene)

@@ -92,7 +92,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """That somebody approved one action of one principal on one resource; `of` is the value that the rule binds."""
+    """That somebody approved one action of one principal on one resource; `of` is the value that the rule binds.
+
+    `until` is when it ends, however long the rule lets approvals hold. `asked_by` asked for it, and so does not count
+    as an approver. Where it is for what an `actor` does, it counts for no other, nor for the principal alone.
+    """
 
     approver: EntityRef
     principal: EntityRef
@@ -100,6 +104,9 @@ class Approval:
     resource: EntityRef
     at: Datetime
     of: Value | None = None
+    until: Datetime | None = None
+    asked_by: EntityRef | None = None
+    actor: EntityRef | None = None
 
 
 # ---------------------------------------------------------------------------------------------------- what is asked
@@ -514,12 +521,13 @@ def _obligation_json(obligation: Obligation) -> dict[str, Any]:
 def _remedy_json(remedy: Remedy) -> dict[str, Any]:
     return {
         "rule": remedy.rule,
-        "needs": [_need_json(need) for need in remedy.needs],
-        "lifts": [{"rule": lift.rule, "one_of": [_need_json(need) for need in lift.one_of]} for lift in remedy.lifts],
+        "needs": [need_json(need) for need in remedy.needs],
+        "lifts": [{"rule": lift.rule, "one_of": [need_json(need) for need in lift.one_of]} for lift in remedy.lifts],
     }
 
 
-def _need_json(need: Need) -> dict[str, Any]:
+def need_json(need: Need) -> dict[str, Any]:
+    """Return a need as plain data."""
     found: dict[str, Any] = {"text": need.text}
     if need.approvals is not None:
         missing = need.approvals

@@ -43,12 +43,23 @@ class FactSource(Protocol):
         """
 
 
+class ApprovalSource(Protocol):
+    """A record of approvals that others write: `pdp.ApprovalStore`, or what asks a service for them."""
+
+    def read(self, after: Mark) -> tuple[Sequence[Approval] | None, Mark]:
+        """Return all approvals that are not withdrawn, and a mark; None instead where nothing changed since a mark.
+
+        Raises RecordError where they cannot be read; it is lasting where the record does not hold, as it was, what the
+        reader has seen of it.
+        """
+
+
 class Facts(Protocol):
     """What is known at the moment of one decision."""
 
     @property
     def approvals(self) -> Sequence[Approval] | None:
-        """Every approval on record, lapsed ones included; None where the record cannot be read."""
+        """Every approval of what is asked, lapsed ones included; None where the record cannot be read."""
 
     def node(self, ref: EntityRef) -> Node | Unknown | None:
         """Return an entity, None where no source holds it, unknown where a source failed or is late."""

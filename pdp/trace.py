@@ -7,7 +7,7 @@ from typing import Any
 
 from pdp import terms, zones
 from pdp.classes import dataclass
-from pdp.evaluation import Question, Scene, count_approvals, evaluate
+from pdp.evaluation import Question, Scene, count_approvals, evaluate, weigh_approvals
 from pdp.interpreter import Finding, Judgement
 from pdp.model import Decision, Effect, Entity, Request
 from pdp.operators import Found
@@ -16,7 +16,7 @@ from pdp.source import Span
 from pdp.symbols import Semantics
 from pdp.terms import path
 from pdp.types import WEEKDAY
-from pdp.values import Datetime, EntityRef, EnumMember, Unknown, Value, quote, show
+from pdp.values import DATETIME_MAX, Datetime, EntityRef, EnumMember, Unknown, Value, quote, show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,27 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalTrace:
+    """One approval of what is asked: whose, since when, until when, and why it does not count (None: nobody knows)."""
+
+    approver: str
+    at: str
+    until: str
+    counts: bool | None
+    why: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        names = ("approver", "at", "until", "counts", "why")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClauseTrace:
-    """One clause of a rule in scope. `truth` is True, False, or None for unknown: of the condition as it is written."""
+    """One clause of a rule in scope. `truth` is True, False, or None for unknown: of the condition as it is written.
+
+    `approvals` are all that there are of what is asked, where it asks for approvals.
+    """
 
     kind: str
     text: str
@@ -38,6 +57,7 @@ class ClauseTrace:
     values: tuple[Seen, ...]
     remedy: str | None
     place: str
+    approvals: tuple[ApprovalTrace, ...] = ()
 
     @property
     def passes(self) -> bool | None:
@@ -158,7 +178,22 @@ def _clause(clause: terms.Clause, found: Found, scene: Scene) -> ClauseTrace:
         values=tuple(_seen(clause.condition, scene)),
         remedy=clause.remedy,
         place=_place(clause.span),
+        approvals=tuple(_approvals(clause.condition, scene)) if isinstance(clause.condition, terms.Approvals) else (),
     )
+
+
+def _approvals(term: terms.Approvals, scene: Scene) -> Iterator[ApprovalTrace]:
+    found = weigh_approvals(term, scene)
+    for each in () if isinstance(found, Unknown) else found:
+        record = each.record
+        ends = [record.at.micros + term.window.micros, *([] if record.until is None else [record.until.micros])]
+        yield ApprovalTrace(
+            approver=show(record.approver),
+            at=str(record.at),
+            until=str(Datetime(min(*ends, DATETIME_MAX))),
+            counts=None if isinstance(each.counts, Unknown) else each.counts,
+            why=each.why,
+        )
 
 
 def _written(span: Span | None) -> str:
@@ -251,6 +286,7 @@ def _rule_json(rule: RuleTrace) -> dict[str, Any]:
                 "truth": clause.truth,
                 "remedy": clause.remedy,
                 "place": clause.place,
+                **({"approvals": [each.to_json() for each in clause.approvals]} if clause.approvals else {}),
                 "values": [
                     {"text": seen.text, "value": seen.value if seen.known else None, "known": seen.known}
                     for seen in clause.values

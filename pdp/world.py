@@ -214,10 +214,17 @@ class World:
 
     def with_revocations(self, index: Index, failure: str | None) -> World:
         """Return the world in which other things are revoked, or nothing may be decided."""
-        given = replace(self.given, revocations=index, failure=failure)
+        return self._with_given(replace(self.given, revocations=index, failure=failure))
+
+    def with_approvals(self, approvals: tuple[Approval, ...] | None) -> World:
+        """Return the world in which other things are approved, or nobody can tell what is."""
+        return self._with_given(replace(self.given, approvals=approvals))
+
+    def _with_given(self, given: Given) -> World:
         found = World(self.program, self.store, given, self._direct)
         found._remember(self)
-        # What rules come to is still the same: who is revoked is not asked about them.
+        # What rules come to is still the same: who is revoked is not asked about them, and where anything is approved
+        # of what is asked, or nobody can tell, they come to nothing that is kept.
         found.ready, found.leased = self.ready, self.leased
         return found
 
@@ -290,6 +297,8 @@ def _by_question(approvals: Iterable[Approval] | None, schema: Schema) -> Mappin
             principal=resolved(each.principal, schema),
             action=schema.resolve_action(each.action),
             resource=resolved(each.resource, schema),
+            asked_by=None if each.asked_by is None else resolved(each.asked_by, schema),
+            actor=None if each.actor is None else resolved(each.actor, schema),
         )
         found.setdefault((read.principal, read.action, read.resource), []).append(read)
     return found

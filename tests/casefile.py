@@ -252,7 +252,7 @@ def _approvals(data: str | Sequence[Mapping[str, Any]], request: Request) -> lis
 
 
 def _approval(data: Mapping[str, Any], request: Request) -> Approval:
-    _known(data, {"by", "at", "of", "ask"})
+    _known(data, {"by", "at", "of", "ask", "until", "asked_by", "actor"})
     asked = request.principal, request.action, request.resource
     if "ask" in data:
         match = _ASK.fullmatch(data["ask"])
@@ -266,7 +266,11 @@ def _approval(data: Mapping[str, Any], request: Request) -> Approval:
     principal, action, resource = asked
     assert isinstance(principal, EntityRef)
     assert isinstance(resource, EntityRef)
-    return Approval(read_ref(data["by"]), principal, action, resource, Datetime.parse(data["at"]), bound)
+    until = Datetime.parse(data["until"]) if "until" in data else None
+    asked_by, actor = (read_ref(data[name]) if name in data else None for name in ("asked_by", "actor"))
+    return Approval(
+        read_ref(data["by"]), principal, action, resource, Datetime.parse(data["at"]), bound, until, asked_by, actor
+    )
 
 
 def _known(data: Mapping[str, Any], keys: set[str]) -> None:

@@ -117,7 +117,16 @@ TAGS: Final = mapping(VALUE)
 MEMBERSHIP: Final = shape(Membership, parent=REF, until=optional(DATETIME))
 NODE: Final = shape(Node, ref=REF, attributes=mapping(FOUND), parents=several(MEMBERSHIP), tags=TAGS)
 APPROVAL: Final = shape(
-    Approval, approver=REF, principal=REF, action=TEXT, resource=REF, at=DATETIME, of=optional(VALUE)
+    Approval,
+    approver=REF,
+    principal=REF,
+    action=TEXT,
+    resource=REF,
+    at=DATETIME,
+    of=optional(VALUE),
+    until=optional(DATETIME),
+    asked_by=optional(REF),
+    actor=optional(REF),
 )
 
 # ------------------------------------------------------------------------------------------------------------ types

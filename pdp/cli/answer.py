@@ -76,14 +76,15 @@ def _ways(remedies: tuple[Remedy, ...], terminal: Terminal) -> Iterator[str]:
         title = terminal.paint("what it would take" if index == 0 else "or", "strong")
         yield f"  {title}, by {plain(remedy.rule)}:"
         for need in remedy.needs:
-            yield f"    - {_need(need)}"
+            yield f"    - {need_text(need)}"
         for lift in remedy.lifts:
-            yield f"    - {', or '.join(_need(need) for need in lift.one_of)} (lifts {plain(lift.rule)})"
+            yield f"    - {', or '.join(need_text(need) for need in lift.one_of)} (lifts {plain(lift.rule)})"
     if len(remedies) > _WAYS:
         yield f"  … and {len(remedies) - _WAYS} more ways: `--json` shows all"
 
 
-def _need(need: Need) -> str:
+def need_text(need: Need) -> str:
+    """Say what is needed."""
     text = plain(need.text)
     if need.approvals is None:
         return text

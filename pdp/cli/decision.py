@@ -7,7 +7,7 @@ from typing import Any
 
 from pdp.cli.answer import details, headline, status_of
 from pdp.cli.endings import Options
-from pdp.cli.request import ask
+from pdp.cli.question import ask
 from pdp.cli.terminal import emit, note, say
 
 

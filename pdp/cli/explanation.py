@@ -75,6 +75,7 @@ def _rule(rule: RuleTrace, width: int, terminal: Terminal, *, cedar: bool) -> It
     edge = max((len(_text(clause)) for clause in rule.clauses if len(_text(clause)) <= _NARROW), default=0)
     for clause in rule.clauses:
         yield from _clause(clause, edge, width, terminal)
+        yield from _approvals(clause, terminal)
         if clause.remedy is not None and clause.truth is not True and _asks_for_remedy(rule):
             yield f"      else {plain(clause.remedy)}"
     for argument in rule.unknown_obligations:
@@ -83,6 +84,14 @@ def _rule(rule: RuleTrace, width: int, terminal: Terminal, *, cedar: bool) -> It
         yield f"    because {plain(rule.why)}"
     if cedar and rule.applies is None and rule.effect is Effect.FORBID:
         yield "    it cannot be evaluated, and Cedar skips what cannot be: nothing is forbidden by it"
+
+
+def _approvals(clause: ClauseTrace, terminal: Terminal) -> Iterator[str]:
+    """Yield who approved what is asked, and why that does not count."""
+    for each in clause.approvals:
+        spent = f", {'may not count' if each.counts is None else 'does not count'}: {each.why}" if each.why else ""
+        times = f"at {each.at}, until {each.until}"
+        yield f"      {terminal.mark(each.counts)} approved by {plain(each.approver)} {times}{plain(spent)}"
 
 
 def _verdict(rule: RuleTrace) -> tuple[str, str]:

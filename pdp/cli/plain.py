@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Final
 
-_VALUES: Final = ("context", "session", "entities", "approvals", "request", "at", "revocations")
+_VALUES: Final = ("context", "session", "entities", "approvals", "keys", "request", "at", "revocations")
 _PLACES: Final = ("path", "principal", "action", "resource")
 _COLORS: Final = ("auto", "always", "never")
 

@@ -37,7 +37,7 @@ def command(options: Options, /, path: str, **given: Any) -> int:
     """Explain a decision."""
     from pdp.cli.answer import status_of
     from pdp.cli.explanation import lines
-    from pdp.cli.request import ask
+    from pdp.cli.question import ask
     from pdp.cli.terminal import emit, note, say
 
     asked = ask(path, given)

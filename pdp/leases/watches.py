@@ -187,8 +187,9 @@ class Watches:
         if touching.approvals_known(before, after):
             found |= self._approving
         else:
-            for principal, _, resource in touching.questions(before, after):
-                found.update(self._approving & {*held.at(principal)} & {*held.at(resource)})
+            for principal, _, _ in touching.questions(before, after):
+                # Not by the resource: where the principal is in it, nothing starts at it.
+                found.update(self._approving.intersection(held.at(principal)))
         return found
 
     def _all(self) -> set[Watch]:

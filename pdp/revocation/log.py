@@ -1,62 +1,26 @@
-"""Revocations on record: a file of SQLite, in which each fact is chained to all before it."""
+"""Revocations on record, in a journal."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
-import stat
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from hashlib import blake2b
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final
 
 from pdp.errors import RecordError
-from pdp.model import Mark, Revocation, RevocationKind
+from pdp.journal import Journal, Layout
+from pdp.model import Revocation, RevocationKind
 from pdp.values import DATETIME_MAX, DATETIME_MIN, Datetime
 
-_APPLICATION: Final = 0x70647072
-"""What tells such a file from others of SQLite: `pdpr`."""
 
-_VERSION: Final = 2
-_BATCH: Final = 50_000
-"""So many facts are read at once."""
-
-_PATIENCE: Final = 10.0
-"""How many seconds a writer waits for another."""
-
-_OTHERS: Final = 0o077
-_DIGEST: Final = 16
-_SCHEMA: Final = f"""
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {_VERSION};
-CREATE TABLE record (id BLOB NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL);
-CREATE TABLE facts (
-  sequence INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,
-  type TEXT NOT NULL,
-  value TEXT NOT NULL,
-  not_before INTEGER,
-  why TEXT NOT NULL,
-  at INTEGER NOT NULL,
-  digest BLOB NOT NULL
-);
-"""
-
-T = TypeVar("T")
-_INHERITED: Final[list[sqlite3.Connection]] = []
-"""Connections of a parent process: SQLite must not even close them in a child."""
-
-
-class RevocationLog:
+class RevocationLog(Journal[Revocation]):
     """A record of revocations in a file that is the user's alone. Threads and processes may share it.
 
     What `publish` has numbered is on the disk (`synchronous=FULL`), and a process that is killed leaves all of a fact
     or nothing. A file that is damaged, or that has less than was seen of it, is an error, and never an empty record.
 
     >>> import tempfile
+    >>> from pdp.model import Mark
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     log = RevocationLog(f"{folder}/revocations.db", create=True)
     ...     number = log.publish(Revocation(RevocationKind.TOKEN, "t-1"))
@@ -68,194 +32,7 @@ class RevocationLog:
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = False) -> None:
         """Open a record. Raise RecordError where there is none, unless `create` says to begin one then."""
-        self.path = str(Path(path).absolute())
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
-        self._connection: sqlite3.Connection | None = None
-        self._files: tuple[tuple[int, int] | None, ...] = ()
-        if create and not os.path.lexists(self.path):
-            _begin(self.path)
-        self._attempt(lambda _: None)
-
-    def publish(self, fact: Revocation) -> int:
-        """Put a fact on record, and return its number when it is on the disk."""
-        return self._attempt(lambda connection: self._lasting(_append(connection, fact)))
-
-    def read(self, after: Mark) -> tuple[Sequence[Revocation], Mark]:
-        """Return facts that follow a mark, and the mark of the last of them; none where there are no more."""
-        return self._attempt(lambda connection: _read(connection, after))
-
-    def close(self) -> None:
-        """Close the file. It is opened again when it is needed."""
-        with self._held():
-            self._drop()
-
-    def __del__(self) -> None:
-        # Whoever lets go of a log without closing it leaves no file open. One that a fork has inherited is not touched.
-        connection = getattr(self, "_connection", None)
-        if connection is not None and self._pid == os.getpid():
-            with suppress(sqlite3.Error):
-                connection.close()
-
-    def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            with self._opened() as connection:
-                return work(connection)
-        except sqlite3.OperationalError as error:
-            raise RecordError(f"{self.path}: {error}") from error
-        except sqlite3.Error as error:
-            raise RecordError(f"{self.path}: {error}", lasting=True) from error
-        except (OSError, UnicodeEncodeError) as error:
-            raise RecordError(f"{self.path}: {error}") from error
-        except ValueError as error:
-            # What SQLite says of tables that are damaged need not be text, nor of as many parts as it should.
-            raise RecordError(f"{self.path}: the record is damaged: {error}", lasting=True) from error
-
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        with self._held():
-            files = _checked(self.path)
-            if self._connection is None or files != self._files:
-                # Another file may have been put into the place of one: what is written to the old one is lost.
-                self._drop()
-                self._connection = _connect(self.path, files[0])
-                self._files = _checked(self.path)
-            yield self._connection
-
-    def _lasting(self, number: int) -> int:
-        """Return a number when what it stands for is in files that others find."""
-        if _checked(self.path) != self._files:
-            raise RecordError(f"{self.path}: the record was replaced while it was written")
-        return number
-
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        if self._pid != os.getpid():
-            if self._connection is not None:
-                _INHERITED.append(self._connection)
-            self._pid, self._lock, self._connection = os.getpid(), threading.Lock(), None
-        with self._lock:
-            yield
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-
-def _checked(path: str) -> tuple[tuple[int, int] | None, ...]:
-    """Return what files stand there, the record first; raise RecordError for one that others could have written."""
-    # SQLite reads those beside it as a part of the record.
-    found = [_look(path + beside) for beside in ("", "-wal", "-shm", "-journal")]
-    if found[0] is None:
-        raise RecordError(f"{path}: there is no such record")
-    return tuple(None if each is None else (each.st_dev, each.st_ino) for each in found)
-
-
-def _look(path: str) -> os.stat_result | None:
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise RecordError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-    if not stat.S_ISREG(found.st_mode):
-        raise RecordError(f"{path}: this is no regular file")
-    # INVARIANT: whoever can write the record can bring back what was revoked.
-    if found.st_uid != os.geteuid():
-        raise RecordError(f"{path}: the file belongs to another user")
-    if found.st_mode & _OTHERS:
-        raise RecordError(f"{path}: others may use the file (help: `chmod 600`)")
-    return found
-
-
-def _begin(path: str) -> None:
-    """Make an empty record, whole or not at all, where there is none."""
-    draft = f"{path}.{os.urandom(8).hex()}"
-    try:
-        os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-        try:
-            connection = sqlite3.connect(draft, isolation_level=None)
-            try:
-                connection.executescript(_SCHEMA)
-                identity = os.urandom(_DIGEST)
-                connection.execute("INSERT INTO record VALUES (?, 0, ?)", (identity, identity))
-                connection.execute("PRAGMA journal_mode = WAL")
-            finally:
-                connection.close()
-            # Of two who begin at once, the second takes what the first has made.
-            Path(path).hardlink_to(draft)
-        except FileExistsError:
-            pass
-        finally:
-            Path(draft).unlink()
-        _sync(str(Path(path).parent))
-    except (OSError, ValueError, sqlite3.Error) as error:
-        why = getattr(error, "strerror", None) or error
-        raise RecordError(f"{path}: the record cannot be begun: {why}") from error
-
-
-def _sync(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _connect(path: str, identity: tuple[int, int] | None) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{Path(path).as_uri()}?mode=rw", uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
-    )
-    try:
-        _prepare(connection, path)
-        if _checked(path)[0] != identity:
-            raise RecordError(f"{path}: the file is being replaced")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: str) -> None:
-    if connection.execute("PRAGMA application_id").fetchone() != (_APPLICATION,):
-        raise RecordError(f"{path}: this is no record of revocations", lasting=True)
-    if connection.execute("PRAGMA user_version").fetchone() != (_VERSION,):
-        raise RecordError(f"{path}: the record is of another version of pdp", lasting=True)
-    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != ("wal",):
-        raise RecordError(f"{path}: the file system has no write-ahead log")
-    connection.execute("PRAGMA synchronous = FULL")
-    if connection.execute("PRAGMA synchronous").fetchone() != (2,):
-        raise RecordError(f"{path}: what is written would not be on the disk")
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
-    connection.execute(begin)
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _append(connection: sqlite3.Connection, fact: Revocation) -> int:
-    # The lock is taken before anything is read: two writers would else give one number twice.
-    with _transaction(connection, "BEGIN IMMEDIATE"):
-        last = _last(connection)
-        sequence, row = last.sequence + 1, _row(fact)
-        try:
-            _fact(sequence, row)
-        except RecordError as error:
-            # Nobody could read the record any more.
-            raise RecordError(f"this is not put on record: {error}") from None
-        digest = _chained(last.digest, sequence, row)
-        connection.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (sequence, *row, digest))
-        connection.execute("UPDATE record SET sequence = ?, digest = ?", (sequence, digest))
-    return sequence
+        super().__init__(path, _LAYOUT, create=create)
 
 
 def _row(fact: Revocation) -> tuple[Any, ...]:
@@ -263,67 +40,14 @@ def _row(fact: Revocation) -> tuple[Any, ...]:
     return str(fact.kind), fact.type, fact.value, until, fact.why, time.time_ns() // 1000
 
 
-def _last(connection: sqlite3.Connection) -> Mark:
-    """Return where the record ends, which stands in it twice: a byte that is damaged makes no shorter record of it."""
-    identity, end = _told(connection)
-    found = connection.execute("SELECT sequence, digest FROM facts ORDER BY sequence DESC LIMIT 1").fetchone()
-    if end != (Mark(0, identity) if found is None else Mark(*found)):
-        raise RecordError(f"the record is damaged: fact {end.sequence} is not its last one", lasting=True)
-    return end
-
-
-def _told(connection: sqlite3.Connection) -> tuple[bytes, Mark]:
-    """Return what the chain begins with, which no two records have in common, and what is said of its end."""
-    found = connection.execute("SELECT id, sequence, digest FROM record").fetchall()
-    if len(found) == 1:
-        identity, sequence, digest = found[0]
-        if type(identity) is bytes and len(identity) == _DIGEST and type(sequence) is int and type(digest) is bytes:
-            return identity, Mark(sequence, digest)
-    raise RecordError("the record is damaged: nothing tells it from others", lasting=True)
-
-
-def _chained(before: bytes, sequence: int, row: Sequence[Any]) -> bytes:
+def _form(sequence: int, row: Sequence[Any]) -> bytes:
     # Each text follows its length, so that no two rows have one form.
     kind, type_, value, until, why, at = row
     texts = "".join([f"{len(each)}:{each}" for each in map(str, (kind, type_, value, why))])
-    return blake2b(before + f"{sequence},{until},{at},{texts}".encode(), digest_size=_DIGEST).digest()
+    return f"{sequence},{until},{at},{texts}".encode()
 
 
-def _read(connection: sqlite3.Connection, after: Mark) -> tuple[Sequence[Revocation], Mark]:
-    with _transaction(connection, "BEGIN"):
-        mark, end = _found_again(connection, after), _last(connection)
-        query = "SELECT * FROM facts WHERE sequence > ? ORDER BY sequence LIMIT ?"
-        rows = connection.execute(query, (mark.sequence, _BATCH)).fetchall()
-    facts = []
-    sequence, digest = mark.sequence, mark.digest
-    for number, *row, found in rows:
-        sequence += 1
-        digest = _chained(digest, sequence, row)
-        if number != sequence or found != digest:
-            raise RecordError(f"the record is damaged at fact {sequence}", lasting=True)
-        facts.append(_fact(sequence, row))
-    if len(rows) < _BATCH and (sequence, digest) != (end.sequence, end.digest):
-        raise RecordError(f"the record is damaged: it lacks facts up to {end.sequence}", lasting=True)
-    return facts, Mark(sequence, digest)
-
-
-def _found_again(connection: sqlite3.Connection, after: Mark) -> Mark:
-    """Return the mark that a reader has come to, as the record has it; raise where it does not have it any more."""
-    if after.sequence == 0:
-        here = Mark(0, _told(connection)[0])
-        if after.digest not in (b"", here.digest):
-            raise RecordError("this is another record than before", lasting=True)
-        return here
-    found = connection.execute("SELECT digest FROM facts WHERE sequence = ?", (after.sequence,)).fetchone()
-    if found is None:
-        last = _last(connection).sequence
-        raise RecordError(f"the record ends at fact {last}, and fact {after.sequence} was seen before", lasting=True)
-    if after.digest and found[0] != after.digest:
-        raise RecordError(f"fact {after.sequence} of the record is another one than before", lasting=True)
-    return Mark(after.sequence, bytes(found[0]))
-
-
-def _fact(sequence: int, row: Sequence[Any]) -> Revocation:
+def _fact(sequence: int, row: Sequence[Any], before: bytes) -> Revocation:
     kind, type_, value, until, why, _ = row
     if until is not None and not (type(until) is int and DATETIME_MIN <= until <= DATETIME_MAX):
         raise RecordError(f"fact {sequence} of the record is of no time", lasting=True)
@@ -334,3 +58,22 @@ def _fact(sequence: int, row: Sequence[Any]) -> Revocation:
 
 
 _KINDS: Final = frozenset(map(str, RevocationKind))
+
+_LAYOUT: Final = Layout(
+    # `pdpr`
+    application=0x70647072,
+    version=2,
+    title="record of revocations",
+    columns=(
+        "kind TEXT NOT NULL",
+        "type TEXT NOT NULL",
+        "value TEXT NOT NULL",
+        "not_before INTEGER",
+        "why TEXT NOT NULL",
+        "at INTEGER NOT NULL",
+    ),
+    row=_row,
+    fact=_fact,
+    form=_form,
+    digest=16,
+)

@@ -187,6 +187,9 @@ class Surveyor:
                 rng.choice(resources),
                 Datetime(self.now + rng.randint(-14, 2) * world.STEP),
                 rng.choice(values),
+                None if rng.random() < 0.7 else Datetime(self.now + rng.randint(-6, 8) * world.STEP),
+                None if rng.random() < 0.7 else rng.choice(world.REFS["User"]),
+                None if rng.random() < 0.9 else rng.choice(world.REFS["Agent"]),
             )
             for _ in range(rng.choice((0, 0, 20, 40)))
         ]

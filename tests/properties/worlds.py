@@ -364,6 +364,9 @@ def records(draw: st.DrawFn) -> tuple[pdp.Approval, ...]:
             pdp.ref("Doc", "d1"),
             Datetime.of(draw(minutes)),
             draw(st.sampled_from([None, None, 1, True])),
+            draw(st.none() | st.builds(Datetime.of, minutes)),
+            draw(st.sampled_from([None, None, pdp.ref("User", "u2")])),
+            draw(st.sampled_from([None, None, None, pdp.ref("Agent", "bot")])),
         )
         for _ in range(draw(st.integers(0, 4)))
     )

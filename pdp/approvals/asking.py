@@ -1,0 +1,144 @@
+"""What rules ask approvals for, and from whom: asked of an engine, by the facts that it holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from pdp import terms
+from pdp.approvals.events import Wanted
+from pdp.classes import dataclass
+from pdp.errors import RequestError
+from pdp.evaluation import Question, Scene, evaluate, holds, revoked
+from pdp.interpreter import Judgement, need_of
+from pdp.model import Decision, Need, Request
+from pdp.ports import Facts
+from pdp.schema import Schema
+from pdp.terms import Policy
+from pdp.values import Datetime, EntityRef, Unknown, Value, equal, show
+
+
+class Judging(Protocol):
+    """What an engine is to those who ask for approvals."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that answers now."""
+
+    def judged(self, request: Request) -> tuple[Decision, Judgement | None, Question | None, Facts | None]:
+        """Answer a request, with all that led to the answer."""
+
+    def refresh(self) -> None:
+        """Take over what is on record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What one clause of a rule asks: its need, the value that it binds, and whether enough have approved."""
+
+    need: Need
+    clause: terms.Approvals
+    of: Value | Unknown | None
+    met: bool
+
+
+def asked(engine: Judging, request: Request) -> tuple[list[Needed], Question]:
+    """Return what rules in scope of a request ask approvals for; raise RequestError where none does."""
+    found, question, _ = _asked(engine, request)
+    return found, question
+
+
+def _asked(engine: Judging, request: Request) -> tuple[list[Needed], Question, Scene]:
+    decision, judgement, question, facts = engine.judged(request)
+    if judgement is None or question is None or facts is None or not judgement.findings:
+        reason = decision.detail or "no rule is about this principal, action and resource"
+        raise RequestError(f"there is nothing to ask approvals for: {reason}")
+    scene = Scene(question, facts)
+    found = [*_needed(judgement, scene)]
+    if not found:
+        raise RequestError(
+            f"no rule asks approvals for {show(question.principal)} to {question.action} on {show(question.resource)}"
+        )
+    return found, question, scene
+
+
+def _needed(judgement: Judgement, scene: Scene) -> Iterator[Needed]:
+    for finding in judgement.findings:
+        for clause, truth in finding.clauses:
+            if isinstance(clause.condition, terms.Approvals):
+                of = None if clause.condition.of is None else evaluate(clause.condition.of, scene)
+                yield Needed(need_of(finding.rule, clause, scene), clause.condition, of, truth is True)
+
+
+def bound_value(needed: list[Needed], rule: str | None) -> Value | None:
+    """Return the one value that an approval is asked of; raise RequestError where rules differ, or it is not known."""
+    chosen = [each for each in needed if rule is None or each.need.rule == rule]
+    if not chosen:
+        names = ", ".join(sorted({f"`{each.need.rule}`" for each in needed}))
+        raise RequestError(f"the rule `{rule}` asks no approvals here (help: these do: {names})")
+    for each in chosen:
+        if isinstance(each.of, Unknown):
+            text = "" if each.clause.of is None or each.clause.of.span is None else f" of `{each.clause.of.span.text}`"
+            raise RequestError(
+                f"the value{text} that `{each.need.rule}` asks approvals of is not known "
+                "(help: say it in the context of the request)"
+            )
+    values = [each.of for each in chosen if not isinstance(each.of, Unknown)]
+    if not all(_same(values[0], each) for each in values):
+        shown = ", ".join(
+            f"`{each.need.rule}` of {'no value' if each.of is None else show(each.of)}" for each in chosen
+        )
+        raise RequestError(f"rules ask approvals of different values: {shown} (help: name the rule that you mean)")
+    return values[0]
+
+
+def _same(left: Value | None, right: Value | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return left.__class__ is right.__class__ and equal(left, right)
+
+
+def request_of(wanted: Wanted, now: Datetime) -> Request:
+    """Return the request that is to be approved, as far as approvers are a matter of it.
+
+    That those who do it can show who they are is not asked here, but when they do.
+    """
+    session: dict[str, object] = {"authenticated_at": now.to_datetime()}
+    if wanted.actor is not None:
+        session["actor"] = wanted.actor
+    return Request(wanted.principal, wanted.action, wanted.resource, {}, session, now.to_datetime())
+
+
+def check_approver(engine: Judging, wanted: Wanted, who: EntityRef, asked_by: EntityRef, now: Datetime) -> None:
+    """Raise RequestError unless some rule asks for approvals of the kind from somebody such as this."""
+    needed, question, scene = _asked(engine, request_of(wanted, now))
+    approver = known(who, engine.policy.schema)
+    if approver == known(asked_by, engine.policy.schema):
+        raise RequestError(f"{show(approver)} asked for it, and does not approve it")
+    if approver in (question.principal, question.actor):
+        raise RequestError(f"{show(approver)} does what is asked for, and does not approve it")
+    if scene.facts.node(approver) is None:
+        raise RequestError(f"nothing holds {show(approver)}")
+    _check_standing(approver, now, scene)
+    clauses = [each.clause for each in needed if (each.clause.of is None) is (wanted.of is None)]
+    if not any(holds(each.approvers, approver, scene)[0] is True for each in clauses):
+        scopes = sorted({str(scope) for each in clauses for scope in each.approvers})
+        text = f"; asked are {', '.join(scopes)}" if scopes else ""
+        raise RequestError(f"no rule asks {show(approver)} to approve this{text}")
+
+
+def check_asker(engine: Judging, wanted: Wanted, who: EntityRef, now: Datetime) -> None:
+    """Raise RequestError where whoever asks is revoked."""
+    _, _, scene = _asked(engine, request_of(wanted, now))
+    _check_standing(known(who, engine.policy.schema), now, scene)
+
+
+def _check_standing(who: EntityRef, now: Datetime, scene: Scene) -> None:
+    if revoked(who, now.micros, scene)[0]:
+        raise RequestError(f"{show(who)} is revoked")
+
+
+def known(ref: EntityRef, schema: Schema) -> EntityRef:
+    """Return a name under the name of its type that the policy uses."""
+    name = schema.resolve(ref.type)
+    return ref if name == ref.type else EntityRef(name, ref.id)

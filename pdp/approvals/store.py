@@ -1,0 +1,264 @@
+"""The store of approvals: a file of signed events, and what people do about access by it."""
+
+from __future__ import annotations
+
+import base64
+import datetime as _datetime
+import os
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from pdp.approvals.asking import Judging, Needed, asked, bound_value, check_approver, check_asker
+from pdp.approvals.events import LAYOUT, MAX_EVENT, MAX_WHY, Event, EventKind, Signed, Wanted, message
+from pdp.approvals.keys import Keys
+from pdp.approvals.ledger import AccessRequest, Ledger, Passed
+from pdp.classes import dataclass
+from pdp.errors import FactsError, RecordError, RequestError
+from pdp.ids import wrong_text
+from pdp.journal import Journal
+from pdp.model import Approval, Mark, Request
+from pdp.revocation.index import full_name
+from pdp.schema import Schema
+from pdp.values import DATETIME_MAX, Datetime, EntityRef
+
+_TRIES: Final = 100
+"""So often others may be faster."""
+
+
+class Signing(Protocol):
+    """Who signs: `pdp.Signer`, or something that asks a device."""
+
+    key: str
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of some bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What has been read of the record, and what it comes to by the keys of then."""
+
+    events: tuple[Signed, ...]
+    mark: Mark
+    ledger: Ledger
+
+
+def _clock() -> _datetime.datetime:
+    return _datetime.datetime.now(_datetime.UTC)
+
+
+class ApprovalStore:
+    """Requests for access and their approvals, in a file that is the user's alone. Threads and processes may share it.
+
+    Everything is signed by who does it, with a key that the file `keys` registers for them. What is acknowledged is on
+    the disk. An engine that has the store as its `approvals` knows what it holds whenever it is refreshed.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        keys: str | os.PathLike[str],
+        create: bool = False,
+        clock: Callable[[], _datetime.datetime] = _clock,
+    ) -> None:
+        """Open a store. Raise RecordError where there is none, unless `create` says to begin one then."""
+        self.keys_path, self._clock = os.fspath(keys), clock
+        self._journal = Journal(path, LAYOUT, create=create)
+        self.path = self._journal.path
+        self._read: _Read | None = None
+
+    def close(self) -> None:
+        """Close the file. It is opened again when it is needed."""
+        self._journal.close()
+
+    # ------------------------------------------------------------------------------------------------------ reading
+
+    def read(self, after: Mark) -> tuple[Sequence[Approval] | None, Mark]:
+        """Return all approvals that are not withdrawn, and a mark; None instead where nothing changed since a mark.
+
+        Raises RecordError where the store or the file of keys cannot be read, or the store is not what it was.
+        """
+        found = self._caught_up(anew=after == Mark())
+        size = LAYOUT.digest
+        if after != Mark() and (after.sequence, after.digest[:size]) != (found.mark.sequence, found.mark.digest):
+            self._journal.check(Mark(after.sequence, after.digest[:size]))
+        mark = Mark(found.mark.sequence, found.mark.digest + found.ledger.keys.revision)
+        return (None if mark == after else [*found.ledger.approvals()]), mark
+
+    def pending(self) -> list[AccessRequest]:
+        """Return the requests that can be approved, in the order in which they were made."""
+        now = self._now()
+        return [each for each in self._caught_up().ledger.requests.values() if each.is_open(now)]
+
+    def find(self, id: str) -> AccessRequest:
+        """Return a request, whatever became of it; raise RequestError where there is none."""
+        return self._caught_up().ledger.find(id)
+
+    def passed(self) -> list[Passed]:
+        """Return the events that count for nothing, and why: those of keys that are registered no more, above all."""
+        return [*self._caught_up().ledger.passed]
+
+    def owner(self, signer: Signing) -> EntityRef:
+        """Return who signs; raise RequestError where the key is registered for nobody."""
+        return _owner(self._caught_up().ledger.keys, signer, self.keys_path)
+
+    def _now(self) -> Datetime:
+        return Datetime.of(self._clock())
+
+    def _caught_up(self, *, anew: bool = False) -> _Read:
+        """Read what is new, and hold it: an event is checked once. `anew` reads everything again."""
+        # Two threads may read the same at once, and come to the same.
+        before = None if anew else self._read
+        events, mark = ([], Mark()) if before is None else ([*before.events], before.mark)
+        keys = self._keys()
+        while True:
+            more, mark = self._journal.read(mark)
+            events += more
+            if not more:
+                break
+        if before is not None and mark == before.mark and keys.revision == before.ledger.keys.revision:
+            return before
+        found = self._read = _Read(tuple(events), mark, Ledger.of(events, keys))
+        return found
+
+    def _keys(self) -> Keys:
+        try:
+            return Keys.load(self.keys_path)
+        except FactsError as error:
+            raise RecordError(f"the file of keys cannot be used: {error.diagnostics[0]}") from error
+
+    # -------------------------------------------------------------------------------------------------------- doing
+
+    def needed(self, engine: Judging, request: Request) -> list[Needed]:
+        """Return what rules in scope of a request ask approvals for; raise RequestError where none does."""
+        return asked(engine, request)[0]
+
+    def request(
+        self,
+        engine: Judging,
+        request: Request,
+        *,
+        signer: Signing,
+        lasts: _datetime.timedelta,
+        why: str,
+        rule: str | None = None,
+    ) -> AccessRequest:
+        """Ask for approvals of a request, for so long from now. `rule` names one where rules bind different values.
+
+        Raises RequestError where no rule asks approvals for it, or the key is registered for nobody.
+        """
+        needed, question = asked(engine, request)
+        of, now = bound_value(needed, rule), self._now()
+        until = _until(now, lasts)
+        _check_why(why, required=True)
+        schema = engine.policy.schema
+        wanted = Wanted(
+            principal=_recorded(question.principal, schema),
+            action=question.action,
+            resource=_recorded(question.resource, schema),
+            until=until,
+            of=of,
+            actor=None if question.actor is None else _recorded(question.actor, schema),
+        )
+
+        def made(ledger: Ledger, by: EntityRef) -> Event:
+            check_asker(engine, wanted, by, now)
+            id_ = _new_id(ledger)
+            return Event(kind=EventKind.REQUESTED, id=id_, by=by, key=signer.key, at=now, why=why, wanted=wanted)
+
+        return self._done(engine, signer, made)
+
+    def approve(self, engine: Judging, id: str, *, signer: Signing, why: str = "") -> AccessRequest:
+        """Approve a request. Raises RequestError where that is not for the signer to do, or cannot be done any more."""
+
+        def made(ledger: Ledger, by: EntityRef) -> Event:
+            return self._verdict(engine, ledger, EventKind.APPROVED, id, by, signer, why)
+
+        return self._done(engine, signer, made)
+
+    def reject(self, engine: Judging, id: str, *, signer: Signing, why: str) -> AccessRequest:
+        """Reject a request, which closes it; raise RequestError where it is not for the signer to approve either."""
+        _check_why(why, required=True)
+
+        def made(ledger: Ledger, by: EntityRef) -> Event:
+            return self._verdict(engine, ledger, EventKind.REJECTED, id, by, signer, why)
+
+        return self._done(engine, signer, made)
+
+    def withdraw(self, engine: Judging | None, id: str, *, signer: Signing, why: str = "") -> AccessRequest:
+        """Take back a request, or the approval of one. Without an engine, none is refreshed."""
+
+        def made(ledger: Ledger, by: EntityRef) -> Event:
+            at = max(self._now(), ledger.find(id).at)
+            return Event(kind=EventKind.WITHDRAWN, id=id, by=by, key=signer.key, at=at, why=why)
+
+        return self._done(engine, signer, made)
+
+    def _verdict(
+        self, engine: Judging, ledger: Ledger, kind: EventKind, id_: str, by: EntityRef, signer: Signing, why: str
+    ) -> Event:
+        request = ledger.find(id_)
+        now = max(self._now(), request.at)
+        event = Event(kind=kind, id=id_, by=by, key=signer.key, at=now, why=why)
+        # A rejection is for those who might approve: the same is asked of both.
+        ledger.check_review(request, event)
+        check_approver(engine, request.wanted, by, request.asked_by, now)
+        return event
+
+    def _done(
+        self, engine: Judging | None, signer: Signing, make: Callable[[Ledger, EntityRef], Event]
+    ) -> AccessRequest:
+        """Put an event on record that is right by all that is there, and let the engine know."""
+        for _ in range(_TRIES):
+            read = self._caught_up()
+            event = make(read.ledger, _owner(read.ledger.keys, signer, self.keys_path))
+            _check_why(event.why, required=False)
+            text = event.text
+            if len(text) > MAX_EVENT:
+                raise RequestError("the request is too large to be kept on record")
+            # What cannot be done is refused before anybody signs it.
+            Ledger(read.ledger.keys, dict(read.ledger.requests)).take(event)
+            signature = signer.sign(message(text, read.mark.sequence + 1, read.mark.digest))
+            if self._journal.follow(Signed(event, signature), read.mark) is not None:
+                found = self._caught_up().ledger.find(event.id)
+                if engine is not None:
+                    engine.refresh()
+                return found
+        raise RecordError(f"{self.path}: others write all the time")
+
+
+def _owner(keys: Keys, signer: Signing, path: str) -> EntityRef:
+    found = keys.owners.get(signer.key)
+    if found is None:
+        raise RequestError(f"the key {signer.key} is registered for nobody in {path}")
+    return found
+
+
+def _recorded(ref: EntityRef, schema: Schema) -> EntityRef:
+    """Return a name with the full name of its type: its short one may be another's after a change of the policy."""
+    return EntityRef(full_name(ref.type, schema), ref.id)
+
+
+def _until(now: Datetime, lasts: object) -> Datetime:
+    if not isinstance(lasts, _datetime.timedelta) or lasts <= _datetime.timedelta():
+        raise RequestError("`lasts` is a length of time, and longer than none")
+    until = now.micros + lasts // _datetime.timedelta(microseconds=1)
+    if until > DATETIME_MAX:
+        raise RequestError("`lasts` is longer than there is time")
+    return Datetime(until)
+
+
+def _check_why(why: object, *, required: bool) -> None:
+    if type(why) is not str or len(why) > MAX_WHY or wrong_text(why) is not None:
+        raise RequestError(f"`why` is a text of at most {MAX_WHY} characters")
+    if required and not why.strip():
+        raise RequestError("a reason is needed: who reads it decides by it")
+
+
+def _new_id(ledger: Ledger) -> str:
+    """Return a name that no request has, short enough to be typed."""
+    while True:
+        found = base64.b32encode(os.urandom(5)).decode().lower()
+        if found not in ledger.requests:
+            return found
