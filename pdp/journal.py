@@ -197,10 +197,10 @@ class Journal(Generic[F]):
     def _told(self, connection: sqlite3.Connection) -> tuple[bytes, Mark]:
         """Return what the chain begins with, which no two records have in common, and what is said of its end."""
         found = connection.execute("SELECT id, sequence, digest FROM record").fetchall()
+        size = self._layout.digest
         if len(found) == 1:
             identity, sequence, digest = found[0]
-            whole = type(identity) is bytes and len(identity) == self._layout.digest
-            if whole and type(sequence) is int and type(digest) is bytes:
+            if type(identity) is bytes and len(identity) == size and type(sequence) is int and type(digest) is bytes:
                 return identity, Mark(sequence, digest)
         raise RecordError("the record is damaged: nothing tells it from others", lasting=True)
 

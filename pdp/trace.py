@@ -16,7 +16,7 @@ from pdp.source import Span
 from pdp.symbols import Semantics
 from pdp.terms import path
 from pdp.types import WEEKDAY
-from pdp.values import DATETIME_MAX, Datetime, EntityRef, EnumMember, Unknown, Value, quote, show
+from pdp.values import DATETIME_MAX, UNKNOWN, Datetime, EntityRef, EnumMember, Unknown, Value, quote, show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +241,9 @@ def _leaves(term: terms.Term, scene: Scene) -> Iterator[tuple[str, Found]]:
         case terms.CalendarTest():
             yield _calendar(term, scene)
         case terms.Approvals():
-            yield "approvals", count_approvals(term, scene)[1]
+            # Where nobody can tell what is approved, or of what, there are not none.
+            unknown = isinstance(weigh_approvals(term, scene), Unknown)
+            yield "approvals", UNKNOWN if unknown else count_approvals(term, scene)[1]
         case _:
             pass
     for child in terms.children(term):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from pdp.errors import RecordError
 from pdp.model import Approval, Mark
 from pdp.ports import ApprovalSource
+from pdp.values import Datetime, EntityRef
 
 
 class Approved:
@@ -44,13 +46,16 @@ class Approved:
 
     def _read(self, source: ApprovalSource) -> tuple[tuple[Approval, ...], Mark]:
         found, mark = source.read(self._mark)
+        if type(mark) is not Mark or type(mark.sequence) is not int:
+            raise RecordError("the record does not tell how far it was read")
         if mark.sequence < self._mark.sequence:
             message = f"the record ends at fact {mark.sequence}, and fact {self._mark.sequence} was seen before"
             raise RecordError(message, lasting=True)
         if found is None:
             return self._last, mark
-        listed = tuple(found)
-        if not all(isinstance(each, Approval) for each in listed):
+        # No more than are promised: what never ends is no sequence.
+        listed = tuple(islice(found, len(found)))
+        if not all(map(_is_whole, listed)):
             raise RecordError("the record holds something that is no approval")
         return listed, mark
 
@@ -58,3 +63,17 @@ class Approved:
         """Take the record as it is from now on."""
         self._mark, self._last, self._lasts = Mark(), (), False
         self.refresh()
+
+
+def _is_whole(each: object) -> bool:
+    """Tell whether something is an approval in all its parts: a source may be of somebody else."""
+    if type(each) is not Approval or type(each.action) is not str:
+        return False
+    names: tuple[object, ...] = (each.approver, each.principal, each.resource)
+    others: tuple[object, ...] = (each.asked_by, each.actor)
+    times: tuple[object, ...] = (each.at, *(() if each.until is None else (each.until,)))
+    return (
+        all(type(name) is EntityRef for name in names)
+        and all(name is None or type(name) is EntityRef for name in others)
+        and all(type(time) is Datetime and type(time.micros) is int for time in times)
+    )

@@ -76,10 +76,9 @@ class Ledger:
     requests: dict[str, AccessRequest] = field(default_factory=dict)
     passed: list[Passed] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, events: Iterable[Signed], keys: Keys) -> Ledger:
-        """Go through events."""
-        found = cls(keys)
+    def after(self, events: Iterable[Signed]) -> Ledger:
+        """Return the ledger after more events; this one stays as it is."""
+        found = Ledger(self.keys, dict(self.requests), [*self.passed])
         for signed in events:
             try:
                 found.take(signed.event)

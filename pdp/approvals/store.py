@@ -52,6 +52,17 @@ class ApprovalStore:
 
     Everything is signed by who does it, with a key that the file `keys` registers for them. What is acknowledged is on
     the disk. An engine that has the store as its `approvals` knows what it holds whenever it is refreshed.
+
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> from pdp.approvals.signing import Signer
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     grace, keys = Signer.create(f"{folder}/grace.pem"), Path(folder, "keys.json")
+    ...     written = keys.write_text(json.dumps({"User:grace": [grace.key]}))
+    ...     store = ApprovalStore(f"{folder}/approvals.db", keys=keys, create=True)
+    ...     print(store.owner(grace), store.pending())
+    ...     store.close()
+    User "grace" []
     """
 
     def __init__(
@@ -79,6 +90,7 @@ class ApprovalStore:
 
         Raises RecordError where the store or the file of keys cannot be read, or the store is not what it was.
         """
+        # Whoever has seen nothing, or accepts the record as it is, gets all of it checked.
         found = self._caught_up(anew=after == Mark())
         size = LAYOUT.digest
         if after != Mark() and (after.sequence, after.digest[:size]) != (found.mark.sequence, found.mark.digest):
@@ -110,16 +122,24 @@ class ApprovalStore:
         """Read what is new, and hold it: an event is checked once. `anew` reads everything again."""
         # Two threads may read the same at once, and come to the same.
         before = None if anew else self._read
-        events, mark = ([], Mark()) if before is None else ([*before.events], before.mark)
+        events, mark = list[Signed](), Mark() if before is None else before.mark
         keys = self._keys()
         while True:
             more, mark = self._journal.read(mark)
             events += more
             if not more:
                 break
-        if before is not None and mark == before.mark and keys.revision == before.ledger.keys.revision:
+        if before is None:
+            found = _Read(tuple(events), mark, Ledger(keys).after(events))
+        elif keys.revision != before.ledger.keys.revision:
+            # What counts is another matter then, from the first event on.
+            whole = (*before.events, *events)
+            found = _Read(whole, mark, Ledger(keys).after(whole))
+        elif mark != before.mark:
+            found = _Read((*before.events, *events), mark, before.ledger.after(events))
+        else:
             return before
-        found = self._read = _Read(tuple(events), mark, Ledger.of(events, keys))
+        self._read = found
         return found
 
     def _keys(self) -> Keys:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from pdp.cli.endings import Options, Refusal, Status
+from pdp.cli.entities import split_help
 from pdp.cli.terminal import plain
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class Desk:
         log = None if revocations is None else told(lambda: RevocationLog(revocations))
         self.engine: Engine = Engine(policy, entities, approvals=self.store, revocations=log)
         if self.engine.approvals_failure is not None:
-            raise Refusal("no_record", self.engine.approvals_failure, status=Status.FAILED)
+            message, help_ = split_help(self.engine.approvals_failure)
+            raise Refusal("no_record", message, help=help_, status=Status.FAILED)
 
     def notes(self) -> Iterator[str]:
         """Yield what is on record and counts for nothing."""
@@ -101,14 +103,15 @@ def open_store(
         message = "the file of keys cannot be used"
         raise Refusal("invalid_keys", message, status=Status.FAILED, diagnostics=error.diagnostics) from None
     except RecordError as error:
-        help_ = "`pdp request` begins one" if "no such record" in str(error) else None
+        message, help_ = split_help(str(error))
+        if "no such record" in message:
+            help_ = "`pdp request` begins one"
         place = "" if option is None else f"`{option}`: "
-        raise Refusal("no_record", f"{place}{error}", help=help_, status=Status.FAILED) from None
+        raise Refusal("no_record", f"{place}{message}", help=help_, status=Status.FAILED) from None
 
 
 def told(work: Callable[[], T]) -> T:
     """Do something with a store; raise Refusal for what it raises."""
-    from pdp.cli.entities import split_help
     from pdp.errors import RecordError, RequestError
 
     try:
@@ -117,7 +120,8 @@ def told(work: Callable[[], T]) -> T:
         message, help_ = split_help(str(error))
         raise Refusal("invalid_request", message, help=help_) from None
     except RecordError as error:
-        raise Refusal("no_record", str(error), status=Status.FAILED) from None
+        message, help_ = split_help(str(error))
+        raise Refusal("no_record", message, help=help_, status=Status.FAILED) from None
 
 
 def key_path(given: str | None) -> str:

@@ -15,9 +15,9 @@ from pdp.conform.scalars import datetime
 from pdp.model import Approval, Request
 from pdp.schema import Action, Schema
 from pdp.types import EntityTypes, RecordType, Type
-from pdp.values import EntityRef, Value
+from pdp.values import Datetime, EntityRef, Value
 
-_KEYS: Final = ("approver", "at", "of", "principal", "action", "resource")
+_KEYS: Final = ("approver", "at", "of", "until", "asked_by", "principal", "actor", "action", "resource")
 _LAYOUT: Final = 'write `[{"approver": "User:bob", "at": "2026-11-23T09:00:00Z", "of": "c1"}, …]`'
 
 
@@ -63,7 +63,10 @@ def _approvals(item: Any, request: Request, policy: terms.Policy) -> Iterator[Ap
         principal=_name(item, "principal", policy.schema) if "principal" in item else _ref(request.principal),
         action=action,
         resource=_name(item, "resource", policy.schema) if "resource" in item else _ref(request.resource),
-        at=_at(item),
+        at=_instant(item, "at"),
+        until=_instant(item, "until") if "until" in item else None,
+        asked_by=_name(item, "asked_by", policy.schema) if "asked_by" in item else None,
+        actor=_name(item, "actor", policy.schema) if "actor" in item else None,
     )
     for value in values:
         yield replace(record, of=value)
@@ -80,11 +83,11 @@ def _name(item: dict[str, Any], key: str, schema: Schema) -> EntityRef:
         raise wrong.under(key) from None
 
 
-def _at(item: dict[str, Any]) -> Any:
+def _instant(item: dict[str, Any], key: str) -> Datetime:
     try:
-        return datetime(item["at"])
+        return datetime(item[key])
     except Mismatch as wrong:
-        raise wrong.under("at") from None
+        raise wrong.under(key) from None
 
 
 # ------------------------------------------------------------------------------------------------- what was approved

@@ -62,7 +62,8 @@ def ask(path: str, given: Mapping[str, Any]) -> Asked:
         handles=[_obligation(name, schema) for name in given["handles"]],
     )
     if stored is not None and engine.approvals_failure is not None:
-        raise Refusal("no_record", f"`--approvals`: {engine.approvals_failure}", status=Status.FAILED)
+        message, help_ = split_help(engine.approvals_failure)
+        raise Refusal("no_record", f"`--approvals`: {message}", help=help_, status=Status.FAILED)
     return Asked(engine=engine, request=request, notes=tuple(_notes_of(request, schema, store)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import pdp
+from pdp.classes import replace
 from pdp.model import Mark
 from pdp.values import Datetime
 from tests.approvals.places import ADA, API, NOW, Place, signer, user
@@ -51,6 +53,10 @@ def test_what_a_source_says_counts_from_the_next_refresh_on(place: Place) -> Non
         (TimeoutError("late"), "the approvals cannot be read: TimeoutError"),
         (None, "the approvals cannot be read: TypeError"),
         ((["yes"], Mark(3)), "the record holds something that is no approval"),
+        (([replace(APPROVAL, approver="bo")], Mark(3)), "the record holds something that is no approval"),
+        (([replace(APPROVAL, until=5)], Mark(3)), "the record holds something that is no approval"),
+        (([replace(APPROVAL, asked_by=("User", "bo"))], Mark(3)), "the record holds something that is no approval"),
+        (([APPROVAL], 3), "the record does not tell how far it was read"),
     ],
 )
 def test_what_cannot_be_read_allows_nothing_until_it_can(place: Place, answer: Any, failure: str) -> None:
@@ -187,3 +193,20 @@ def test_the_interpreter_is_handed_the_approvals_of_its_question_alone(place: Pl
 
     assert facts is not None
     assert facts.approvals == (APPROVAL,)
+
+
+def test_a_trace_does_not_count_what_nobody_knows(place: Place) -> None:
+    (rule,) = place.engine_of(None).explain(pdp.Request(ADA, "restart", API)).rules
+
+    assert [(each.text, each.value) for each in rule.clauses[0].values] == [("approvals", "unknown")]
+    assert rule.clauses[0].approvals == ()
+
+
+def test_without_what_verifies_signatures_nothing_is_approved(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.approve(place.ask(), "bo")
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+
+    engine = place.engine_of(place.open())
+
+    assert not engine.allows(ADA, "restart", API)
+    assert "pip install 'pdp-engine[approvals]'" in (engine.approvals_failure or "")

@@ -344,3 +344,24 @@ def test_what_was_done_is_told_as_plain_data(place: Place) -> None:
 def test_a_store_that_is_not_there_is_no_empty_one(tmp_path: Path) -> None:
     with pytest.raises(pdp.RecordError, match="there is no such record"):
         pdp.ApprovalStore(tmp_path / "a.db", keys=tmp_path / "keys.json")
+
+
+def test_types_are_on_record_by_names_that_no_other_will_ever_have(place: Place) -> None:
+    text = """
+        namespace shop
+        type User
+        type Service
+        action deploy on Service by User
+        rule one: permit User to deploy on Service needs approval from User "bo" for 4h
+    """
+    people = [pdp.Entity("User", "bo")]
+    engine = pdp.Engine.from_text(text, approvals=place.store, clock=lambda: place.now, entities=people)
+
+    wanted = place.store.request(engine, pdp.Request(ADA, "deploy", API), signer=signer("ada"), lasts=HOUR, why="x")
+    place.store.approve(engine, wanted.id, signer=signer("bo"))
+
+    assert wanted.wanted.principal == pdp.ref("shop.User", "ada")
+    assert engine.allows(ADA, "deploy", API)
+    other = pdp.Engine.from_text(text.replace("shop", "hr"), approvals=place.store, entities=people)
+    assert not other.allows(ADA, "deploy", API, now=place.now)
+    assert other.approvals_failure is None

@@ -207,3 +207,21 @@ def test_who_names_the_key_of_another_makes_the_store_unreadable(place: Place) -
     assert before
     assert not place.allows()
     assert "is not signed by the key that it names" in (place.engine.approvals_failure or "")
+
+
+def test_what_is_signed_wrong_is_not_put_on_record(place: Place) -> None:
+    class Careless:
+        key = signer("bo").key
+
+        def sign(self, message: bytes) -> bytes:
+            return signer("bo").sign(message[1:])
+
+    wanted = place.ask()
+
+    with pytest.raises(pdp.RecordError, match=r"this is not put on record: .* is not signed by the key") as caught:
+        place.store.approve(place.engine, wanted, signer=Careless())
+
+    assert not caught.value.lasting
+    assert not place.allows()
+    place.approve(wanted, "bo")
+    assert place.allows()

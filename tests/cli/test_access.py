@@ -254,6 +254,17 @@ def test_a_damaged_store_is_no_answer(shell: Shell) -> None:
     assert shell.decide() == 4
 
 
+def test_a_store_that_others_could_write_is_refused_with_what_helps(shell: Shell) -> None:
+    shell.ask()
+    path = shell.folder / "policies.approvals.db"
+    path.chmod(0o644)
+
+    done = shell("pdp pending policies")
+
+    told = f"error: {path}: others may use the file\nhelp: `chmod 600`\n"
+    assert (done.exit_code, done.stderr) == (4, told)
+
+
 def test_who_is_revoked_does_not_approve(shell: Shell) -> None:
     id_ = shell.ask()
     shell("pdp revoke policies --principal User:bo --not-before 9999-01-01")

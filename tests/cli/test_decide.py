@@ -7,7 +7,7 @@ import pytest
 from pdp.engine import Engine
 from pdp.model import Decision, Outcome, Reason
 from pdp.trace import Trace
-from tests.cli.conftest import ALLOWED, APPROVED, AT, INSIDE, OUTSIDE
+from tests.cli.conftest import ALLOWED, APPROVED, AT, INSIDE, OUTSIDE, SIGNED_IN
 
 # ------------------------------------------------------------------------------------------------------ the answers
 
@@ -113,6 +113,25 @@ def test_approvals_can_be_of_another_request(decide):
     result = decide(*ALLOWED[:-1], other, "--handles", "notify")
 
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({}, 0),
+        ({"until": "2026-11-23T09:00:01Z", "asked_by": "User:ada"}, 0),
+        ({"until": AT}, 2),
+        ({"asked_by": "User:bo"}, 2),
+        ({"actor": "Agent:helper"}, 2),
+    ],
+)
+def test_approvals_say_until_when_they_hold_who_asked_and_for_whom_who_acts(decide, more, status):
+    (approval,) = json.loads(APPROVED)
+    asked = ["User:ada", "deploy", "Service:beta", "--context", INSIDE, "--session", SIGNED_IN, "--handles", "notify"]
+
+    result = decide(*asked, "--approvals", json.dumps([{**approval, **more}]))
+
+    assert result.exit_code == status, result.output
 
 
 def test_an_approval_is_read_as_the_rule_asks_for_it(run, tmp_path):
