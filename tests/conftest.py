@@ -31,7 +31,10 @@ _SLOW = {
     "syntax/test_grammar_agrees.py",
     "test_benchmarks.py",
 }
-_SLOW_TESTS = {("differential/test_differential.py", "test_a_breach_is_found")}
+_SLOW_TESTS = {
+    ("differential/test_differential.py", "test_a_breach_is_found"),
+    ("reverification/test_machine.py", "test_the_model_finds_a_mechanism_that_is_broken"),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

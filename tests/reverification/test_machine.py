@@ -312,7 +312,6 @@ BROKEN = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("places", BROKEN.values(), ids=BROKEN.keys())
 def test_the_model_finds_a_mechanism_that_is_broken(places: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for place in places:
