@@ -11,10 +11,10 @@ MINORS = 11 12 13 14
 export N PAIRS SEED CASE
 # An environment of its own: the peers that are compared with, and measured beside, are no part of development.
 BENCH = .venv-bench
-.PHONY: help demo test test-main plain lint types wheel-test check conformance differential differential-native differential-cedar torture bench fmt clean
+.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance differential differential-native differential-cedar torture bench fmt clean
 
 help:  ## Show the targets.
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -23,6 +23,9 @@ $(INSTALLED): pyproject.toml
 
 demo: $(INSTALLED)  ## Run the main job on the delivery example.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/delivery/demo.sh
+
+demo-reverify: $(INSTALLED)  ## Ask for access, approve it, work under it, take it back; ARGS="--pause 2" goes slowly.
+	@$(BIN)/python examples/reverify/demo.py $(ARGS)
 
 # The other Pythons leave out what takes long and comes to the same for each (tests/conftest.py).
 test: test-main $(MINORS:%=test-3.%)  ## Run the tests, on each Python from 3.11 on that this machine has.

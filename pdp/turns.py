@@ -19,12 +19,20 @@ class Turns:
         self._lock, self._taken = threading.RLock(), False
 
     def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def acquire(self) -> None:
+        """Wait for a turn."""
         self._lock.acquire()
         if self._taken:
             self._lock.release()
             raise RequestError("the engine is in the middle of a change, and of that this is called")
         self._taken = True
 
-    def __exit__(self, *_: object) -> None:
+    def release(self) -> None:
+        """End a turn."""
         self._taken = False
         self._lock.release()

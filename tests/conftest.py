@@ -38,6 +38,7 @@ _SLOW_TESTS = {
     ("compiled/test_hostile_names.py", "test_a_name_that_no_text_could_state_is_a_constant_as_well"),
     ("compiled/test_hostile_names.py", "test_a_text_is_never_more_than_itself"),
     ("differential/test_differential.py", "test_a_breach_is_found"),
+    ("reverification/test_machine.py", "test_the_model_finds_a_mechanism_that_is_broken"),
 }
 
 

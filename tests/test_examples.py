@@ -180,3 +180,40 @@ def test_the_demo_shows_a_forbid_that_fails_closed(demo):
     assert "unknown" in shown
     assert "connect to the company network" in shown
     assert "exit status 2" in shown
+
+
+# --------------------------------------------------------------------------------------- the demo of re-verification
+
+
+def demonstrate(folder: Path, elsewhere: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(folder / "demo.py")],
+        cwd=elsewhere,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_access_is_asked_for_approved_worked_under_and_taken_back(tmp_path):
+    done = demonstrate(EXAMPLES / "reverify", tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All 8 steps came out as they have to." in done.stdout
+    assert 'pdp.LeaseEnded: User "ada" may not deploy Service "pay": User "ada" is revoked' in done.stdout
+    # It is read by no terminal here.
+    assert "\x1b" not in done.stdout
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_demo_that_comes_out_otherwise_fails(tmp_path):
+    shutil.copytree(EXAMPLES / "reverify", tmp_path / "reverify")
+    policy = tmp_path / "reverify" / "policies" / "policy.pdp"
+    policy.write_text(policy.read_text(encoding="utf-8").replace("== production", "== staging"), encoding="utf-8")
+
+    done = demonstrate(tmp_path / "reverify", tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr == "demo.py: what is missing has to be told\n"

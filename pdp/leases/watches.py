@@ -8,7 +8,7 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from pdp.answers import Answers, deny
@@ -78,6 +78,7 @@ class Watches:
         self._lock = threading.Lock()
         self._held: Dependents[Watch] = Dependents()
         self._approving: set[Watch] = set()
+        self._last = 0
         self._wheel: Wheel[Watch] = Wheel(self._now())
         self._teller = Teller()
         self._leaves: dict[Leaf, Leaf] = {}
@@ -111,7 +112,7 @@ class Watches:
         """Look at a watch whose lease is over, though nobody was told yet."""
         if self.dead:
             watch._state = WatchState.ENDED
-        elif watch.due != FOREVER and watch.due <= self._now():
+        elif watch.due != FOREVER and self._is_over(watch):
             with SHELTER:
                 self._look(watch)
 
@@ -186,8 +187,9 @@ class Watches:
         if touching.approvals_known(before, after):
             found |= self._approving
         else:
-            for principal, _, resource in touching.questions(before, after):
-                found.update(self._approving & {*held.at(principal)} & {*held.at(resource)})
+            for principal, _, _ in touching.questions(before, after):
+                # Not by the resource: where the principal is in it, nothing starts at it.
+                found.update(self._approving.intersection(held.at(principal)))
         return found
 
     def _all(self) -> set[Watch]:
@@ -279,7 +281,17 @@ class Watches:
         return self._host._world
 
     def _now(self) -> int:
-        return self._host._answers.now()
+        """Return the time; where the clock cannot be read, when it last could. What is decided then is a deny."""
+        with suppress(Exception):
+            self._last = self._host._answers.now()
+        return self._last
+
+    def _is_over(self, watch: Watch) -> bool:
+        try:
+            return watch.due <= self._host._answers.now()
+        except Exception:
+            # INVARIANT: without a clock nobody knows that a lease is not over.
+            return True
 
     def _look(self, watch: Watch) -> None:
         """Decide a request anew, and say what became of it, if nobody who began later has said so already."""
@@ -334,7 +346,9 @@ class Watches:
         before, decision = watch._state, found.decision
         watch._state = state_after(before, decision)
         watch._leaf, watch._until = self._shared(decision._leaf), decision._until
-        lent = found.now + self._lent if found.lent else FOREVER
+        # What failed may go well another time, and nobody tells when.
+        asks_again = found.lent or decision.reason is Reason.INTERNAL_ERROR
+        lent = found.now + self._lent if asks_again else FOREVER
         due = min(FOREVER if watch._until is None else watch._until, lent)
         if due != watch.due:
             if watch.due != FOREVER:

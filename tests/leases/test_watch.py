@@ -18,7 +18,8 @@ import pytest
 
 import pdp
 from pdp.engine import Engine
-from pdp.model import Decision, Outcome, Reason
+from pdp.model import Decision, Mark, Outcome, Reason
+from pdp.values import Datetime
 
 PATIENCE = 20
 ADA, BEN, HOME = pdp.ref("User", "ada"), pdp.ref("User", "ben"), pdp.ref("Page", "home")
@@ -471,3 +472,58 @@ def test_nothing_that_raises_lets_anything_through(world: World, monkeypatch: py
 
     assert watch.state is pdp.WatchState.FAILED
     assert watch.decision.outcome is Outcome.DENY
+
+
+def test_a_clock_that_cannot_be_read_allows_nothing_that_is_looked_at_and_is_asked_again(world: World) -> None:
+    watch, right = world.watch(), world.now
+    assert watch
+
+    world.now = None  # type: ignore[assignment]
+    unread = watch.state
+    world.engine.upsert_entity(world.user("ada", level=4))
+    changed = watch.state
+    world.now = right
+    world.engine._tick()
+    early = watch.state
+    world.now += timedelta(minutes=1)
+
+    assert (unread, changed, early) == (pdp.WatchState.FAILED,) * 3
+    assert watch.state is pdp.WatchState.ALLOWED
+
+
+class Approvals:
+    """A source of approvals."""
+
+    def __init__(self) -> None:
+        self.given: tuple[pdp.Approval, ...] = ()
+        self.turn = 0
+
+    def read(self, after: Mark) -> tuple[tuple[pdp.Approval, ...], Mark]:
+        self.turn += 1
+        return self.given, Mark(self.turn, b"")
+
+
+def test_an_approval_of_what_the_principal_is_in_is_noticed_where_it_comes_and_where_it_goes() -> None:
+    # Nothing starts at the group: what depends on it is found by way of its member.
+    source, staff = Approvals(), pdp.ref("Group", "staff")
+    engine = Engine.from_text(
+        """
+        type Group
+        type User in Group
+        action leave on Group by User
+        rule leaves: permit User to leave on Group needs approval from User "ben" for 4h
+        """,
+        entities=[pdp.Entity("Group", "staff"), pdp.Entity("User", "ada", {}, [staff]), pdp.Entity("User", "ben")],
+        approvals=source,
+    )
+    watch = engine.watch(pdp.Request(ADA, "leave", staff))
+    states = [watch.state]
+
+    source.given = (pdp.Approval(BEN, ADA, "leave", staff, Datetime.of(datetime.now(UTC))),)
+    engine.refresh()
+    states.append(watch.state)
+    source.given = ()
+    engine.refresh()
+    states.append(watch.state)
+
+    assert [str(state) for state in states] == ["suspended", "allowed", "suspended"]
