@@ -105,9 +105,17 @@ class Dependents(Generic[L]):
     def renew(self, ref: EntityRef, above: Above) -> None:
         """Take note of what an entity, and all that is in it, is in now."""
         for key in self.starts(ref):
-            start = self._starts[key]
-            self._unlink(key, start)
-            self._link(key, start, above)
+            self._relink(key, above)
+
+    def renew_all(self, above: Above) -> None:
+        """Take note of what everything is in now."""
+        for key in tuple(self._starts):
+            self._relink(key, above)
+
+    def _relink(self, key: Key, above: Above) -> None:
+        start = self._starts[key]
+        self._unlink(key, start)
+        self._link(key, start, above)
 
     def _link(self, key: Key, start: _Start, above: Above) -> None:
         if not isinstance(key, EntityRef):

@@ -143,7 +143,11 @@ class Watches:
     def changed(self, before: World, after: World) -> None:
         """Look again at all that a change may have touched. The engine holds the second of two worlds already."""
         with self._locked():
-            touched = self._touched(before, after)
+            try:
+                touched = self._touched(before, after)
+            except Exception:
+                # INVARIANT: whoever cannot tell what a change touches takes it that it touches all.
+                touched = self._all()
         for watch in self._end(after, touched) if touching.nothing_but_revocations(before, after) else touched:
             self._look(watch)
 
@@ -167,12 +171,13 @@ class Watches:
     def _touched(self, before: World, after: World) -> set[Watch]:
         held = self._held
         if touching.everything(before, after):
-            return set(held.all())
+            return self._all()
         found = set(held.at(_ODD)) if before.policy is not after.policy else set()
         if actions := touching.actions(before, after):
             found.update(each for each in held.all() if _action(each, after) in actions)
         if before.store is not after.store:
-            above = _above(after)
+            # By what is held now: of two changes, the later one may have come here first.
+            above = _above(self._world())
             for ref in touching.changed_entities(before, after):
                 found.update(held.of(ref))
                 held.renew(ref, above)
@@ -184,6 +189,11 @@ class Watches:
             for principal, _, resource in touching.questions(before, after):
                 found.update(self._approving & {*held.at(principal)} & {*held.at(resource)})
         return found
+
+    def _all(self) -> set[Watch]:
+        """Return all watches, whatever they depended on before."""
+        self._held.renew_all(_above(self._world()))
+        return set(self._held.all())
 
     # ---------------------------------------------------------------------------------------------------- looking
 
@@ -203,7 +213,11 @@ class Watches:
                 continue
             alike = request.principal, request.action, id(request.session)
             if alike not in found:
-                found[alike] = self._refused(world, request)
+                try:
+                    found[alike] = self._host._answers.refused(world, request)
+                except Exception:
+                    others.append(watch)
+                    continue
             if (decision := found[alike]) is not None:
                 ended.append((watch, decision))
         with self._locked():
@@ -212,9 +226,6 @@ class Watches:
                 if watch._state is not WatchState.ENDED:
                     self._settle(watch, Look(decision, now, watch.keys))
         return others
-
-    def _refused(self, world: World, request: Request) -> Decision | None:
-        return self._host._answers.refused(world, request)
 
     def _decided(self, world: World, watch: Watch) -> Look:
         try:
@@ -285,6 +296,10 @@ class Watches:
                     if self._commit(watch, world, found):
                         self._flying[watch][1] = turn
                         return
+        except Exception:
+            # INVARIANT: what raises allows nothing, and hides no change from the next who looks.
+            watch._state = WatchState.FAILED
+            raise
         finally:
             with self._locked():
                 flying = self._flying[watch]

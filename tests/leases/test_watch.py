@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import pickle
 import threading
 import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -251,6 +253,21 @@ def test_a_request_that_no_rule_is_asked_about_waits_for_better_times(world: Wor
     world.engine.upsert_entity(world.user("nobody"))
     world.engine.replace_policy(Engine.from_text(TEXT.replace("action read", "action read, erase")).policy)
     assert bool(watch) is bool(world.engine.answer(watch.request))
+
+
+def test_what_an_entity_is_in_is_followed_when_all_is_exchanged_at_once(world: World, tmp_path: Path) -> None:
+    watch = world.watch()
+    schema = TEXT.replace("type Group\ntype User in Group", "type Team\ntype Group in Team\ntype User in Group")
+    (tmp_path / "p.pdp").write_text(schema)
+    ada = {"type": "User", "id": "ada", "in": ['Group "staff"'], "attributes": {"level": 3}}
+    others = [{"type": "Team", "id": "all"}, {"type": "Group", "id": "staff", "in": ['Team "all"']}]
+    (tmp_path / "entities.json").write_text(json.dumps({"entities": [ada, *others]}))
+    world.engine.reload(tmp_path)
+    assert watch
+
+    world.engine.revoke(group=pdp.ref("Team", "all"))
+
+    assert watch.state is pdp.WatchState.ENDED
 
 
 def test_a_user_who_comes_to_be_known_is_noticed(world: World) -> None:
