@@ -91,6 +91,10 @@ class Session(Mapping[str, Any]):
         """Return its attributes by their declared types; unknown where one is of another."""
         return conform_attributes(self._given, kind, schema)
 
+    def texts(self) -> dict[str, str]:
+        """Return what of it is a text, whatever an action takes it for."""
+        return {name: str.__str__(value) for name, value in self._given.items() if issubclass(type(value), str)}
+
     def __contains__(self, name: object) -> bool:
         return name in self._given
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from pdp.evaluation import Question, revocable
 from pdp.facts import Snapshot
-from pdp.leases.dependents import Key
+from pdp.leases.dependents import Key, Proof
 from pdp.model import Approval, Membership, Node, RevocationKind
 from pdp.operators import Found
 from pdp.values import EntityRef, Unknown
@@ -83,14 +83,14 @@ def keys_of(question: Question, reading: Reading, above: Callable[[EntityRef], I
             found[ref] = None
             covered.add(ref)
             covered.update(above(ref))
-    for name in names(question.session or {}):
-        found[name] = None
-    return tuple(found)
+    proof = proof_of(question.session or {})
+    return tuple(found) if proof is None else (*found, proof)
 
 
-def names(session: Mapping[str, Found]) -> Iterable[str]:
-    """Return the keys of what a session names."""
-    return [name_key(kind, name) for kind, name in revocable(session)]
+def proof_of(session: Mapping[str, Found]) -> Proof | None:
+    """Return what a session names, None where it names nothing."""
+    names = tuple([name_key(kind, name) for kind, name in revocable(session)])
+    return Proof(names) if names else None
 
 
 def name_key(kind: RevocationKind, name: str) -> str:

@@ -12,10 +12,10 @@ import pytest
 
 import pdp
 from pdp.engine import Engine
-from pdp.leases.near import are_near
+from pdp.leases.near import are_near, is_plain
 from pdp.leases.reading import Reading, above_in
 from pdp.leases.states import state_after
-from pdp.leases.watches import Watches, _is_plain
+from pdp.leases.watches import Watches
 from pdp.model import RevocationKind
 from tests.differential.cases import draw
 
@@ -122,7 +122,7 @@ def test_rules_that_are_near_look_at_nothing_else() -> None:
             _, _, question, reading = engine._answers.judge(engine._world, request, Reading)
             if question is None or not isinstance(reading, Reading) or question.actor is not None:
                 continue
-            if not _is_plain(request):
+            if not is_plain(request):
                 continue
             if are_near(case.policy.by_action.get(question.action, ())):
                 above = above_in(engine._world._node)
@@ -157,9 +157,9 @@ def test_nothing_is_looked_at_again_that_a_change_does_not_touch() -> None:
     look, end = Watches._look, Watches._settle
 
     def spy(method: Callable[..., object]) -> Callable[..., object]:
-        def spied(self: Watches, watch: pdp.Watch, *rest: object) -> object:
+        def spied(self: Watches, watch: pdp.Watch, *rest: object, **named: object) -> object:
             looked.append(f"{watch.request.principal} {watch.request.action}")
-            return method(self, watch, *rest)
+            return method(self, watch, *rest, **named)
 
         return spied
 
