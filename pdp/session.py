@@ -59,7 +59,10 @@ class Session(Mapping[str, Any]):
     It is the mapping that it was made of, as it was then: a later change of that mapping does not reach it.
     """
 
-    __slots__ = ("_given", "seen")
+    __slots__ = ("_given", "proof", "seen")
+
+    proof: Any
+    """What of it may be revoked, as whoever watches what it asks keeps it here; nothing stands here before that."""
 
     def __init__(self, given: Mapping[str, Any], *, kept: bool = True) -> None:
         """Take a mapping; `kept` says whether the session outlives the call that brings it."""

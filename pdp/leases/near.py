@@ -37,18 +37,13 @@ _PLAIN: Final = (
 """What looks at values alone."""
 
 
-_PROOFS: Final = 10_000
-"""Of so many sessions, leases that name the same share what says so."""
-
-
 class Near:
     """Tells where leases start, where that is known without looking what their decisions look at."""
 
-    __slots__ = ("_known", "_proofs")
+    __slots__ = ("_known",)
 
     def __init__(self) -> None:
         self._known: tuple[terms.Policy | None, dict[str, bool]] = None, {}
-        self._proofs: dict[Proof, Proof] = {}
 
     def keys(self, world: World, request: Request) -> tuple[Key, ...] | None:
         """Return where the lease of a request starts, or nothing. The store has to be all that is known of entities."""
@@ -63,8 +58,8 @@ class Near:
             return asked
         if type(session) is not Session or "actor" in session:
             return None
-        proof = proof_of(session.texts())
-        return asked if proof is None else (*asked, self._shared(proof))
+        proof = _proof(session)
+        return asked if proof is None else (*asked, proof)
 
     def _is_near(self, policy: terms.Policy, action: str) -> bool:
         of, known = self._known
@@ -77,10 +72,13 @@ class Near:
             found = known[action] = are_near(policy.by_action.get(action, ()))
         return found
 
-    def _shared(self, proof: Proof) -> Proof:
-        if len(self._proofs) >= _PROOFS:
-            self._proofs.clear()
-        return self._proofs.setdefault(proof, proof)
+
+def _proof(session: Session) -> Proof | None:
+    """Return what a session names: one thing for all leases of a session, which saves its room."""
+    found: Proof | Session | None = getattr(session, "proof", session)
+    if isinstance(found, Session):
+        found = session.proof = proof_of(session.texts())
+    return found
 
 
 def is_plain(request: Request) -> bool:

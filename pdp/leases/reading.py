@@ -101,11 +101,13 @@ def name_key(kind: RevocationKind, name: str) -> str:
 def above_in(node: Callable[[EntityRef], Node | None]) -> Callable[[EntityRef], tuple[EntityRef, ...]]:
     """Return what tells all that an entity is in, for good or for a time, as far as it is held.
 
-    Where it is in something that is not held, it is in `BEYOND`, too.
+    Where it, or something that it is in, is not held, it is in `BEYOND`, too: a provider may tell what that is in.
     """
 
     def above(ref: EntityRef) -> tuple[EntityRef, ...]:
         found: dict[EntityRef, None] = {}
+        if node(ref) is None:
+            found[BEYOND] = None
         work = [ref]
         while work:
             here = node(work.pop())

@@ -203,3 +203,31 @@ def test_a_policy_touches_what_its_other_rules_are_about() -> None:
     assert not writes
     # The lease goes on, and so it is of the policy that there is now.
     assert reads.decision.revision == other.revision == writes.decision.revision
+
+
+def test_whom_only_a_provider_knows_is_ended_with_a_group_though_no_rule_was_asked_before() -> None:
+    class Elsewhere:
+        def entity(self, ref: pdp.EntityRef) -> pdp.Entity | None:
+            return pdp.Entity("User", "ada", {}, [pdp.ref("Group", "staff")]) if ref.id == "ada" else None
+
+    now = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    engine = Engine.from_text(
+        """
+        type Group
+        type User in Group
+        type Page
+        action read on Page by User
+        rule reads: permit User to read on Page
+        """,
+        entities=[pdp.Entity("Group", "staff")],
+        providers=[Elsewhere()],
+        clock=lambda: now,
+    )
+    # Until a group is revoked, nobody has to know what she is in.
+    session = {"authenticated_at": now - timedelta(hours=1), "issued_at": now + timedelta(hours=1)}
+    watch = engine.watch(pdp.Request(pdp.ref("User", "ada"), "read", pdp.ref("Page", "home"), session=session))
+    before = watch.state
+
+    engine.revoke(group=pdp.ref("Group", "staff"))
+
+    assert (before, watch.state) == (pdp.WatchState.SUSPENDED, pdp.WatchState.ENDED)
