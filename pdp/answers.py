@@ -93,12 +93,12 @@ class Answers:
             if told.__class__ is Leased:
                 told, until, at = told
             if told not in cell.leaves:
-                question, _ = self._fixed(world, cell, request, session)
+                question, _ = self._fixed(world, cell, p, r, request, session)
                 at_once = Datetime(question.now).to_datetime()
                 told, until, at = cell.run(p, r, question.context, session, at_once, world), FOREVER, None
                 if told.__class__ is Leased:
                     told, until, at = told
-                self._learn(world, cell, told, told, Scene(question, self._facts(world, request)))
+                self._learn(world, cell, told, told, Scene(question, self._facts(world)))
         except Exception:
             return self._looked(world, cell, p, r, request, session)
         return None if cell.leaves[told][0] is None else world.lease(cell, told, until, at)
@@ -107,14 +107,14 @@ class Answers:
         self, world: World, cell: Cell, p: Held, r: Held, request: Request, session: Session | None
     ) -> Decision | None:
         """Return what a question comes to where some rules raise: the interpreter looks at these only."""
-        question, until = self._fixed(world, cell, request, session)
+        question, until = self._fixed(world, cell, p, r, request, session)
         now = question.now
         told, lasts, raising = cell.look(p, r, question.context, question.session, now, world)
         # A rule that names several of what an entity is in is found by each of them.
         raising = list({rule.id: rule for rule in raising}.values())
         if not all(map(world.program.is_simple, raising)):
             return None
-        scene = Scene(question, self._facts(world, request))
+        scene = Scene(question, self._facts(world))
         found = [finding for rule in raising if (finding := look_at(rule, scene)) is not None]
         key = told, *((each.rule.id, tuple(truth for _, truth in each.clauses)) for each in found)
         if key not in cell.leaves:
@@ -122,15 +122,35 @@ class Answers:
         edges = [edge for each in found for edge in each.edges if edge > now]
         return world.lease(cell, key, min(until, lasts, *edges, FOREVER), now)
 
-    def _fixed(self, world: World, cell: Cell, request: Request, session: Session | None) -> tuple[Question, int]:
+    def _fixed(
+        self, world: World, cell: Cell, p: Held, r: Held, request: Request, session: Session | None
+    ) -> tuple[Question, int]:
         """Return a question in which nothing changes any more, and when its session ends.
 
         What is learned of it is told to others: compiled rules and the interpreter have to look at the same, though
         time passes, and whoever asks may change what they hand in.
         """
-        question = self._question(world, request)
-        fields, _, until = proved(session, question.now, world, cell.way)
-        return replace(question, session=fields), until
+        schema = world.schema
+        if schema.is_cedar:
+            # There, an action that no policy names is one of its own, and a context is read as a whole.
+            question = self._question(world, request)
+            fields, _, until = proved(session, question.now, world, cell.way)
+            return replace(question, session=fields), until
+        now, action = self._now(request.now), schema.actions[cell.setting.action]
+        fields, _, until = proved(session, now, world, cell.way)
+        context = _context({} if request.context is None else request.context, action, schema)
+        # All that is left of a question has been read, or there would be no cell, and nobody held.
+        question = Question(
+            principal=p.ref,
+            action=cell.setting.action,
+            resource=r.ref,
+            context=context,
+            session=fields,
+            now=now,
+            act=action.ref,
+            semantics=schema.semantics,
+        )
+        return question, until
 
     def _learn(
         self, world: World, cell: Cell, told: Any, key: Any, scene: Scene, others: Sequence[Finding] = ()
@@ -224,11 +244,9 @@ class Answers:
             raise _Refused(Reason.INVALID_REQUEST, "`now` is not a datetime with a time zone")
         return Datetime.of(moment).micros
 
-    def _facts(self, world: World, request: Request) -> Snapshot:
-        actor = (request.session or {}).get("actor")
-        brought = [
-            each for each in (request.principal, request.resource, actor, *request.entities) if isinstance(each, Entity)
-        ]
+    def _facts(self, world: World, request: Request | None = None) -> Snapshot:
+        """Return what is known for one decision; without the request, where that brings nothing."""
+        brought = () if request is None else _brought(request)
         try:
             return Snapshot(
                 world.store,
@@ -260,6 +278,13 @@ class Answers:
             detail=judgement.detail,
             unhandled=tuple(sorted(missing)),
         )
+
+
+def _brought(request: Request) -> tuple[Entity, ...]:
+    """Return the entities that a request brings, wherever it does."""
+    actor = (request.session or {}).get("actor")
+    named = request.principal, request.resource, actor, *request.entities
+    return tuple(each for each in named if isinstance(each, Entity))
 
 
 def deny(world: World, reason: Reason, detail: str) -> Decision:

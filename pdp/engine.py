@@ -202,7 +202,8 @@ class Engine(Holder):
         except Exception:
             # INVARIANT: what raises decides nothing. All that follows is asked again, and what raises there is a deny.
             pass
-        return self._brought(Request(principal, action, resource, context, session, now), entities)
+        request = Request(principal, action, resource, context, session, now)
+        return self.answer(request) if entities is _NOTHING else self._brought(request, entities)
 
     def allows(
         self,

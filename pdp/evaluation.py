@@ -32,6 +32,15 @@ FOREVER: Final = DATETIME_MAX + 1
 NEVER: Final = -FOREVER
 MAX_COMBINATIONS: Final = 1_000_000
 
+# Members of an enumeration take their time to be found by name, and where something is unknown, each rule asks.
+_PRINCIPAL, _RESOURCE, _ACTION, _CONTEXT, _SESSION = (
+    terms.RootName.PRINCIPAL,
+    terms.RootName.RESOURCE,
+    terms.RootName.ACTION,
+    terms.RootName.CONTEXT,
+    terms.RootName.SESSION,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -88,43 +97,6 @@ def evaluate(term: terms.Term, scene: Scene) -> Found:
     return _EVALUATED[term.__class__](term, scene)
 
 
-# Each term by its class: asking one class after the other would be most of what an evaluation takes.
-_EVALUATED: Final[Mapping[type, Callable[[Any, Scene], Found]]] = {
-    terms.Constant: lambda term, _: term.value,
-    terms.Root: lambda term, scene: _root(term, scene),
-    terms.Variable: lambda term, scene: scene.variables.get(term.index, UNKNOWN),
-    terms.Attribute: lambda term, scene: _attribute(term, scene),
-    terms.Has: lambda term, scene: _has(term, scene),
-    terms.Not: lambda term, scene: invert(evaluate(term.operand, scene)),
-    terms.And: lambda term, scene: conjunction(_each(term.operands, scene)),
-    terms.Or: lambda term, scene: disjunction(_each(term.operands, scene)),
-    terms.If: lambda term, scene: _if(term, scene),
-    terms.Compare: lambda term, scene: compare(term.op, evaluate(term.left, scene), evaluate(term.right, scene)),
-    terms.Arithmetic: lambda term, scene: arithmetic(term.op, evaluate(term.left, scene), evaluate(term.right, scene)),
-    terms.Negate: lambda term, scene: negate(evaluate(term.operand, scene)),
-    terms.In: lambda term, scene: _in(evaluate(term.left, scene), evaluate(term.right, scene), scene),
-    terms.Is: lambda term, scene: _is(term, scene),
-    terms.IsEmpty: lambda term, scene: is_empty(evaluate(term.operand, scene)),
-    terms.Contains: lambda term, scene: contains(term.op, evaluate(term.left, scene), evaluate(term.right, scene)),
-    terms.Like: lambda term, scene: like(evaluate(term.operand, scene), term.parts),
-    terms.Quantifier: lambda term, scene: _quantifier(term, scene),
-    terms.SetOf: lambda term, scene: _set(_each(term.items, scene)),
-    terms.RecordOf: lambda term, scene: _record({name: evaluate(value, scene) for name, value in term.fields}),
-    terms.TimeTest: lambda term, scene: _time_test(term, scene),
-    terms.CalendarTest: lambda term, scene: _calendar_test(term, scene),
-    terms.Approvals: lambda term, scene: count_approvals(term, scene)[0],
-    terms.AndThen: lambda term, scene: _in_order(term.operands, True, scene),
-    terms.OrElse: lambda term, scene: _in_order(term.operands, False, scene),
-    terms.Same: lambda term, scene: same(evaluate(term.left, scene), evaluate(term.right, scene)),
-    terms.Holds: lambda term, scene: operators.holds(evaluate(term.left, scene), evaluate(term.right, scene)),
-    terms.Within: lambda term, scene: _within(evaluate(term.left, scene), evaluate(term.right, scene), scene),
-    terms.HasPath: lambda term, scene: _has_path(term, scene),
-    terms.Call: lambda term, scene: extensions.apply(term.function, _each(term.operands, scene)),
-    terms.HasTag: lambda term, scene: _has_tag(term, scene),
-    terms.Tag: lambda term, scene: _tag(term, scene),
-}
-
-
 def _each(operands: Iterable[terms.Term], scene: Scene) -> list[Found]:
     return [evaluate(operand, scene) for operand in operands]
 
@@ -139,20 +111,18 @@ def _in_order(operands: Iterable[terms.Term], neutral: bool, scene: Scene) -> Tr
 
 
 def _root(term: terms.Root, scene: Scene) -> Found:
-    question = scene.question
-    match term.name:
-        case terms.RootName.PRINCIPAL:
-            return question.principal
-        case terms.RootName.RESOURCE:
-            return question.resource
-        case terms.RootName.ACTION:
-            return UNKNOWN if question.act is None else question.act
-        case terms.RootName.CONTEXT if question.semantics is Semantics.CEDAR:
-            # There the context is a record like any other.
-            return _record(dict(question.context))
-        case _:
-            # The context and the session are no values: only their attributes are.
-            return UNKNOWN
+    question, name = scene.question, term.name
+    if name is _PRINCIPAL:
+        return question.principal
+    if name is _RESOURCE:
+        return question.resource
+    if name is _ACTION:
+        return UNKNOWN if question.act is None else question.act
+    if name is _CONTEXT and question.semantics is Semantics.CEDAR:
+        # There the context is a record like any other.
+        return _record(dict(question.context))
+    # The context and the session are no values: only their attributes are.
+    return UNKNOWN
 
 
 def _attribute(term: terms.Attribute, scene: Scene) -> Found:
@@ -171,22 +141,21 @@ def _is(term: terms.Is, scene: Scene) -> Truth:
 
 def _attributes(base: terms.Term, scene: Scene) -> Mapping[str, Found] | Unknown:
     """Return the attributes of what a term is worth: of an entity, a record, the context or the session."""
-    if isinstance(base, terms.Root) and base.name is terms.RootName.CONTEXT:
-        return scene.question.context
-    if isinstance(base, terms.Root) and base.name is terms.RootName.SESSION:
-        return UNKNOWN if scene.question.session is None else scene.question.session
+    if isinstance(base, terms.Root):
+        if base.name is _CONTEXT:
+            return scene.question.context
+        if base.name is _SESSION:
+            return UNKNOWN if scene.question.session is None else scene.question.session
     return _attributes_of(evaluate(base, scene), scene)
 
 
 def _attributes_of(found: Found, scene: Scene) -> Mapping[str, Found] | Unknown:
-    if isinstance(found, Record):
-        return found
     if isinstance(found, EntityRef):
         node = scene.facts.node(found)
         # An entity that nothing holds, like one whose source failed, has attributes that nobody knows: were they taken
         # for absent, a forbid that asks for one would let the request through.
         return node.attributes if isinstance(node, Node) else UNKNOWN
-    return UNKNOWN
+    return found if isinstance(found, Record) else UNKNOWN
 
 
 def _has(term: terms.Has, scene: Scene) -> Truth:
@@ -338,10 +307,15 @@ def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], int]:
 
 def holds(scopes: Iterable[terms.Scope], ref: EntityRef, scene: Scene) -> tuple[Truth, int]:
     """Tell whether any of several scopes holds an entity, and the instant up to which that stays so."""
-    found: list[tuple[Truth, int]] = [(False, NEVER)]
-    for scope in scopes:
-        if scope.type is None or scope.type == ref.type:
-            found.append((True, FOREVER) if scope.within is None else membership(ref, scope.within, scene))
+    found = [
+        (True, FOREVER) if scope.within is None else membership(ref, scope.within, scene)
+        for scope in scopes
+        if scope.type is None or scope.type == ref.type
+    ]
+    if not found:
+        return False, NEVER
+    if len(found) == 1:
+        return found[0]
     whole = disjunction([truth for truth, _ in found])
     return whole, max(end for truth, end in found if truth is whole)
 
@@ -469,3 +443,43 @@ def _same_bound(recorded: Value | None, bound: Value | None) -> bool:
         return recorded is bound
     # Callers hand records in: for Python, 1.0 equals 1, and a reference equals a tuple of two texts.
     return recorded.__class__ is bound.__class__ and equal(recorded, bound)
+
+
+# ----------------------------------------------------------------------------------------------------
+
+
+# Each term by its class: asking one class after the other would be most of what an evaluation takes.
+_EVALUATED: Final[Mapping[type, Callable[[Any, Scene], Found]]] = {
+    terms.Constant: lambda term, _: term.value,
+    terms.Root: _root,
+    terms.Variable: lambda term, scene: scene.variables.get(term.index, UNKNOWN),
+    terms.Attribute: _attribute,
+    terms.Has: _has,
+    terms.Not: lambda term, scene: invert(evaluate(term.operand, scene)),
+    terms.And: lambda term, scene: conjunction(_each(term.operands, scene)),
+    terms.Or: lambda term, scene: disjunction(_each(term.operands, scene)),
+    terms.If: _if,
+    terms.Compare: lambda term, scene: compare(term.op, evaluate(term.left, scene), evaluate(term.right, scene)),
+    terms.Arithmetic: lambda term, scene: arithmetic(term.op, evaluate(term.left, scene), evaluate(term.right, scene)),
+    terms.Negate: lambda term, scene: negate(evaluate(term.operand, scene)),
+    terms.In: lambda term, scene: _in(evaluate(term.left, scene), evaluate(term.right, scene), scene),
+    terms.Is: _is,
+    terms.IsEmpty: lambda term, scene: is_empty(evaluate(term.operand, scene)),
+    terms.Contains: lambda term, scene: contains(term.op, evaluate(term.left, scene), evaluate(term.right, scene)),
+    terms.Like: lambda term, scene: like(evaluate(term.operand, scene), term.parts),
+    terms.Quantifier: _quantifier,
+    terms.SetOf: lambda term, scene: _set(_each(term.items, scene)),
+    terms.RecordOf: lambda term, scene: _record({name: evaluate(value, scene) for name, value in term.fields}),
+    terms.TimeTest: _time_test,
+    terms.CalendarTest: _calendar_test,
+    terms.Approvals: lambda term, scene: count_approvals(term, scene)[0],
+    terms.AndThen: lambda term, scene: _in_order(term.operands, True, scene),
+    terms.OrElse: lambda term, scene: _in_order(term.operands, False, scene),
+    terms.Same: lambda term, scene: same(evaluate(term.left, scene), evaluate(term.right, scene)),
+    terms.Holds: lambda term, scene: operators.holds(evaluate(term.left, scene), evaluate(term.right, scene)),
+    terms.Within: lambda term, scene: _within(evaluate(term.left, scene), evaluate(term.right, scene), scene),
+    terms.HasPath: _has_path,
+    terms.Call: lambda term, scene: extensions.apply(term.function, _each(term.operands, scene)),
+    terms.HasTag: _has_tag,
+    terms.Tag: _tag,
+}

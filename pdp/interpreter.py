@@ -260,24 +260,26 @@ def look_at(rule: terms.Rule, outer: Scene) -> Finding | None:
     scene = Scene(question, outer.facts, closures=outer.closures)
     if question.action not in rule.actions or not _in_scope(rule, scene):
         return None
-    clauses = tuple((clause, evaluate(clause.condition, scene)) for clause in rule.clauses)
+    clauses = _clauses(rule, scene)
     condition = whole(clauses)
     edges = _scope_edges(rule, outer)
     if scene.edges:
-        masked = scene.mask()
-        timeless = whole(tuple((clause, evaluate(clause.condition, masked)) for clause in rule.clauses))
+        timeless = whole(_clauses(rule, scene.mask()))
         # What is known with every time test unknown stays so. An unknown may be the time tests' own: it does not.
         edges |= scene.edges if isinstance(timeless, Unknown) else set()
-    obliging = Scene(question, outer.facts, closures=outer.closures)
-    duties = tuple(_duty(obligation, obliging) for obligation in rule.obligations)
+    duties, ends = _duties(rule, outer)
     return Finding(
         rule=rule,
         clauses=clauses,
         condition=condition,
         duties=duties,
-        edges=frozenset(edges | obliging.edges),
+        edges=frozenset(edges | ends),
         skips=question.semantics is Semantics.CEDAR,
     )
+
+
+def _clauses(rule: terms.Rule, scene: Scene) -> tuple[tuple[terms.Clause, Found], ...]:
+    return tuple([(clause, evaluate(clause.condition, scene)) for clause in rule.clauses])
 
 
 def whole(clauses: Iterable[tuple[terms.Clause, Found]]) -> Truth:
@@ -310,10 +312,22 @@ def _scope_edges(rule: terms.Rule, scene: Scene) -> set[int]:
     scopes = [(rule.principals, question.principal), (rule.resources, question.resource)]
     if question.actor is not None:
         scopes.append((rule.principals if rule.via is None else rule.via, question.actor))
-    # A scope of whole types has no end.
-    named = [(items, ref) for items, ref in scopes if any(scope.within is not None for scope in items)]
-    ends = {end for items, ref in named for truth, end in [holds(items, ref, scene)] if truth is not False}
-    return {end for end in ends if end < FOREVER}
+    ends = set()
+    for items, ref in scopes:
+        # A scope of whole types has no end.
+        if any(scope.within is not None for scope in items):
+            truth, end = holds(items, ref, scene)
+            if truth is not False and end < FOREVER:
+                ends.add(end)
+    return ends
+
+
+def _duties(rule: terms.Rule, outer: Scene) -> tuple[tuple[Duty, ...], set[int]]:
+    """Return what a rule obliges to, and the edges of that."""
+    if not rule.obligations:
+        return (), set()
+    scene = Scene(outer.question, outer.facts, closures=outer.closures)
+    return tuple(_duty(obligation, scene) for obligation in rule.obligations), scene.edges
 
 
 def _duty(obligation: terms.ObligationTerm, scene: Scene) -> Duty:

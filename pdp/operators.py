@@ -32,21 +32,29 @@ def invert(operand: Found) -> Truth:
 
 def conjunction(operands: list[Found]) -> Truth:
     """Kleene's `and` of any number of operands: false decides, else unknown, else true."""
-    if any(operand is False for operand in operands):
-        return False
-    return True if all(operand is True for operand in operands) else UNKNOWN
+    found: Truth = True
+    for operand in operands:
+        if operand is False:
+            return False
+        if operand is not True:
+            found = UNKNOWN
+    return found
 
 
 def disjunction(operands: list[Found]) -> Truth:
     """Kleene's `or` of any number of operands: true decides, else unknown, else false."""
-    if any(operand is True for operand in operands):
-        return True
-    return False if all(operand is False for operand in operands) else UNKNOWN
+    found: Truth = False
+    for operand in operands:
+        if operand is True:
+            return True
+        if operand is not False:
+            found = UNKNOWN
+    return found
 
 
 def compare(op: CompareOp, left: Found, right: Found) -> Truth:
     """Compare two values of one kind; of different kinds, unknown."""
-    if isinstance(left, Unknown) or isinstance(right, Unknown) or left.__class__ is not right.__class__:
+    if left.__class__ is not right.__class__ or isinstance(left, Unknown) or isinstance(right, Unknown):
         return UNKNOWN
     if isinstance(left, EnumMember) and isinstance(right, EnumMember) and left.enum != right.enum:
         return UNKNOWN

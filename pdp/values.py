@@ -467,7 +467,7 @@ def _key(value: Value) -> object:
 
 def equal(left: Value, right: Value) -> bool:
     """Tell whether two values are the same value of the same kind."""
-    return _key(left) == _key(right)
+    return (left.__class__ is bool) is (right.__class__ is bool) and left == right
 
 
 def quote(text: str) -> str:

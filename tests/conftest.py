@@ -14,8 +14,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 _CACHE = tempfile.TemporaryDirectory(prefix="pdp-cache-")
 os.environ.setdefault("PDP_CACHE", os.path.join(_CACHE.name, "pdp"))  # noqa: PTH118
 
-# What takes long and comes to the same whichever Python runs it: corpora, large texts, and breaches that are found.
-# `make test` runs it once, by the main Python.
+# What takes long and comes to the same whichever Python runs it: corpora, large texts, hostile names, breaches that are
+# found, and the properties of the interpreter, which is the one that they ask. `make test` runs it once, by the main
+# Python.
 _HERE = Path(__file__).parent
 _SLOW = {
     "cedar/test_beside_cedarpy.py",
@@ -27,11 +28,24 @@ _SLOW = {
     "cedar/test_schema_limits.py",
     "cedar/test_skipping.py",
     "cedar/test_validation.py",
+    "properties/test_meaning.py",
+    "properties/test_soundness.py",
     "revocation/test_torture.py",
     "syntax/test_grammar_agrees.py",
     "test_benchmarks.py",
 }
-_SLOW_TESTS = {("differential/test_differential.py", "test_a_breach_is_found")}
+_SLOW_TESTS = {
+    ("compiled/test_hostile_names.py", "test_a_name_that_no_text_could_state_is_a_constant_as_well"),
+    ("compiled/test_hostile_names.py", "test_a_text_is_never_more_than_itself"),
+    ("differential/test_differential.py", "test_a_breach_is_found"),
+}
+
+
+@pytest.fixture
+def compiled_rules() -> None:
+    """Skip where there are no compiled rules: for a test that looks at these, and not only at what is answered."""
+    if os.environ.get("PDP_COMPILED") == "0":
+        pytest.skip("PDP_COMPILED=0: there are no compiled rules to look at")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

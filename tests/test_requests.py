@@ -34,7 +34,7 @@ class Keeping:
 
 
 @pytest.fixture
-def recorded():
+def recorded(compiled_rules):
     """A request as `decide` hands it to a sink, once rules are compiled."""
     sink = Keeping()
     engine = pdp.Engine.from_text(POLICY, sink=sink)

@@ -403,6 +403,7 @@ action a appliesTo { principal: U, resource: R, context: { r: { s: Set<Long>, d:
 """
 
 
+@pytest.mark.usefixtures("compiled_rules")
 @pytest.mark.parametrize("schema", [None, WITH_RECORD], ids=["no schema", "schema"])
 def test_what_a_set_of_policies_comes_to_is_learnt_from_any_context(schema: str | None) -> None:
     condition = 'context.r.s.contains(1) && context.r.d < duration("1h") && context.r.u == principal'

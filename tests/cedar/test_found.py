@@ -6,9 +6,13 @@ import json
 
 import pytest
 
+from pdp.cedar.parser import parse_policies
+from pdp.cedar.schemas import load_schema
+from pdp.cedar.validation import validate
 from pdp.engine import Engine
-from pdp.errors import DiagnosticError, RequestError
+from pdp.errors import DiagnosticError, RequestError, Severity
 from pdp.model import Entity
+from pdp.source import Source
 from pdp.values import EntityRef
 
 ALL = "permit (principal, action, resource);"
@@ -39,3 +43,28 @@ def test_an_action_may_be_in_one_of_another_namespace(parent: str):
     engine = Engine.load_cedar(f'permit (principal, action in {parent}::"all", resource);', entities=data)
 
     assert engine.allows(EntityRef("User", "ada"), 'N::Action::"read"', EntityRef("Doc", "a"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_false"),
+    [
+        ("(true || false) == false", True),
+        ("(true && (true || false)) == false", True),
+        ("(false || true) != true", True),
+        ("(true || principal.public) == false", False),
+        ("(1 == 1 || true) == false", False),
+        ("!true == true", False),
+    ],
+)
+def test_and_and_or_of_literals_are_literals_before_anything_is_typed(condition: str, is_false: bool):
+    # What comes after a condition that is false is looked at no further, and so does not have to be one itself.
+    policy = f'permit (principal, action, resource) when {{ {condition} }} unless {{ "no condition" }};'
+    schema = "entity U {public: Bool}; action a appliesTo {principal: [U], resource: [U], context: {}};"
+
+    policies, _ = parse_policies(Source("p.cedar", policy))
+    known, _ = load_schema(Source("s.cedarschema", schema))
+    assert known is not None
+
+    found = {each.code for each in validate(policies, known) if each.severity is Severity.ERROR}
+
+    assert found == (set() if is_false else {"not_a_condition"})

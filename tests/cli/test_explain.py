@@ -120,6 +120,7 @@ def test_a_traceback_through_a_compiled_rule_shows_the_line_of_the_policy():
     assert "when principal.level >= 5  # policy.pdp:7" in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.usefixtures("compiled_rules")
 def test_the_lines_of_a_policy_leave_with_it():
     engine = Engine.from_text(POLICY, entities=[Entity("User", "ada", {"level": 5}), Entity("Page", "home")])
     before = set(linecache.cache)

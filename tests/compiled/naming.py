@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
+import functools
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -97,6 +98,8 @@ rule many{number}:
 """
 
 
+# Many tests begin with the usual policy, and nothing changes it.
+@functools.lru_cache(maxsize=8)
 def policy(*, many: int = 0, **named: str) -> pdp.terms.Policy:
     """Return the policy as its text gives it, with names and texts of one's own; with `many`, rules of one shape."""
     names = {**PLACES, **named}

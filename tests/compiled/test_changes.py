@@ -384,6 +384,7 @@ def test_a_store_that_was_made_elsewhere_is_held_as_it_is(engine: Engine):
     assert engine.decide(ADA, "read", HOME).reason is Reason.UNKNOWN_ENTITY
 
 
+@pytest.mark.usefixtures("compiled_rules")
 def test_a_changed_engine_answers_by_compiled_rules_again():
     engine = Engine.from_text(text(), entities=entities())
     engine.upsert_entity(Entity("User", "ada", {"level": 4}))

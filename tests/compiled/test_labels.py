@@ -1,5 +1,6 @@
 """Compiled rules compare the labels of names: a label says which name it is, and no other."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,11 +66,13 @@ def answers(engine):
     return found
 
 
+@pytest.mark.usefixtures("compiled_rules")
 def test_names_are_told_apart_though_their_types_and_ids_run_into_each_other():
     for lead, expected in (("1:a", [False, False]), (":1a", [True, True]), ("a", [True, True])):
         assert answers(pdp.Engine.from_text(POLICY, entities=entities(lead))) == expected
 
 
+@pytest.mark.usefixtures("compiled_rules")
 def test_what_changes_is_seen_through_every_attribute_that_leads_to_it():
     engine = pdp.Engine.from_text(POLICY, entities=entities())
     before = answers(engine)

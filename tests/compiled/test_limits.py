@@ -127,6 +127,7 @@ def test_ten_thousand_forbids_of_one_cell_deny():
     assert [str(each.outcome) for each in found] == ["allow", "deny", "deny", "deny"]
 
 
+@pytest.mark.usefixtures("compiled_rules")
 def test_no_question_waits_for_thousands_of_functions(at_once: Callable[[int], None]):
     at_once(8)
     count = 100
@@ -160,6 +161,7 @@ def shaped(number: int) -> Term:
     return terms.Or(operands=(test_of("name", CompareOp.EQ, f"x{number}"), terms.And(operands=tuple(some))))
 
 
+@pytest.mark.usefixtures("compiled_rules")
 def test_two_thousand_conditions_of_different_shapes():
     known = policy(*(rule(number, shaped(number)) for number in range(2_000)))
     engine = Engine(known, store_of(ENTITIES, known.schema))
@@ -203,6 +205,7 @@ LONG: dict[str, tuple[Term, bool | None]] = {
 }
 
 
+@pytest.mark.usefixtures("compiled_rules")
 @pytest.mark.parametrize("name", LONG)
 def test_a_condition_of_a_hundred_thousand_terms(name: str):
     condition, fast = LONG[name]

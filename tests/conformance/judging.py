@@ -22,7 +22,7 @@ class Tally(Counter[str]):
 def judged(row: Row, tally: Tally) -> Iterator[str]:
     """Yield what pdp says otherwise than Cedar, and count what it says."""
     try:
-        compiled = Engine.load_cedar(row.policies, row.schema, row.entities)
+        compiled = Engine.load_cedar(row.policies, row.schema, row.entities, compiled=True)
     except DiagnosticError as error:
         yield f"{row.name}: pdp does not load it: {error}"
         return

@@ -13,7 +13,7 @@ from tests.differential.cases import Case, draw
 from tests.differential.comparing import Difference, Seen, differences, exactly, judge_of
 from tests.differential.tally import Tally
 
-SLICE = 250
+SLICE = 100
 """So many policies for each part of the slice, each asked 20 times. `make differential` compares far more."""
 
 PATIENCE = 1000

@@ -54,6 +54,13 @@ class Place(NamedTuple):
                 return EntityRef, expression.ref
             case tree.Variable(name=tree.VariableName.ACTION):
                 return EntityRef, self.environment.deed.ref
+            case tree.And() | tree.Or():
+                # Cedar's parser makes one literal of literals: `true || false` is `true` before anything is typed.
+                found = [self.constant(operand) for operand in expression.operands]
+                values = [each[1] for each in found if each is not None and each[0] is bool]
+                if len(values) < len(found):
+                    return None
+                return bool, (all if isinstance(expression, tree.And) else any)(values)
             case _:
                 return None
 
