@@ -107,6 +107,8 @@ def held(count: str) -> dict[str, float]:
     entities = [pdp.Entity("Group", "staff"), pdp.Entity("User", "ada", {"level": 5}, [staff])]
     many = pdp.Engine.from_text(TEXT, entities=entities, revocations=Told(int(count)))
     none = pdp.Engine.from_text(TEXT, entities=entities)
+    if many.sequence != int(count):
+        raise AssertionError(f"{many.sequence} revocations are held instead of {count}")
     page = pdp.ref("Page", "home")
     found = {}
     for name, given in (("", None), ("_with_session", _session("ada"))):
