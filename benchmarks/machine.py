@@ -62,3 +62,14 @@ def _commit() -> str:
     if not commit:
         return "unknown"
     return f"{commit} with changes" if git("status", "--porcelain", "--", *_CODE) else commit
+
+
+MIB = 1024 * 1024
+
+
+def resident() -> float:
+    """Return the resident memory of this process in MiB, as Linux counts it."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / MIB
+    raise OSError("no VmRSS in /proc/self/status")

@@ -5,6 +5,7 @@ Calls are timed by pytest-benchmark, all engines in one process. All else gets a
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -134,6 +135,27 @@ def entity(subject: str) -> Figures:
     return {f"entity.{subject}.changed": probe("entity", subject.partition("_")[2])["changed"]}
 
 
+def leases(subject: str) -> Figures:
+    """Revoke principals with many leases, among so many held."""
+    return {f"leases.{subject}.revoked": _leases(subject)["revoked"]}
+
+
+def lease(subject: str) -> Figures:
+    """Measure the memory of a lease, where so many are held."""
+    return {f"lease.{subject}.memory": _leases(subject)["memory"]}
+
+
+@functools.cache
+def _leases(subject: str) -> dict[str, Any]:
+    # To hold a million takes a minute or two: both are measured in one process.
+    return probe("leases", subject.partition("_")[2])
+
+
+def held(subject: str) -> Figures:
+    """Measure how much longer a decision takes with many revocations held."""
+    return {f"held.{subject}.{name}": value for name, value in probe("held", subject.partition("_")[2]).items()}
+
+
 LOADS = 3
 
 
@@ -238,6 +260,9 @@ GIVES: dict[str, frozenset[str]] = {
     "memory": frozenset({"text", "cache", "cedarpy"}),
     "start": frozenset({"python", "import", "decide"}),
     "entity": frozenset({"changed"}),
+    "leases": frozenset({"revoked"}),
+    "lease": frozenset({"memory"}),
+    "held": frozenset({"allows", "decide", "allows_with_session", "decide_with_session"}),
 }
 """What each kind of measurement gives figures of."""
 
@@ -250,5 +275,8 @@ KINDS: dict[str, Callable[[str], Figures]] = {
     "memory": memory,
     "start": start,
     "entity": entity,
+    "leases": leases,
+    "lease": lease,
+    "held": held,
 }
 """Each kind of figure but `call`, which is measured in one go."""

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-MIB = 1024 * 1024
+from benchmarks import leases
+from benchmarks.machine import resident
+
 CALLS = 100_000
 REPEATS = 5
 SECONDS = 10.0
@@ -195,14 +197,6 @@ def memory_cedarpy(subject: str, folder: str) -> dict[str, float]:
     return {"MiB": resident() - before}
 
 
-def resident() -> float:
-    """Return the resident memory of this process in MiB, as Linux counts it."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / MIB
-    raise OSError("no VmRSS in /proc/self/status")
-
-
 CHANGES = 50
 
 
@@ -244,6 +238,8 @@ PROBES: dict[str, Callable[..., dict[str, float]]] = {
     "memory_pdp": memory_pdp,
     "memory_cedarpy": memory_cedarpy,
     "entity": entity,
+    "leases": leases.leases,
+    "held": leases.held,
 }
 
 

@@ -20,6 +20,9 @@ UNITS = {
     "memory": "MiB",
     "start": "ms",
     "entity": "ms",
+    "leases": "ms",
+    "lease": "B",
+    "held": "µs",
 }
 """The unit of each kind of figure. A figure is called `kind.subject.what`."""
 

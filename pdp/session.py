@@ -59,7 +59,10 @@ class Session(Mapping[str, Any]):
     It is the mapping that it was made of, as it was then: a later change of that mapping does not reach it.
     """
 
-    __slots__ = ("_given", "seen")
+    __slots__ = ("_given", "proof", "seen")
+
+    proof: Any
+    """What of it may be revoked, as whoever watches what it asks keeps it here; nothing stands here before that."""
 
     def __init__(self, given: Mapping[str, Any], *, kept: bool = True) -> None:
         """Take a mapping; `kept` says whether the session outlives the call that brings it."""
@@ -90,6 +93,10 @@ class Session(Mapping[str, Any]):
     def conformed(self, kind: RecordType, schema: Schema) -> dict[str, Found]:
         """Return its attributes by their declared types; unknown where one is of another."""
         return conform_attributes(self._given, kind, schema)
+
+    def texts(self) -> dict[str, str]:
+        """Return what of it is a text, whatever an action takes it for."""
+        return {name: str.__str__(value) for name, value in self._given.items() if issubclass(type(value), str)}
 
     def __contains__(self, name: object) -> bool:
         return name in self._given

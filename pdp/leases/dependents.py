@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Final, Generic, TypeVar
 
+from pdp.classes import dataclass
 from pdp.values import EntityRef
 
 L = TypeVar("L", bound=Hashable)
 
-Key = EntityRef | str
-"""An entity, or what a session names."""
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """All that one session names: its leases start here once, rather than once for each name."""
+
+    names: tuple[str, ...]
+
+
+Key = EntityRef | Proof | str
+"""An entity, what a session names, or one of its names."""
 
 Above = Callable[[EntityRef], tuple[EntityRef, ...]]
 """Tells all that an entity is in, as it is now."""
@@ -24,20 +33,21 @@ class _Start:
 
     __slots__ = ("above", "leases")
 
-    def __init__(self, above: tuple[EntityRef, ...]) -> None:
-        self.above = above
+    def __init__(self) -> None:
+        self.above: tuple[Key, ...] = ()
         self.leases: Any = None
 
 
 class Dependents(Generic[L]):
     """Leases by what they depend on.
 
-    A lease hangs on few entities, where it *starts*; what these are in is kept once for all leases that start there.
+    A lease hangs on few things, where it *starts*; what these are in is kept once for all leases that start there. A
+    proof is in each of its names.
     A change is looked for by what has changed, so that its cost grows with what it touches. Not for several threads.
 
     >>> held = Dependents[str]()
     >>> ada, staff = EntityRef("User", "ada"), EntityRef("Group", "staff")
-    >>> held.add("a lease", [ada, "s:42"], lambda _: (staff,))
+    >>> held.add("a lease", [ada, Proof(("s:42",))], lambda _: (staff,))
     >>> [*held.of(staff)], [*held.of("s:42")], [*held.of("s:43")]
     (['a lease'], ['a lease'], [])
     """
@@ -47,7 +57,7 @@ class Dependents(Generic[L]):
     def __init__(self) -> None:
         self._starts: dict[Key, _Start] = {}
         # What is in an entity, of what leases start at.
-        self._below: dict[EntityRef, Any] = {}
+        self._below: dict[Key, Any] = {}
         self._shared: dict[tuple[EntityRef, ...], tuple[EntityRef, ...]] = {}
 
     def __len__(self) -> int:
@@ -58,7 +68,7 @@ class Dependents(Generic[L]):
         for key in keys:
             start = self._starts.get(key)
             if start is None:
-                start = self._starts[key] = _Start(())
+                start = self._starts[key] = _Start()
                 self._link(key, start, above)
             start.leases = _with(start.leases, lease)
 
@@ -92,7 +102,7 @@ class Dependents(Generic[L]):
     def starts(self, key: Key) -> list[Key]:
         """Return where leases start that depend on something."""
         here = [key] if key in self._starts else []
-        return here + list(_each(self._below.get(key))) if isinstance(key, EntityRef) else here
+        return here + list(_each(self._below.get(key)))
 
     def beginning(self, type_: str, beginning: str) -> list[EntityRef]:
         """Return where leases start at entities of a type whose ids begin so. It looks at all that there are."""
@@ -118,13 +128,14 @@ class Dependents(Generic[L]):
         self._link(key, start, above)
 
     def _link(self, key: Key, start: _Start, above: Above) -> None:
-        if not isinstance(key, EntityRef):
-            return
-        found = above(key)
-        if len(self._shared) >= _SHARED:
-            self._shared.clear()
-        start.above = self._shared.setdefault(found, found)
-        for each in found:
+        if isinstance(key, Proof):
+            start.above = key.names
+        elif isinstance(key, EntityRef):
+            found = above(key)
+            if len(self._shared) >= _SHARED:
+                self._shared.clear()
+            start.above = self._shared.setdefault(found, found)
+        for each in start.above:
             self._below[each] = _with(self._below.get(each), key)
 
     def _unlink(self, key: Key, start: _Start) -> None:

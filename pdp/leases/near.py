@@ -6,8 +6,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from pdp import terms
+from pdp.leases.dependents import Key, Proof
+from pdp.leases.reading import proof_of
+from pdp.model import Request
+from pdp.session import Session
 from pdp.terms import RootName, walk
-from pdp.values import Datetime, Decimal, Duration, EnumMember, Ip
+from pdp.values import Datetime, Decimal, Duration, EntityRef, EnumMember, Ip
+from pdp.world import World, resolved
 
 _PLAIN: Final = (
     terms.Constant,
@@ -30,6 +35,55 @@ _PLAIN: Final = (
     terms.CalendarTest,
 )
 """What looks at values alone."""
+
+
+class Near:
+    """Tells where leases start, where that is known without looking what their decisions look at."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: tuple[terms.Policy | None, dict[str, bool]] = None, {}
+
+    def keys(self, world: World, request: Request) -> tuple[Key, ...] | None:
+        """Return where the lease of a request starts, or nothing. The store has to be all that is known of entities."""
+        session, schema = request.session, world.schema
+        if not is_plain(request) or type(request.action) is not str:
+            return None
+        action = schema.actions.get(schema.resolve_action(request.action))
+        if action is None or schema.is_cedar or not self._is_near(world.policy, action.name):
+            return None
+        asked = resolved(request.principal, schema), resolved(request.resource, schema)  # type: ignore[arg-type]
+        if session is None:
+            return asked
+        if type(session) is not Session or "actor" in session:
+            return None
+        proof = _proof(session)
+        return asked if proof is None else (*asked, proof)
+
+    def _is_near(self, policy: terms.Policy, action: str) -> bool:
+        of, known = self._known
+        if of is not policy:
+            # Another thread may look by another policy: what this one finds goes where its own policy stands.
+            known = {}
+            self._known = policy, known
+        found = known.get(action)
+        if found is None:
+            found = known[action] = are_near(policy.by_action.get(action, ()))
+        return found
+
+
+def _proof(session: Session) -> Proof | None:
+    """Return what a session names: one thing for all leases of a session, which saves its room."""
+    found: Proof | Session | None = getattr(session, "proof", session)
+    if isinstance(found, Session):
+        found = session.proof = proof_of(session.texts())
+    return found
+
+
+def is_plain(request: Request) -> bool:
+    """Tell whether a request brings no entity: then what it asks before any rule hangs on names alone."""
+    return type(request.principal) is EntityRef is type(request.resource) and not request.entities
 
 
 def are_near(rules: Iterable[terms.Rule]) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from pdp.evaluation import Question, revocable
 from pdp.facts import Snapshot
-from pdp.leases.dependents import Key
+from pdp.leases.dependents import Key, Proof
 from pdp.model import Approval, Failure, Membership, Node, RevocationKind
 from pdp.operators import Found
 from pdp.values import EntityRef, Unknown
@@ -83,14 +83,14 @@ def keys_of(question: Question, reading: Reading, above: Callable[[EntityRef], I
             found[ref] = None
             covered.add(ref)
             covered.update(above(ref))
-    for name in names(question.session or {}):
-        found[name] = None
-    return tuple(found)
+    proof = proof_of(question.session or {})
+    return tuple(found) if proof is None else (*found, proof)
 
 
-def names(session: Mapping[str, Found]) -> Iterable[str]:
-    """Return the keys of what a session names."""
-    return [name_key(kind, name) for kind, name in revocable(session)]
+def proof_of(session: Mapping[str, Found]) -> Proof | None:
+    """Return what a session names, None where it names nothing."""
+    names = tuple([name_key(kind, name) for kind, name in revocable(session)])
+    return Proof(names) if names else None
 
 
 def name_key(kind: RevocationKind, name: str) -> str:
@@ -101,11 +101,13 @@ def name_key(kind: RevocationKind, name: str) -> str:
 def above_in(node: Callable[[EntityRef], Node | None]) -> Callable[[EntityRef], tuple[EntityRef, ...]]:
     """Return what tells all that an entity is in, for good or for a time, as far as it is held.
 
-    Where it is in something that is not held, it is in `BEYOND`, too.
+    Where it, or something that it is in, is not held, it is in `BEYOND`, too: a provider may tell what that is in.
     """
 
     def above(ref: EntityRef) -> tuple[EntityRef, ...]:
         found: dict[EntityRef, None] = {}
+        if node(ref) is None:
+            found[BEYOND] = None
         work = [ref]
         while work:
             here = node(work.pop())

@@ -65,7 +65,7 @@ def revoked(before: World, after: World, held: Dependents[Any]) -> Iterator[Key]
         return
     for kind, type_, value in index.added(before.given.revocations):
         if kind not in _ENTITIES:
-            yield name_key(kind, value)
+            yield from held.starts(name_key(kind, value))
             continue
         if kind is RevocationKind.GROUP:
             yield from held.starts(BEYOND)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pdp.classes import dataclass
 from pdp.evaluation import FOREVER
-from pdp.leases.dependents import Key
+from pdp.leases.dependents import Key, Proof
 from pdp.leases.states import WatchState
 from pdp.model import Decision, Leaf, Request
 
@@ -74,19 +74,28 @@ class Watch:
         self._state: WatchState | None = None
         self._leaf: Leaf | None = None
         self._until: int | None = None
-        self._keys: tuple[Key, ...] | None = ()
+        self._keys: tuple[Key, ...] | Proof | None = ()
         self._listener: Listener | None = None
 
     @property
     def keys(self) -> tuple[Key, ...]:
         """Where the lease starts."""
-        request = self.request
-        return (request.principal, request.resource) if self._keys is None else self._keys  # type: ignore[return-value]
+        kept, request = self._keys, self.request
+        if type(kept) is tuple:
+            return kept
+        asked = request.principal, request.resource
+        return asked if kept is None else (*asked, kept)  # type: ignore[return-value]
 
     @keys.setter
     def keys(self, keys: tuple[Key, ...]) -> None:
-        # Most start at nothing else, and need no room to say so.
-        self._keys = None if keys == (self.request.principal, self.request.resource) else keys
+        # Most start at what is asked, and at what the session proves, and need no room to say so.
+        request = self.request
+        if keys[:2] != (request.principal, request.resource) or len(keys) > 3:
+            self._keys = keys
+        elif len(keys) == 2:
+            self._keys = None
+        else:
+            self._keys = last if type(last := keys[2]) is Proof else keys
 
     @property
     def state(self) -> WatchState:

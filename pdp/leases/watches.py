@@ -5,10 +5,8 @@ from __future__ import annotations
 import copy
 import datetime as _datetime
 import itertools
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from pdp.answers import Answers, deny
@@ -18,8 +16,9 @@ from pdp.errors import RequestError
 from pdp.evaluation import FOREVER
 from pdp.leases import touching
 from pdp.leases.dependents import Above, Dependents, Key
-from pdp.leases.near import are_near
-from pdp.leases.reading import BEYOND, Reading, above_in, keys_of, names
+from pdp.leases.latch import Latch
+from pdp.leases.near import Near, is_plain
+from pdp.leases.reading import BEYOND, Reading, above_in, keys_of
 from pdp.leases.states import WatchState, state_after
 from pdp.leases.teller import Teller
 from pdp.leases.watch import Change, Listener, Watch
@@ -27,9 +26,8 @@ from pdp.leases.wheel import Wheel
 from pdp.model import Decision, Leaf, Reason, Request
 from pdp.session import Session
 from pdp.shelter import SHELTER
-from pdp.terms import Policy
-from pdp.values import Datetime, EntityRef
-from pdp.world import Direct, World, resolved
+from pdp.values import Datetime
+from pdp.world import Direct, World
 
 if TYPE_CHECKING:
     from pdp.keeper import Keeper
@@ -75,15 +73,16 @@ class Watches:
     def __init__(self, host: Host, lent: int) -> None:
         """`lent` says for how many microseconds the word of a provider counts."""
         self._host, self._lent = host, lent
-        self._lock = threading.Lock()
+        self._locked: Latch[Watch] = Latch(self._close)
         self._held: Dependents[Watch] = Dependents()
         self._approving: set[Watch] = set()
         self._last = 0
         self._wheel: Wheel[Watch] = Wheel(self._now())
         self._teller = Teller()
         self._leaves: dict[Leaf, Leaf] = {}
-        self._near: tuple[Policy | None, dict[str, bool]] = None, {}
-        self._closing: deque[Watch] = deque()
+        self._near = Near()
+        # When the keeper looks again by itself.
+        self._expected = FOREVER
         # Of each that is being looked at: by how many, and who began last of those that have said what they saw.
         self._flying: dict[Watch, list[int]] = {}
         self._turns = itertools.count(1)
@@ -104,9 +103,7 @@ class Watches:
         """Watch it no longer. It never waits: whoever holds the lock does it, if this cannot."""
         with SHELTER:
             watch._state = WatchState.ENDED
-            self._closing.append(watch)
-            if self._lock.acquire(blocking=False):
-                self._release()
+            self._locked.put_off(watch)
 
     def look(self, watch: Watch) -> None:
         """Look at a watch whose lease is over, though nobody was told yet."""
@@ -128,7 +125,7 @@ class Watches:
 
     def listen(self, watch: Watch, listener: Listener) -> Change:
         """Tell a listener of each change from now on; return what the watch says until then."""
-        with SHELTER, self._locked():
+        with SHELTER, self._locked:
             old = watch._listener
 
             def both(change: Change | None) -> None:
@@ -143,30 +140,29 @@ class Watches:
 
     def changed(self, before: World, after: World) -> None:
         """Look again at all that a change may have touched. The engine holds the second of two worlds already."""
-        with self._locked():
+        with self._locked:
             try:
                 touched = self._touched(before, after)
             except Exception:
                 # INVARIANT: whoever cannot tell what a change touches takes it that it touches all.
                 touched = self._all()
-        for watch in self._end(after, touched) if touching.nothing_but_revocations(before, after) else touched:
-            self._look(watch)
+        self._look_at(self._end(after, touched) if touching.nothing_but_revocations(before, after) else touched)
 
     def entity_changed(self, keys: Iterable[Key]) -> None:
         """Look again at all that depends on entities of which a provider now says something else."""
-        with self._locked():
+        with self._locked:
             touched = {watch for key in keys for watch in self._held.of(key)}
-        for watch in touched:
-            self._look(watch)
+        self._look_at(touched)
 
     def tick(self) -> int | None:
         """Look again at all whose lease is over; return in how many microseconds the next one may be."""
-        with self._locked():
+        with self._locked:
+            self._expected = FOREVER
             ripe = self._wheel.advance(self._now())
-        for watch in ripe:
-            self._look(watch)
-        with self._locked():
+        self._look_at(ripe)
+        with self._locked:
             due = self._wheel.next
+            self._expected = FOREVER if due is None else due
         return None if due is None else max(due - self._now(), 0)
 
     def _touched(self, before: World, after: World) -> set[Watch]:
@@ -210,7 +206,7 @@ class Watches:
         now = self._now()
         for watch in touched:
             request = watch.request
-            if watch._state is not WatchState.ALLOWED or watch in self._approving or not _is_plain(request):
+            if watch._state is not WatchState.ALLOWED or watch in self._approving or not is_plain(request):
                 others.append(watch)
                 continue
             alike = request.principal, request.action, id(request.session)
@@ -222,11 +218,11 @@ class Watches:
                     continue
             if (decision := found[alike]) is not None:
                 ended.append((watch, decision))
-        with self._locked():
+        with self._locked:
             for watch, decision in ended:
                 # Whoever looks at it at this moment finds it ended, and says nothing.
                 if watch._state is not WatchState.ENDED:
-                    self._settle(watch, Look(decision, now, watch.keys))
+                    self._settle(watch, decision, now)
         return others
 
     def _decided(self, world: World, watch: Watch) -> Look:
@@ -239,7 +235,8 @@ class Watches:
 
     def _decide(self, world: World, request: Request) -> Look:
         answers = self._host._answers
-        if (keys := self._near_keys(world, request)) is not None:
+        if (keys := self._near.keys(world, request) if self._host._direct.alone else None) is not None:
+            # Then compiled rules can answer, which say no more than the answer.
             # The instant before: no lease that is found is over by then.
             now, resource = answers.now(), keys[1]
             remembered = resource in world.held
@@ -252,30 +249,9 @@ class Watches:
         if question is None or not isinstance(facts, Reading):
             return Look(decision, answers.now(), (_ODD,))
         keys = keys_of(question, facts, _above(world))
-        if facts.lent or not _is_plain(request):
+        if facts.lent or not is_plain(request):
             keys = (*keys, BEYOND)
         return Look(decision, question.now, keys, approving=facts.approving, lent=facts.lent)
-
-    def _near_keys(self, world: World, request: Request) -> tuple[Key, ...] | None:
-        """Return where the lease of a request starts, where that is known without looking what it looks at.
-
-        Then compiled rules can answer it, which say no more than the answer.
-        """
-        session, schema = request.session, world.schema
-        if not _is_plain(request) or not self._host._direct.alone or type(request.action) is not str:
-            return None
-        action = schema.actions.get(schema.resolve_action(request.action))
-        if action is None or schema.is_cedar or (session is not None and "actor" in session):
-            return None
-        if self._near[0] is not world.policy:
-            self._near = world.policy, {}
-        near = self._near[1].get(action.name)
-        if near is None:
-            near = self._near[1][action.name] = are_near(world.policy.by_action.get(action.name, ()))
-        if not near:
-            return None
-        fields = session.conformed(action.session, schema) if type(session) is Session else {}
-        return (resolved(request.principal, schema), resolved(request.resource, schema), *names(fields))  # type: ignore[arg-type]
 
     def _world(self) -> World:
         return self._host._world
@@ -293,16 +269,26 @@ class Watches:
             # INVARIANT: without a clock nobody knows that a lease is not over.
             return True
 
+    def _look_at(self, watches: Iterable[Watch]) -> None:
+        for watch in watches:
+            try:
+                self._look(watch)
+            except Exception:
+                # It is failed now. The others are looked at all the same, and whoever changed something has done so.
+                import logging
+
+                logging.getLogger("pdp").exception("a watched answer could not be looked at")
+
     def _look(self, watch: Watch) -> None:
         """Decide a request anew, and say what became of it, if nobody who began later has said so already."""
         turn = next(self._turns)
-        with self._locked():
+        with self._locked:
             self._flying.setdefault(watch, [0, 0])[0] += 1
         try:
             while True:
                 world = self._world()
                 found = self._decided(world, watch)
-                with self._locked():
+                with self._locked:
                     if self._flying[watch][1] > turn or watch._state is WatchState.ENDED:
                         return
                     if self._commit(watch, world, found):
@@ -313,7 +299,7 @@ class Watches:
             watch._state = WatchState.FAILED
             raise
         finally:
-            with self._locked():
+            with self._locked:
                 flying = self._flying[watch]
                 flying[0] -= 1
                 if not flying[0]:
@@ -321,48 +307,48 @@ class Watches:
 
     def _commit(self, watch: Watch, world: World, found: Look) -> bool:
         """Keep what a request came to; False where a change in between may have gone unseen."""
-        above = _above(world)
-        keys = found.keys
-        fresh = [key for key in keys if key not in watch.keys]
-        current = self._world() is world
-        if current:
-            gone = [key for key in watch.keys if key not in keys]
-            self._held.add(watch, fresh, above)
-            self._held.remove(watch, gone)
+        keys, held = found.keys, watch.keys
+        fresh = [key for key in keys if key not in held] if held else keys
+        if self._world() is world:
+            self._held.add(watch, fresh, _above(world))
+            self._held.remove(watch, [key for key in held if key not in keys])
         elif fresh:
             # Nobody was told of changes to these. From now on, somebody is: look once more.
             self._held.add(watch, fresh, _above(self._world()))
-            watch.keys = (*watch.keys, *fresh)
+            watch.keys = (*held, *fresh)
             return False
         else:
             # INVARIANT: what has changed since touches this, or does not; if it does, somebody looks who began later.
-            keys = watch.keys
+            keys = held
         watch.keys = keys
         (self._approving.add if found.approving else self._approving.discard)(watch)
-        self._settle(watch, found)
+        self._settle(watch, found.decision, found.now, lent=found.lent)
         return True
 
-    def _settle(self, watch: Watch, found: Look) -> None:
-        before, decision = watch._state, found.decision
-        watch._state = state_after(before, decision)
-        watch._leaf, watch._until = self._shared(decision._leaf), decision._until
+    def _settle(self, watch: Watch, decision: Decision, now: int, *, lent: bool = False) -> None:
+        before = watch._state
+        state = watch._state = state_after(before, decision)
+        watch._leaf, until = self._shared(decision._leaf), decision._until
+        watch._until = until
+        due = FOREVER if until is None else until
         # What failed may go well another time, and nobody tells when.
-        asks_again = found.lent or decision.reason is Reason.INTERNAL_ERROR
-        lent = found.now + self._lent if asks_again else FOREVER
-        due = min(FOREVER if watch._until is None else watch._until, lent)
+        asks_again = lent or decision.reason is Reason.INTERNAL_ERROR
+        self._await(watch, min(due, now + self._lent) if asks_again else due)
+        if before is not state and before is not None and watch._listener is not None:
+            watch._listener(Change(state, before, decision, _instant(now)))
+        if state is WatchState.ENDED:
+            self._forget(watch)
+
+    def _await(self, watch: Watch, due: int) -> None:
         if due != watch.due:
             if watch.due != FOREVER:
                 self._wheel.remove(watch)
             watch.due = due
         if due != FOREVER:
-            first = self._wheel.next
             self._wheel.add(watch)
-            if first is None or self._wheel.next != first:
+            if due < self._expected and (first := self._wheel.next) is not None and first != self._expected:
+                self._expected = first
                 self._host._keeper.wake()
-        if before is not watch._state and before is not None and watch._listener is not None:
-            watch._listener(Change(watch._state, before, decision, _instant(found.now)))
-        if watch._state is WatchState.ENDED:
-            self._forget(watch)
 
     def _shared(self, leaf: Leaf) -> Leaf:
         """Return what stands for a leaf, which many watches have in common."""
@@ -373,31 +359,12 @@ class Watches:
             self._leaves.clear()
         return self._leaves.setdefault(leaf, leaf)
 
-    # ---------------------------------------------------------------------------------------------------- the lock
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._lock.acquire()
-        try:
-            yield
-        finally:
-            self._release()
-
-    def _release(self) -> None:
-        """Do what was put off, and let go of the lock."""
-        try:
-            while self._closing:
-                watch = self._closing.popleft()
-                listener, watch._listener = watch._listener, None
-                watch._state = WatchState.ENDED
-                self._forget(watch)
-                if listener is not None:
-                    listener(None)
-        finally:
-            self._lock.release()
-        # Somebody may have come in between, and found the lock held.
-        if self._closing and self._lock.acquire(blocking=False):
-            self._release()
+    def _close(self, watch: Watch) -> None:
+        listener, watch._listener = watch._listener, None
+        watch._state = WatchState.ENDED
+        self._forget(watch)
+        if listener is not None:
+            listener(None)
 
     def _forget(self, watch: Watch) -> None:
         self._held.remove(watch, watch.keys)
@@ -424,11 +391,6 @@ def _action(watch: Watch, world: World) -> str:
 
 def _instant(micros: int) -> _datetime.datetime:
     return Datetime(micros).to_datetime()
-
-
-def _is_plain(request: Request) -> bool:
-    """Tell whether a request brings no entity: then what it asks before any rule hangs on names alone."""
-    return type(request.principal) is EntityRef is type(request.resource) and not request.entities
 
 
 def _kept(request: Request) -> Request:

@@ -2,8 +2,8 @@
 
 The first compares N triples (a million), SEED=… of another seed, CASE=… one case of it alone, and PAIRS pairs of
 requests that are nearly one (as many as triples). The second swaps policy and entities 10 000 times under threads that
-ask, then revokes 1 000 times against a million decisions, and kills 200 writers of the record; with `--sabotage` it
-breaks that in each way that it knows, has to notice, and fails.
+ask, then revokes 1 000 times against a million decisions while some hundreds of leases are watched, and kills 200
+writers of the record; with `--sabotage` it breaks that in each way that it knows, has to notice, and fails.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _revoke() -> int:
     with tempfile.TemporaryDirectory() as folder:
         wrong = revoking.wrongs(Path(folder), count=1_000, decisions=1_000_000, kills=200)
     print(*wrong[:5], sep="\n", end="")
-    print(f"1000 revocations, 1000000 answers, 200 writers killed: {len(wrong)} wrong")
+    print(f"1000 revocations, 1000000 answers, 334 leases watched, 200 writers killed: {len(wrong)} wrong")
     return 1 if wrong else 0
 
 

@@ -12,10 +12,10 @@ import pytest
 
 import pdp
 from pdp.engine import Engine
-from pdp.leases.near import are_near
+from pdp.leases.near import are_near, is_plain
 from pdp.leases.reading import Reading, above_in
 from pdp.leases.states import state_after
-from pdp.leases.watches import Watches, _is_plain
+from pdp.leases.watches import Watches
 from pdp.model import RevocationKind
 from tests.differential.cases import draw
 
@@ -122,7 +122,7 @@ def test_rules_that_are_near_look_at_nothing_else() -> None:
             _, _, question, reading = engine._answers.judge(engine._world, request, Reading)
             if question is None or not isinstance(reading, Reading) or question.actor is not None:
                 continue
-            if not _is_plain(request):
+            if not is_plain(request):
                 continue
             if are_near(case.policy.by_action.get(question.action, ())):
                 above = above_in(engine._world._node)
@@ -157,9 +157,9 @@ def test_nothing_is_looked_at_again_that_a_change_does_not_touch() -> None:
     look, end = Watches._look, Watches._settle
 
     def spy(method: Callable[..., object]) -> Callable[..., object]:
-        def spied(self: Watches, watch: pdp.Watch, *rest: object) -> object:
+        def spied(self: Watches, watch: pdp.Watch, *rest: object, **named: object) -> object:
             looked.append(f"{watch.request.principal} {watch.request.action}")
-            return method(self, watch, *rest)
+            return method(self, watch, *rest, **named)
 
         return spied
 
@@ -203,3 +203,31 @@ def test_a_policy_touches_what_its_other_rules_are_about() -> None:
     assert not writes
     # The lease goes on, and so it is of the policy that there is now.
     assert reads.decision.revision == other.revision == writes.decision.revision
+
+
+def test_whom_only_a_provider_knows_is_ended_with_a_group_though_no_rule_was_asked_before() -> None:
+    class Elsewhere:
+        def entity(self, ref: pdp.EntityRef) -> pdp.Entity | None:
+            return pdp.Entity("User", "ada", {}, [pdp.ref("Group", "staff")]) if ref.id == "ada" else None
+
+    now = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    engine = Engine.from_text(
+        """
+        type Group
+        type User in Group
+        type Page
+        action read on Page by User
+        rule reads: permit User to read on Page
+        """,
+        entities=[pdp.Entity("Group", "staff")],
+        providers=[Elsewhere()],
+        clock=lambda: now,
+    )
+    # Until a group is revoked, nobody has to know what she is in.
+    session = {"authenticated_at": now - timedelta(hours=1), "issued_at": now + timedelta(hours=1)}
+    watch = engine.watch(pdp.Request(pdp.ref("User", "ada"), "read", pdp.ref("Page", "home"), session=session))
+    before = watch.state
+
+    engine.revoke(group=pdp.ref("Group", "staff"))
+
+    assert (before, watch.state) == (pdp.WatchState.SUSPENDED, pdp.WatchState.ENDED)

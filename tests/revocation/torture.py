@@ -1,4 +1,4 @@
-"""Revocations against decisions on many threads, and against kill -9: nothing acknowledged may be without effect.
+"""Revocations against decisions and leases on many threads, and against kill -9: all that is acknowledged has effect.
 
 `BREACHES` are ways to break that; each has to be noticed.
 """
@@ -21,18 +21,21 @@ from unittest import mock
 import pdp
 from pdp.engine import Engine
 from pdp.folder import load_sources
-from pdp.model import Mark, Revocation, RevocationKind
+from pdp.model import Mark, Request, Revocation, RevocationKind
 from pdp.revocation.log import RevocationLog
 from pdp.session import Names
 from pdp.source import Source
 from pdp.values import EntityRef
 from pdp.world import World
+from tests.revocation import watching
+from tests.revocation.watching import Passing, Watched
 
 TEXT = """
 type Group
 type User in Group {{ level: Int }}
 type Page
-action read on Page by User
+action read, write on Page by User
+rule writes: permit User to write on Page
 rule reads: permit User to read on Page when principal.level >= {level}
 """
 PAGE = EntityRef("Page", "home")
@@ -46,9 +49,9 @@ class Arena:
     def __init__(self, count: int, path: Path) -> None:
         self.count = count
         self.policies = [load_sources([Source("p.pdp", TEXT.format(level=level))]).require()[0] for level in (1, 2)]
-        groups = [pdp.Entity("Group", f"g{number}") for number in range(count)]
-        self.users = [self._user(number, 5) for number in range(count)]
-        self.entities = [*groups, *self.users]
+        groups = [pdp.Entity("Group", f"{letter}{number}") for letter in "gh" for number in range(count)]
+        self.homes = ["g"] * count
+        self.entities = [*[self._user(number, 5) for number in range(count)], *groups, pdp.Entity("User", "timed")]
         self.engine = Engine.from_text(
             TEXT.format(level=1), entities=self.entities, revocations=RevocationLog(path, create=True)
         )
@@ -60,19 +63,30 @@ class Arena:
         ]
         self.acknowledged = [False] * count
         self.asked = [0] * 64
+        self.turn = 0
         self.allowed = 0
         self.wrong: list[str] = []
         self.over = False
 
     def _user(self, number: int, level: int) -> pdp.Entity:
-        return pdp.Entity("User", f"u{number}-x", {"level": level}, [EntityRef("Group", f"g{number}")])
+        group = EntityRef("Group", f"{self.homes[number]}{number}")
+        return pdp.Entity("User", f"u{number}-x", {"level": level}, [group])
+
+    def request(self, number: int) -> Request:
+        """Return what a subject asks."""
+        return Request(EntityRef("User", f"u{number}-x"), "read", PAGE, session=self.sessions[number])
 
     def revoke(self, number: int) -> None:
         """Revoke one, and say that it is acknowledged when `revoke` has returned."""
         kind = KINDS[number % len(KINDS)]
+        if kind is RevocationKind.GROUP:
+            # It is revoked by what it has come to be in just now.
+            self.homes[number] = "h"
+            self.entities[number] = self._user(number, 5)
+            self.engine.upsert_entity(self.entities[number])
         what: Any = {
             RevocationKind.PRINCIPAL: EntityRef("User", f"u{number}-x"),
-            RevocationKind.GROUP: EntityRef("Group", f"g{number}"),
+            RevocationKind.GROUP: EntityRef("Group", f"h{number}"),
             RevocationKind.WORKLOAD: EntityRef("User", f"u{number}-"),
             RevocationKind.SESSION: f"s{number}",
             RevocationKind.TOKEN: f"t{number}",
@@ -89,14 +103,17 @@ class Arena:
                 self.engine.replace_policy(self.policies[turn // 5 % 2])
             case 1:
                 self.engine.replace_entities(self.entities)
-            case 2 | 3:
-                self.engine.upsert_entity(self._user(turn % self.count, 5 + turn % 3))
+            case 2:
+                # One who is not revoked yet may read no longer, and in the next turn may again.
+                self.engine.upsert_entity(self._user((turn + 10) % self.count, 0))
+            case 3:
+                self.engine.upsert_entity(self._user((turn + 9) % self.count, 5 + turn % 3))
             case _:
                 self.engine.refresh()
 
     def ask(self, place: int) -> None:
         """Ask until all is over; an allow that began after the acknowledgement is wrong."""
-        rng, engine = random.Random(place), self.engine
+        rng, engine, passing = random.Random(place), self.engine, Passing(self.engine, self.acknowledged)
         try:
             while not self.over and len(self.wrong) < 5:
                 number = rng.randrange(self.count)
@@ -110,6 +127,10 @@ class Arena:
                     self.wrong.append(f"subject {number}, revoked by {KINDS[number % len(KINDS)]}, is allowed")
                 self.allowed += allowed
                 self.asked[place] += 1
+                if self.asked[place] % 64 == 0:
+                    # Whoever is revoked next: that may happen while a watch of it begins.
+                    self.wrong += passing.watch(self.turn, self.request(self.turn))
+            self.wrong += passing.close()
         except BaseException as error:
             self.wrong.append(f"{type(error).__name__}: {error}")
 
@@ -117,6 +138,12 @@ class Arena:
         """Spread the revocations over so many decisions."""
         before = sys.getswitchinterval()
         sys.setswitchinterval(1e-4)
+        step = max(1, self.count // watching.MANY)
+        watched = Watched(
+            self.engine,
+            [(number, self.request(number)) for number in range(0, self.count, step)],
+            Request(EntityRef("User", "timed"), "write", PAGE),
+        )
         asking = [threading.Thread(target=self.ask, args=(place,), daemon=True) for place in range(threads)]
         try:
             for thread in asking:
@@ -124,14 +151,18 @@ class Arena:
             for number in range(self.count):
                 # Whatever a disk takes: so many are asked after each step.
                 self._wait(decisions // self.count // 2)
+                self.turn = number
                 self.revoke(number)
+                self.wrong += watched.check(number)
                 self._wait(decisions // self.count // 2)
                 self.change(number)
+                self.wrong += watched.check((number + 10) % self.count, (number + 9) % self.count)
         finally:
             self.over = True
             for thread in asking:
                 thread.join(60)
             sys.setswitchinterval(before)
+        self.wrong += watched.close()
         if not self.allowed:
             self.wrong.append("nothing was ever allowed")
         # With nobody in between: each is denied, here and where the record is read anew.
@@ -229,7 +260,7 @@ def _late(self: Engine, world: World) -> World:
 
 _PUBLISH, _CLEARS, _REVISED = RevocationLog.publish, World.clears, Engine._revised
 
-BREACHES: dict[str, Callable[[], Any]] = {
+BREACHES: dict[str, Callable[[], Any]] = watching.BREACHES | {
     "it is acknowledged before it is applied": lambda: mock.patch.object(Engine, "_revised", _late),
     "what is taken over of entities is not looked at again": lambda: mock.patch.object(
         World, "_may_be_revoked", lambda *_: False
