@@ -14,13 +14,8 @@ from pdp.values import Datetime, Duration
 TOLERANCE: Final = 2_000_000
 """Microseconds by which the wall clock may go back without notice: a leap second, and the noise of two readings."""
 
-_NEAR: Final = 5000
-"""Microseconds by which a wall clock may be ahead of what it must be at least, and is not remembered anew for it."""
-
 _DRIFT: Final = 1000
 """Of so many microseconds of monotonic time one is left out: two clocks never run at quite the same speed."""
-
-_RATE: Final = 1e6 * (1 - 1 / _DRIFT)
 
 
 def wall_clock() -> _datetime.datetime:
@@ -105,9 +100,8 @@ class Clocks:
     def look(self) -> bool:
         """Look at both clocks; return whether a question may read that of the machine for itself now."""
         if self._of_machine:
-            known, before, wall = self._known, self.monotonic(), time.time_ns() // 1000
-            if known is None or self.behind or not 0.0 <= wall - known[0] - (before - known[1]) * _RATE < _NEAR:
-                self._reckon(wall, before)
+            before = self.monotonic()
+            self._reckon(time.time_ns() // 1000, before)
             return not self.behind
         try:
             moment: object = self.now()
