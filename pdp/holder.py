@@ -19,7 +19,7 @@ from pdp.entities.objects import actions_of, node_of, store_of, with_actions
 from pdp.errors import RequestError
 from pdp.folder import load
 from pdp.freshness import APPROVALS, ENTITIES, POLICY, REVOCATIONS, Limit, SourceStatus
-from pdp.health import Health
+from pdp.health import CLOCK, Health
 from pdp.keeper import Keeper
 from pdp.model import Approval, Entity, Failure, Node, Reason, Revocation, SourceState
 from pdp.ports import ApprovalSource, AttributeProvider, FactSource
@@ -339,6 +339,10 @@ class Holder:
             return world
 
         self._change(confirmed)
+        if source == CLOCK and self._watches is not None:
+            # What was allowed later may not be so yet.
+            with SHELTER:
+                self._watches.anew()
 
     def _moment(self) -> World:
         """Return the world for a question that is not answered at once: there is time to look at its age."""

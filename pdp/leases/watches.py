@@ -154,6 +154,16 @@ class Watches:
             touched = {watch for key in keys for watch in self._held.of(key)}
         self._look_at(touched)
 
+    def anew(self) -> None:
+        """Look at all again, as if nothing were known of any: time has gone back, by which all leases were reckoned."""
+        with self._locked:
+            # Whoever is looked at for the first time stands nowhere else yet.
+            touched = self._all().union(self._flying)
+            self._wheel, self._expected = Wheel(self._now()), FOREVER
+            for watch in touched:
+                watch.due = FOREVER
+        self._look_at(touched)
+
     def tick(self) -> int | None:
         """Look again at all whose lease is over; return in how many microseconds the next one may be."""
         with self._locked:
