@@ -177,15 +177,22 @@ class Holder:
 
     def _change(self, next_: Callable[[World], World]) -> None:
         """Put the world that comes next into the place of the one that is there; what raises changes nothing."""
-        health = self._health
+        health, other = self._health, False
         with SHELTER:
-            with self._changing:
-                before, due = self._world, health.due
-                after = self._world = self._revised(next_(before))
-                sooner = health.due < due
-            if health.ages.limits and (sooner or not self._keeper.alive):
-                self._keep()
-            self._changed(before, after)
+            try:
+                with self._changing:
+                    before, due = self._world, health.due
+                    after = self._revised(next_(before))
+                    other = after is not before
+                    self._world, sooner = after, health.due < due
+                if health.ages.limits and (sooner or not self._keeper.alive):
+                    self._keep()
+                self._changed(before, after)
+            except BaseException:
+                # Such as Ctrl-C, or too deep a recursion: nobody else would look at what this change touches.
+                if other and self._watches is not None:
+                    self._watches.miss()
+                raise
         health.tell()
 
     def _changed(self, before: World, after: World) -> None:

@@ -75,8 +75,11 @@ def _keep(tick: weakref.WeakMethod[Any], look: threading.Event) -> None:
             return
         try:
             wait = call()
-        except Exception:
+        except BaseException:
+            # A provider that calls `sys.exit` ends nobody's thread but this one.
             wait = _LONGEST
+            # What failed is not tried again without a pause, though it asked for that itself.
+            look.clear()
         del call
 
 

@@ -87,6 +87,8 @@ class Watches:
         self._flying: dict[Watch, list[int]] = {}
         self._turns = itertools.count(1)
         self.dead = False
+        # The last change that was not looked at to its end, and that by which all was looked at.
+        self._missed = self._caught_up = object()
 
     # ---------------------------------------------------------------------------------------------------- watching
 
@@ -96,7 +98,12 @@ class Watches:
         if on_change is not None:
             watch._listener = self._told_later(on_change)
         with SHELTER:
-            self._look(watch)
+            try:
+                self._look(watch)
+            except BaseException:
+                # Nobody has it.
+                self.close(watch)
+                raise
         return watch
 
     def close(self, watch: Watch) -> None:
@@ -109,7 +116,7 @@ class Watches:
         """Look at a watch whose lease is over, though nobody was told yet."""
         if self.dead:
             watch._state = WatchState.ENDED
-        elif watch.due != FOREVER and self._is_over(watch):
+        elif self._missed is not self._caught_up or (watch.due != FOREVER and self._is_over(watch)):
             with SHELTER:
                 self._look(watch)
 
@@ -140,6 +147,10 @@ class Watches:
 
     def changed(self, before: World, after: World) -> None:
         """Look again at all that a change may have touched. The engine holds the second of two worlds already."""
+        if self._missed is not self._caught_up:
+            # Nobody knows what that change would have touched.
+            self.anew()
+            return
         with self._locked:
             try:
                 touched = self._touched(before, after)
@@ -155,7 +166,8 @@ class Watches:
         self._look_at(touched)
 
     def anew(self) -> None:
-        """Look at all again, as if nothing were known of any: time has gone back, by which all leases were reckoned."""
+        """Look at all again, as if nothing were known of any: time has gone back, or a change was missed."""
+        missed = self._missed
         with self._locked:
             # Whoever is looked at for the first time stands nowhere else yet.
             touched = self._all().union(self._flying)
@@ -163,9 +175,21 @@ class Watches:
             for watch in touched:
                 watch.due = FOREVER
         self._look_at(touched)
+        self._caught_up = missed
+
+    def miss(self) -> None:
+        """Take note that somebody was interrupted who had changed something, before all that it touches was looked at.
+
+        Until all is, each watch looks for itself when it is asked.
+        """
+        self._missed = object()
+        with suppress(RuntimeError):
+            self._host._keeper.wake()
 
     def tick(self) -> int | None:
         """Look again at all whose lease is over; return in how many microseconds the next one may be."""
+        if self._missed is not self._caught_up:
+            self.anew()
         with self._locked:
             self._expected = FOREVER
             ripe = self._wheel.advance(self._now())
@@ -280,14 +304,19 @@ class Watches:
             return True
 
     def _look_at(self, watches: Iterable[Watch]) -> None:
-        for watch in watches:
-            try:
-                self._look(watch)
-            except Exception:
-                # It is failed now. The others are looked at all the same, and whoever changed something has done so.
-                import logging
+        try:
+            for watch in watches:
+                try:
+                    self._look(watch)
+                except Exception:
+                    # It is failed now. The others are looked at all the same, and whoever made a change has made it.
+                    import logging
 
-                logging.getLogger("pdp").exception("a watched answer could not be looked at")
+                    logging.getLogger("pdp").exception("a watched answer could not be looked at")
+        except BaseException:
+            # Such as Ctrl-C: those that come after it would stay as they are.
+            self.miss()
+            raise
 
     def _look(self, watch: Watch) -> None:
         """Decide a request anew, and say what became of it, if nobody who began later has said so already."""
@@ -304,7 +333,7 @@ class Watches:
                     if self._commit(watch, world, found):
                         self._flying[watch][1] = turn
                         return
-        except Exception:
+        except BaseException:
             # INVARIANT: what raises allows nothing, and hides no change from the next who looks.
             watch._state = WatchState.FAILED
             raise

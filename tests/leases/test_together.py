@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import sys
+import threading
+from collections.abc import Callable
 from datetime import timedelta
+
+import pytest
 
 import pdp
 
@@ -68,3 +73,84 @@ def test_what_ends_after_a_clock_was_put_right_is_told_when_it_ends() -> None:
 
     assert begun
     assert [change.state for change in told if change is not None] == [pdp.WatchState.ALLOWED, pdp.WatchState.SUSPENDED]
+
+
+OPEN = """
+type User { tier: Int }
+type Service
+action deploy on Service by User
+rule the_first_tier_deploys: permit User to deploy on Service when principal.tier == 1
+"""
+
+
+class Directory:
+    """A provider that knows everybody, and is interrupted once where it is told to be."""
+
+    def __init__(self) -> None:
+        self.tier, self.interrupted = 1, False
+
+    def entity(self, ref: pdp.EntityRef) -> pdp.Entity | None:
+        if self.interrupted:
+            self.interrupted = False
+            raise KeyboardInterrupt
+        return pdp.Entity("User", ref.id, {"tier": self.tier}) if ref.type == "User" else None
+
+
+def deploys(name: str) -> pdp.Request:
+    return pdp.Request(pdp.ref("User", name), "deploy", PAY)
+
+
+def unless_allowed(event: threading.Event) -> Callable[[pdp.Change | None], object]:
+    return lambda change: None if change else event.set()
+
+
+def wait_for(event: threading.Event) -> bool:
+    return event.wait(10)
+
+
+def test_an_interrupt_in_the_middle_of_a_change_hides_it_from_nobody() -> None:
+    directory = Directory()
+    engine = pdp.Engine.from_text(OPEN, providers=[directory])
+    names = [ADA, pdp.ref("User", "ben"), pdp.ref("User", "cy")]
+    watches = [engine.watch(deploys(name.id)) for name in names]
+    heard = [threading.Event() for _ in watches]
+    for watch, event in zip(watches, heard, strict=True):
+        watch.listen(unless_allowed(event))
+    directory.tier, directory.interrupted = 2, True
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.changed(*names)
+
+    assert not any(watches)
+    assert all(map(wait_for, heard))
+
+
+def test_an_interrupt_right_after_a_change_hides_it_from_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = pdp.Engine.from_text(OPEN, entities=[pdp.Entity("User", name, {"tier": 1}) for name in ("ada", "ben")])
+    watches = [engine.watch(deploys(name)) for name in ("ada", "ben")]
+    heard = threading.Event()
+    watches[1].listen(unless_allowed(heard))
+
+    def interrupted(*_: object) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "_changed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        engine.revoke(principal=ADA)
+    engine.upsert_entity(pdp.Entity("User", "ben", {"tier": 2}))
+
+    assert not any(watches)
+    assert wait_for(heard)
+
+
+def test_who_leaves_the_process_when_told_leaves_the_others_to_be_told() -> None:
+    engine = pdp.Engine.from_text(OPEN, entities=[pdp.Entity("User", name, {"tier": 1}) for name in ("ada", "ben")])
+    heard = threading.Event()
+    engine.watch(deploys("ada"), on_change=lambda _: sys.exit("no access"))
+    engine.watch(deploys("ben"), on_change=lambda _: heard.set())
+
+    engine.revoke(principal=ADA)
+    engine.revoke(principal=pdp.ref("User", "ben"))
+
+    assert wait_for(heard)
