@@ -178,9 +178,11 @@ class Holder:
     def _change(self, next_: Callable[[World], World]) -> None:
         """Put the world that comes next into the place of the one that is there; what raises changes nothing."""
         health, other = self._health, False
+        if self._watches is not None:
+            self._watches.check_turn()
         with SHELTER:
             try:
-                with self._changing:
+                with self._changing.turn():
                     before, due = self._world, health.due
                     after = self._revised(next_(before))
                     other = after is not before
@@ -301,7 +303,7 @@ class Holder:
         """
         with SHELTER:
             try:
-                with self._reading:
+                with self._reading.turn():
                     return work(self._feed)
             finally:
                 self._change(_as_it_is)
@@ -323,7 +325,7 @@ class Holder:
     def sources(self) -> Mapping[str, SourceStatus]:
         """How each source is when this is asked, by its name; `clock` is the wall clock."""
         self._change(_as_it_is)
-        with self._changing:
+        with self._changing.turn():
             return self._health.sources({APPROVALS: self._approved.failure, REVOCATIONS: self._feed.failure})
 
     @property

@@ -33,7 +33,8 @@ class Keeper:
         _KEEPERS.add(self)
 
     def _begin(self) -> None:
-        self._awake = threading.Lock()
+        # The handler of a signal may wake it in the midst of this.
+        self._awake = threading.RLock()
         self._look = threading.Event()
         self._thread: threading.Thread | None = None
 

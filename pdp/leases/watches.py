@@ -165,6 +165,10 @@ class Watches:
             touched = {watch for key in keys for watch in self._held.of(key)}
         self._look_at(touched)
 
+    def check_turn(self) -> None:
+        """Raise RequestError in the midst of a step of these: the handler of a signal changes nothing there."""
+        self._locked.check()
+
     def anew(self) -> None:
         """Look at all again, as if nothing were known of any: time has gone back, or a change was missed."""
         missed = self._missed

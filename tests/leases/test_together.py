@@ -154,3 +154,39 @@ def test_who_leaves_the_process_when_told_leaves_the_others_to_be_told() -> None
     engine.revoke(principal=pdp.ref("User", "ben"))
 
     assert wait_for(heard)
+
+
+def test_the_handler_of_a_signal_is_refused_in_the_midst_of_a_step_and_waits_for_nobody() -> None:
+    names = [f"u{number}" for number in range(200)]
+    engine = pdp.Engine.from_text(OPEN, entities=[pdp.Entity("User", name, {"tier": 1}) for name in names])
+    watches = [engine.watch(deploys(name)) for name in names]
+    done, refused = [0], [0]
+    # The handler comes between any two steps of Python, as one that the system calls would.
+    steps = [0]
+
+    def handler(frame: object, event: str, what: object) -> None:
+        steps[0] += 1
+        if steps[0] % 97:
+            return
+        try:
+            engine.answer(deploys("u0"))
+            engine.revoke(session=f"s{steps[0]}")
+            done[0] += 1
+        except pdp.RequestError:
+            refused[0] += 1
+
+    def changes() -> None:
+        sys.setprofile(handler)
+        try:
+            for name in names[:20]:
+                engine.upsert_entity(pdp.Entity("User", name, {"tier": 2}))
+        finally:
+            sys.setprofile(None)
+
+    thread = threading.Thread(target=changes, daemon=True)
+    thread.start()
+    thread.join(20)
+
+    assert not thread.is_alive()
+    assert done[0] and refused[0]
+    assert [bool(watch) for watch in watches] == [bool(engine.answer(watch.request)) for watch in watches]
