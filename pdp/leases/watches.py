@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from pdp.answers import Answers, deny
+from pdp.answers import Answers, action_name, deny
 from pdp.classes import replace
 from pdp.entities.held import lookup
 from pdp.errors import RequestError
@@ -209,7 +209,7 @@ class Watches:
             return self._all()
         found = set(held.at(_ODD)) if before.policy is not after.policy else set()
         if actions := touching.actions(before, after):
-            found.update(each for each in held.all() if _action(each, after) in actions)
+            found.update(each for each in held.all() if action_name(each.request.action, after.schema) in actions)
         if before.store is not after.store:
             # By what is held now: of two changes, the later one may have come here first.
             above = _above(self._world())
@@ -424,12 +424,6 @@ class Watches:
 
 def _above(world: World) -> Above:
     return above_in(lookup(world.store, world.schema))
-
-
-def _action(watch: Watch, world: World) -> str:
-    name: object = watch.request.action
-    # What is no text was refused, and starts at nothing else.
-    return world.schema.resolve_action(name) if type(name) is str else ""
 
 
 def _instant(micros: int) -> _datetime.datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import enum
 import sys
 import threading
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from datetime import timedelta
 import pytest
 
 import pdp
+from pdp.model import Mark
+from pdp.values import Datetime
 
 ADA, PAY = pdp.ref("User", "ada"), pdp.ref("Service", "pay")
 NOON = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
@@ -190,3 +193,91 @@ def test_the_handler_of_a_signal_is_refused_in_the_midst_of_a_step_and_waits_for
     assert not thread.is_alive()
     assert done[0] and refused[0]
     assert [bool(watch) for watch in watches] == [bool(engine.answer(watch.request)) for watch in watches]
+
+
+CEDAR = "permit (principal, action, resource) when {{ context.number == {} }};"
+
+
+def test_a_policy_that_names_another_value_of_python_that_is_equal_is_another() -> None:
+    engine = pdp.Engine.load_cedar(CEDAR.format("1"))
+    request = pdp.Request(ADA, "deploy", PAY, {"number": 1})
+    watch = engine.watch(request)
+
+    engine.replace_policy(pdp.Engine.load_cedar(CEDAR.format("true")).policy)
+
+    assert not engine.answer(request)
+    assert not watch
+
+
+APPROVED = """
+type Group
+type User in Group
+type Service
+action deploy on Service by User with { number: Int }
+rule others_approve: permit User to deploy on Service needs approvals of context.number from Group "reviewers" for 4h
+"""
+
+
+class Approvals:
+    """A source that says of one approval what it is told to say."""
+
+    def __init__(self) -> None:
+        self.of: int = 1
+        self.sequence = 1
+
+    def read(self, after: Mark) -> tuple[list[pdp.Approval], Mark]:
+        now = Datetime.of(NOON)
+        grace = pdp.ref("User", "grace")
+        approval = pdp.Approval(approver=grace, principal=ADA, action="deploy", resource=PAY, at=now, of=self.of)
+        return [approval], Mark(self.sequence)
+
+
+def test_an_approval_of_another_value_of_python_that_is_equal_is_another() -> None:
+    approvals = Approvals()
+    reviewers = pdp.ref("Group", "reviewers")
+    people = [pdp.Entity("Group", "reviewers"), pdp.Entity("User", "grace", parents=[reviewers])]
+    entities = [*people, pdp.Entity("User", "ada")]
+    engine = Machine().engine(APPROVED, entities=entities, approvals=approvals)
+    request = pdp.Request(ADA, "deploy", PAY, {"number": 1})
+    watch = engine.watch(request)
+
+    before = bool(watch), bool(engine.answer(request))
+    approvals.of, approvals.sequence = True, 2
+    engine.refresh()
+
+    assert before == (True, True)
+    assert not engine.answer(request)
+    assert not watch
+
+
+class Verb(enum.StrEnum):
+    """Actions as a program may name them."""
+
+    DEPLOY = "deploy"
+
+
+@pytest.mark.parametrize("action", ["deploy", 'Action::"deploy"', Verb.DEPLOY])
+def test_a_policy_of_cedar_that_names_no_action_is_that_of_every_action(action: str) -> None:
+    engine = pdp.Engine.load_cedar("permit (principal, action, resource);")
+    request = pdp.Request(ADA, action, PAY)
+    watch = engine.watch(request)
+
+    before = bool(watch)
+    engine.replace_policy(pdp.Engine.load_cedar("forbid (principal, action, resource);").policy)
+
+    assert before
+    assert not engine.answer(request)
+    assert not watch
+
+
+def test_an_action_that_is_a_text_of_another_class_is_found_by_its_name() -> None:
+    engine = pdp.Engine.from_text(OPEN, entities=[pdp.Entity("User", "ada", {"tier": 1})])
+    request = pdp.Request(ADA, Verb.DEPLOY, PAY)
+    watch = engine.watch(request)
+
+    before = bool(watch)
+    engine.replace_policy(pdp.Engine.from_text(OPEN.replace("== 1", "== 2")).policy)
+
+    assert before
+    assert not engine.answer(request)
+    assert not watch
