@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 
 import pdp
 from pdp.model import Mark
+from pdp.shelter import _DEPTHS, SHELTER
 from pdp.values import Datetime
 
 ADA, PAY = pdp.ref("User", "ada"), pdp.ref("Service", "pay")
@@ -281,3 +283,26 @@ def test_an_action_that_is_a_text_of_another_class_is_found_by_its_name() -> Non
     assert before
     assert not engine.answer(request)
     assert not watch
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_that_was_forked_shelters_none_of_the_threads_of_its_parent() -> None:
+    inside, done = threading.Event(), threading.Event()
+
+    def changes() -> None:
+        with SHELTER:
+            inside.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=changes)
+    thread.start()
+    inside.wait(10)
+
+    child = os.fork()
+    if child == 0:
+        # What shelters a thread keeps an interrupt from it.
+        os._exit(len(_DEPTHS))
+    done.set()
+    thread.join()
+
+    assert os.waitpid(child, 0)[1] == 0
