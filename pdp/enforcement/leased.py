@@ -143,7 +143,9 @@ class Lease:
         thread = threading.get_ident()
         try:
             at_once(self._begin(lambda: _interrupt(thread) if self._interrupts else None, asynchronous=False))
-        except Interrupt:
+        except Interrupt as stopped:
+            self._leave()
+            at_once(self._settle(stopped))
             raise self._ending() from None
         return self
 
@@ -192,10 +194,15 @@ class Lease:
                 raise denied
             self._stop = stop
             if self.ended:
-                # It ended between two steps of this, and whoever was told found nothing to stop.
-                stop()
+                # It ended between two steps of this. Whoever was told has found nothing to stop, or else does it.
+                with self._stopping:
+                    mine, self._stop = self._stop, None
+                if mine is not None:
+                    mine()
         except BaseException:
             watch.close()
+            with self._stopping:
+                self._stop = None
             raise
 
     def _told(self, change: Change | None) -> None:
