@@ -356,14 +356,18 @@ class Holder:
     def _moment(self) -> World:
         """Return the world for a question that is not answered at once: there is time to look at its age."""
         try:
-            if not self._clocks.monotonic() < self._health.due:
-                self._change(_as_it_is)
+            self._grow_older()
             return self._world
         except Exception as error:
             # INVARIANT: where nobody can tell how old it is, it is too old.
             failure = Failure(Reason.INTERNAL_ERROR, f"the age of what is held is not known: {type(error).__name__}")
             world = self._world
             return world.with_given(replace(world.given, failure=failure), self._direct.none)
+
+    def _grow_older(self) -> None:
+        """Take note of a source that is too old by now, though nobody has looked yet."""
+        if not self._clocks.monotonic() < self._health.due:
+            self._change(_as_it_is)
 
     def _revised(self, world: World) -> World:
         """Return the world as the record, the age of each source and the clocks have it now."""

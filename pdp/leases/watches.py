@@ -66,6 +66,8 @@ class Host(Protocol):
     @property
     def _direct(self) -> Direct: ...
 
+    def _grow_older(self) -> None: ...
+
 
 class Watches:
     """Watches of one engine. A request is decided without a lock, since a provider may take long."""
@@ -116,7 +118,9 @@ class Watches:
         """Look at a watch whose lease is over, though nobody was told yet."""
         if self.dead:
             watch._state = WatchState.ENDED
-        elif self._missed is not self._caught_up or (watch.due != FOREVER and self._is_over(watch)):
+            return
+        self._host._grow_older()
+        if self._missed is not self._caught_up or (watch.due != FOREVER and self._is_over(watch)):
             with SHELTER:
                 self._look(watch)
 

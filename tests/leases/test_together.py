@@ -306,3 +306,17 @@ def test_a_child_that_was_forked_shelters_none_of_the_threads_of_its_parent() ->
     thread.join()
 
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_watch_that_is_asked_knows_at_once_that_a_source_is_too_old() -> None:
+    machine = Machine()
+    engine = machine.engine(GRANTED, max_age={"entities": timedelta(minutes=1)})
+    machine.wall -= timedelta(minutes=13)
+    engine.confirm("clock")
+    watch = engine.watch(pdp.Request(ADA, "deploy", PAY))
+
+    before = bool(watch)
+    machine.go(timedelta(minutes=1))
+
+    assert before
+    assert watch.state is pdp.WatchState.STALE
