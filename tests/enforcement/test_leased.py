@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -105,6 +106,25 @@ def test_a_block_that_ends_while_it_is_begun_is_interrupted_once(
         after.append("interrupted")
 
     assert after == []
+
+
+def test_a_block_that_waits_for_what_a_process_writes_ends_by_its_last_check(engine: Engine) -> None:
+    reading, writing = os.pipe()
+    # An interrupt may come between the opening of a file and the block that closes it.
+    lines = os.fdopen(reading, "rb")
+
+    def work(lease: pdp.Lease) -> None:
+        for _ in lines:
+            pass
+        lease.check()
+
+    worker = Worker(work, engine=engine, on_end=lambda _: os.close(writing))
+    engine.upsert_entity(user("ada", level=1))
+    error = worker.ended()
+    lines.close()
+
+    assert isinstance(error, pdp.LeaseEnded)
+    assert [*engine._watches._held.all()] == []  # type: ignore[union-attr]
 
 
 def test_work_that_is_not_allowed_is_not_begun(engine: Engine) -> None:
