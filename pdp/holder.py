@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as _datetime
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -366,7 +367,8 @@ class Holder:
 
     def _grow_older(self) -> None:
         """Take note of a source that is too old by now, though nobody has looked yet."""
-        if not self._clocks.monotonic() < self._health.due:
+        due = self._health.due
+        if due != math.inf and not self._clocks.monotonic() < due:
             self._change(_as_it_is)
 
     def _revised(self, world: World) -> World:
