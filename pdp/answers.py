@@ -320,6 +320,19 @@ def _name_of(act: EntityRef, schema: Schema) -> str:
     return name if name in schema.actions else schema.other
 
 
+def action_name(given: object, schema: Schema) -> str | None:
+    """Return the name of the action whose rules a caller asks for; None for what names none."""
+    if not is_string(given):
+        return None
+    name = schema.resolve_action(_text(given))  # type: ignore[arg-type]  # It is one by its own class.
+    if name in schema.actions or not schema.open:
+        return name
+    try:
+        return _name_of(_act(name), schema)
+    except _Refused:
+        return None
+
+
 def _context(given: Mapping[str, Any], action: Action, schema: Schema) -> dict[str, Value | Unknown]:
     if not schema.is_cedar:
         return conform.conform_attributes(given, action.context, schema)

@@ -75,7 +75,8 @@ class Clocks:
 
     def renew(self) -> None:
         """Have a lock of its own: in a child that was forked, nobody gives back the one of the parent."""
-        self._lock = threading.Lock()
+        # The handler of a signal may ask in the midst of a question.
+        self._lock = threading.RLock()
 
     def now(self) -> _datetime.datetime:
         """Return the time to decide by. What the wall clock raises is raised, and what is no time is returned."""

@@ -301,7 +301,7 @@ class Engine(Holder):
         if watches is None:
             from pdp.leases.watches import Watches
 
-            with self._changing:
+            with self._changing.turn():
                 watches = self._watches
                 if watches is None:
                     watches = self._watches = Watches(self, self._lent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as _datetime
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -19,7 +20,7 @@ from pdp.entities.objects import actions_of, node_of, store_of, with_actions
 from pdp.errors import RequestError
 from pdp.folder import load
 from pdp.freshness import APPROVALS, ENTITIES, POLICY, REVOCATIONS, Limit, SourceStatus
-from pdp.health import Health
+from pdp.health import CLOCK, Health
 from pdp.keeper import Keeper
 from pdp.model import Approval, Entity, Failure, Node, Reason, Revocation, SourceState
 from pdp.ports import ApprovalSource, AttributeProvider, FactSource
@@ -177,15 +178,24 @@ class Holder:
 
     def _change(self, next_: Callable[[World], World]) -> None:
         """Put the world that comes next into the place of the one that is there; what raises changes nothing."""
-        health = self._health
+        health, other = self._health, False
+        if self._watches is not None:
+            self._watches.check_turn()
         with SHELTER:
-            with self._changing:
-                before, due = self._world, health.due
-                after = self._world = self._revised(next_(before))
-                sooner = health.due < due
-            if health.ages.limits and (sooner or not self._keeper.alive):
-                self._keep()
-            self._changed(before, after)
+            try:
+                with self._changing.turn():
+                    before, due = self._world, health.due
+                    after = self._revised(next_(before))
+                    other = after is not before
+                    self._world, sooner = after, health.due < due
+                if health.ages.limits and (sooner or not self._keeper.alive):
+                    self._keep()
+                self._changed(before, after)
+            except BaseException:
+                # Such as Ctrl-C, or too deep a recursion: nobody else would look at what this change touches.
+                if other and self._watches is not None:
+                    self._watches.miss()
+                raise
         health.tell()
 
     def _changed(self, before: World, after: World) -> None:
@@ -294,7 +304,7 @@ class Holder:
         """
         with SHELTER:
             try:
-                with self._reading:
+                with self._reading.turn():
                     return work(self._feed)
             finally:
                 self._change(_as_it_is)
@@ -316,7 +326,7 @@ class Holder:
     def sources(self) -> Mapping[str, SourceStatus]:
         """How each source is when this is asked, by its name; `clock` is the wall clock."""
         self._change(_as_it_is)
-        with self._changing:
+        with self._changing.turn():
             return self._health.sources({APPROVALS: self._approved.failure, REVOCATIONS: self._feed.failure})
 
     @property
@@ -339,18 +349,27 @@ class Holder:
             return world
 
         self._change(confirmed)
+        if source == CLOCK and self._watches is not None:
+            # What was allowed later may not be so yet.
+            with SHELTER:
+                self._watches.anew()
 
     def _moment(self) -> World:
         """Return the world for a question that is not answered at once: there is time to look at its age."""
         try:
-            if not self._clocks.monotonic() < self._health.due:
-                self._change(_as_it_is)
+            self._grow_older()
             return self._world
         except Exception as error:
             # INVARIANT: where nobody can tell how old it is, it is too old.
             failure = Failure(Reason.INTERNAL_ERROR, f"the age of what is held is not known: {type(error).__name__}")
             world = self._world
             return world.with_given(replace(world.given, failure=failure), self._direct.none)
+
+    def _grow_older(self) -> None:
+        """Take note of a source that is too old by now, though nobody has looked yet."""
+        due = self._health.due
+        if due != math.inf and not self._clocks.monotonic() < due:
+            self._change(_as_it_is)
 
     def _revised(self, world: World) -> World:
         """Return the world as the record, the age of each source and the clocks have it now."""

@@ -33,7 +33,8 @@ class Keeper:
         _KEEPERS.add(self)
 
     def _begin(self) -> None:
-        self._awake = threading.Lock()
+        # The handler of a signal may wake it in the midst of this.
+        self._awake = threading.RLock()
         self._look = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -75,8 +76,11 @@ def _keep(tick: weakref.WeakMethod[Any], look: threading.Event) -> None:
             return
         try:
             wait = call()
-        except Exception:
+        except BaseException:
+            # A provider that calls `sys.exit` ends nobody's thread but this one.
             wait = _LONGEST
+            # What failed is not tried again without a pause, though it asked for that itself.
+            look.clear()
         del call
 
 

@@ -109,6 +109,17 @@ class Approval:
     asked_by: EntityRef | None = None
     actor: EntityRef | None = None
 
+    def __eq__(self, other: object) -> bool:
+        # To Python, 1 is True.
+        return type(other) is Approval and type(self.of) is type(other.of) and self._told == other._told
+
+    def __hash__(self) -> int:
+        return hash(self._told)
+
+    @property
+    def _told(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
 
 # ---------------------------------------------------------------------------------------------------- what is asked
 

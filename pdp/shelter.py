@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from types import TracebackType
 from typing import Final
@@ -41,3 +42,15 @@ def interrupt(thread: int, kind: type[BaseException]) -> bool:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
         return False
     return True
+
+
+def _alone() -> None:
+    """Forget the threads of a parent in a child that was forked: another may have the name of one here."""
+    here = threading.get_ident()
+    for thread in [*_DEPTHS]:
+        if thread != here:
+            del _DEPTHS[thread]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_alone)

@@ -44,6 +44,13 @@ class Constant(Node):
 
     value: Value
 
+    def __eq__(self, other: object) -> bool:
+        # To Python, 1 is True: a policy that names the one would pass for one that names the other.
+        return type(other) is Constant and type(self.value) is type(other.value) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root(Node):

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 
 from pdp.errors import RequestError
 
 
-class Turns:
-    """A lock that nobody waits for in the middle of their own turn: that raises RequestError.
+def check_turn(lock: threading.RLock) -> None:
+    """Raise RequestError for whoever is in the middle of their own turn: they would wait for themselves for ever.
 
-    A source that calls the engine which calls it, or the handler of a signal, would wait for itself for ever.
+    That is a source which calls the engine that calls it, or the handler of a signal.
     """
+    if lock._is_owned():  # type: ignore[attr-defined]  # As Condition asks it, and known at once: nothing comes between.
+        raise RequestError("the engine is in the middle of a change, and of that this is called")
 
-    __slots__ = ("_lock", "_taken")
+
+class Turns:
+    """A lock that nobody waits for in the middle of their own turn: that raises RequestError."""
+
+    __slots__ = ("_lock",)
 
     def __init__(self) -> None:
-        self._lock, self._taken = threading.RLock(), False
+        self._lock = threading.RLock()
 
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    def acquire(self) -> None:
-        """Wait for a turn."""
-        self._lock.acquire()
-        if self._taken:
-            self._lock.release()
-            raise RequestError("the engine is in the middle of a change, and of that this is called")
-        self._taken = True
-
-    def release(self) -> None:
-        """End a turn."""
-        self._taken = False
-        self._lock.release()
+    def turn(self) -> AbstractContextManager[object]:
+        """Return a block that waits for its turn."""
+        check_turn(self._lock)
+        # It is the lock itself, which Ctrl-C does not come into the midst of: else it might never be given back.
+        return self._lock

@@ -74,9 +74,12 @@ def _length(text: str) -> datetime.timedelta:
     from pdp.values import Duration
 
     try:
-        return datetime.timedelta(microseconds=Duration.parse(text).micros)
+        found = datetime.timedelta(microseconds=Duration.parse(text).micros)
     except (ValueError, OverflowError) as error:
         raise Refusal("invalid_usage", f"`--for`: {error}") from None
+    if not found:
+        raise Refusal("invalid_usage", f"`--for`: `{text}` is no time at all")
+    return found
 
 
 def _missing(needed: list[Needed]) -> list[str]:

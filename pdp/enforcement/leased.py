@@ -53,9 +53,10 @@ def lease(
 
     Raises Denied where it is not allowed, and LeaseEnded where it was and is no longer, be it for a time. Principal,
     session, engine and handlers are found as `guard` finds them. A task is cancelled. A thread is interrupted between
-    two steps of Python, as by Ctrl-C, not while it waits for a system call; with `interrupts` False it goes on until it
-    asks `check` or leaves the block. `on_end` is called in a thread of the engine's, to end what else was begun: to
-    close a connection, to terminate a process.
+    two steps of Python, as by Ctrl-C, not while it waits for a system call: end a block with `check` whose last step
+    may wait, such as a loop over what a process writes. With `interrupts` False it goes on until it asks `check` or
+    leaves the block. `on_end` is called in a thread of the engine's, to end what else was begun: to close a connection,
+    to terminate a process.
 
     >>> from pdp.engine import Engine
     >>> engine = Engine.from_text('''
@@ -143,7 +144,9 @@ class Lease:
         thread = threading.get_ident()
         try:
             at_once(self._begin(lambda: _interrupt(thread) if self._interrupts else None, asynchronous=False))
-        except Interrupt:
+        except Interrupt as stopped:
+            self._leave()
+            at_once(self._settle(stopped))
             raise self._ending() from None
         return self
 
@@ -192,10 +195,15 @@ class Lease:
                 raise denied
             self._stop = stop
             if self.ended:
-                # It ended between two steps of this, and whoever was told found nothing to stop.
-                stop()
+                # It ended between two steps of this. Whoever was told has found nothing to stop, or else does it.
+                with self._stopping:
+                    mine, self._stop = self._stop, None
+                if mine is not None:
+                    mine()
         except BaseException:
             watch.close()
+            with self._stopping:
+                self._stop = None
             raise
 
     def _told(self, change: Change | None) -> None:
@@ -217,6 +225,8 @@ class Lease:
                     self._on_end(change)
             finally:
                 stop()
+                # It is over, and does not come back, however the block is left.
+                self._begun.close()
 
     def _leave(self) -> None:
         with self._stopping:

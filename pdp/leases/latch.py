@@ -7,11 +7,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from pdp.turns import check_turn
+
 T = TypeVar("T")
 
 
 class Latch(Generic[T]):
     """A lock for a block. Whoever holds it does, before letting go of it, what others have put off.
+
+    Whoever asks for it in the midst of their own block, as the handler of a signal may, has RequestError raised.
 
     >>> done = []
     >>> latch = Latch(done.append)
@@ -27,16 +31,21 @@ class Latch(Generic[T]):
 
     def __init__(self, work: Callable[[T], object]) -> None:
         """Take what is to be done with each thing that was put off."""
-        self._lock, self._work = threading.Lock(), work
+        self._lock, self._work = threading.RLock(), work
         self._put_off: deque[T] = deque()
 
     def put_off(self, thing: T) -> None:
         """Have something done as soon as nobody holds the lock, at once where nobody does. It never waits."""
         self._put_off.append(thing)
-        if self._lock.acquire(blocking=False):
+        if not self._lock._is_owned() and self._lock.acquire(blocking=False):  # type: ignore[attr-defined]  # See `check_turn`.
             self._release()
 
+    def check(self) -> None:
+        """Raise RequestError where whoever calls holds the lock already."""
+        check_turn(self._lock)
+
     def __enter__(self) -> None:
+        self.check()
         self._lock.acquire()
 
     def __exit__(self, *_: object) -> None:

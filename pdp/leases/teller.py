@@ -34,7 +34,8 @@ def _tell(calls: queue.SimpleQueue[_Told | None]) -> None:
         call, what = told
         try:
             call(what)
-        except Exception:
+        except BaseException:
+            # Whoever calls `sys.exit` in it ends nobody's thread but that of all others who are to be told.
             import logging
 
             logging.getLogger("pdp").exception("a function that watches an answer has failed")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from pdp.answers import Answers, deny
+from pdp.answers import Answers, action_name, deny
 from pdp.classes import replace
 from pdp.entities.held import lookup
 from pdp.errors import RequestError
@@ -66,6 +66,8 @@ class Host(Protocol):
     @property
     def _direct(self) -> Direct: ...
 
+    def _grow_older(self) -> None: ...
+
 
 class Watches:
     """Watches of one engine. A request is decided without a lock, since a provider may take long."""
@@ -87,6 +89,8 @@ class Watches:
         self._flying: dict[Watch, list[int]] = {}
         self._turns = itertools.count(1)
         self.dead = False
+        # The last change that was not looked at to its end, and that by which all was looked at.
+        self._missed = self._caught_up = object()
 
     # ---------------------------------------------------------------------------------------------------- watching
 
@@ -96,7 +100,12 @@ class Watches:
         if on_change is not None:
             watch._listener = self._told_later(on_change)
         with SHELTER:
-            self._look(watch)
+            try:
+                self._look(watch)
+            except BaseException:
+                # Nobody has it.
+                self.close(watch)
+                raise
         return watch
 
     def close(self, watch: Watch) -> None:
@@ -109,7 +118,9 @@ class Watches:
         """Look at a watch whose lease is over, though nobody was told yet."""
         if self.dead:
             watch._state = WatchState.ENDED
-        elif watch.due != FOREVER and self._is_over(watch):
+            return
+        self._host._grow_older()
+        if self._missed is not self._caught_up or (watch.due != FOREVER and self._is_over(watch)):
             with SHELTER:
                 self._look(watch)
 
@@ -140,6 +151,10 @@ class Watches:
 
     def changed(self, before: World, after: World) -> None:
         """Look again at all that a change may have touched. The engine holds the second of two worlds already."""
+        if self._missed is not self._caught_up:
+            # Nobody knows what that change would have touched.
+            self.anew()
+            return
         with self._locked:
             try:
                 touched = self._touched(before, after)
@@ -154,8 +169,35 @@ class Watches:
             touched = {watch for key in keys for watch in self._held.of(key)}
         self._look_at(touched)
 
+    def check_turn(self) -> None:
+        """Raise RequestError in the midst of a step of these: the handler of a signal changes nothing there."""
+        self._locked.check()
+
+    def anew(self) -> None:
+        """Look at all again, as if nothing were known of any: time has gone back, or a change was missed."""
+        missed = self._missed
+        with self._locked:
+            # Whoever is looked at for the first time stands nowhere else yet.
+            touched = self._all().union(self._flying)
+            self._wheel, self._expected = Wheel(self._now()), FOREVER
+            for watch in touched:
+                watch.due = FOREVER
+        self._look_at(touched)
+        self._caught_up = missed
+
+    def miss(self) -> None:
+        """Take note that somebody was interrupted who had changed something, before all that it touches was looked at.
+
+        Until all is, each watch looks for itself when it is asked.
+        """
+        self._missed = object()
+        with suppress(RuntimeError):
+            self._host._keeper.wake()
+
     def tick(self) -> int | None:
         """Look again at all whose lease is over; return in how many microseconds the next one may be."""
+        if self._missed is not self._caught_up:
+            self.anew()
         with self._locked:
             self._expected = FOREVER
             ripe = self._wheel.advance(self._now())
@@ -171,7 +213,7 @@ class Watches:
             return self._all()
         found = set(held.at(_ODD)) if before.policy is not after.policy else set()
         if actions := touching.actions(before, after):
-            found.update(each for each in held.all() if _action(each, after) in actions)
+            found.update(each for each in held.all() if action_name(each.request.action, after.schema) in actions)
         if before.store is not after.store:
             # By what is held now: of two changes, the later one may have come here first.
             above = _above(self._world())
@@ -270,14 +312,19 @@ class Watches:
             return True
 
     def _look_at(self, watches: Iterable[Watch]) -> None:
-        for watch in watches:
-            try:
-                self._look(watch)
-            except Exception:
-                # It is failed now. The others are looked at all the same, and whoever changed something has done so.
-                import logging
+        try:
+            for watch in watches:
+                try:
+                    self._look(watch)
+                except Exception:
+                    # It is failed now. The others are looked at all the same, and whoever made a change has made it.
+                    import logging
 
-                logging.getLogger("pdp").exception("a watched answer could not be looked at")
+                    logging.getLogger("pdp").exception("a watched answer could not be looked at")
+        except BaseException:
+            # Such as Ctrl-C: those that come after it would stay as they are.
+            self.miss()
+            raise
 
     def _look(self, watch: Watch) -> None:
         """Decide a request anew, and say what became of it, if nobody who began later has said so already."""
@@ -294,7 +341,7 @@ class Watches:
                     if self._commit(watch, world, found):
                         self._flying[watch][1] = turn
                         return
-        except Exception:
+        except BaseException:
             # INVARIANT: what raises allows nothing, and hides no change from the next who looks.
             watch._state = WatchState.FAILED
             raise
@@ -381,12 +428,6 @@ class Watches:
 
 def _above(world: World) -> Above:
     return above_in(lookup(world.store, world.schema))
-
-
-def _action(watch: Watch, world: World) -> str:
-    name: object = watch.request.action
-    # What is no text was refused, and starts at nothing else.
-    return world.schema.resolve_action(name) if type(name) is str else ""
 
 
 def _instant(micros: int) -> _datetime.datetime:

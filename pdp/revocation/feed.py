@@ -79,7 +79,7 @@ class Feed:
         self._grow((fact,))
 
     def _grow(self, facts: Sequence[Revocation]) -> None:
-        with self._growing:
+        with self._growing.turn():
             self.index = self.index.with_all(facts)
 
     def publish(self, fact: Revocation) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 import pdp
 from pdp.enforcement.leased import Interrupt
 from pdp.engine import Engine
+from pdp.leases.watch import Change, Listener, Watch
 from pdp.shelter import SHELTER
 
 PATIENCE = 20
@@ -78,6 +80,51 @@ def test_work_that_is_allowed_is_done(engine: Engine) -> None:
         lease.check()
 
     assert len(engine._watches._held) == 0  # type: ignore[union-attr]
+
+
+def test_a_block_that_ends_while_it_is_begun_is_interrupted_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = threading.Event()
+    engine.watch(pdp.Request(ADA, "deploy", PAY), on_change=lambda _: slow.wait(0.05))
+    listen = Watch.listen
+
+    def ends(watch: Watch, listener: Listener) -> Change:
+        found = listen(watch, listener)
+        # Those who are told are told after who takes their time.
+        engine.revoke(principal=ADA)
+        return found
+
+    monkeypatch.setattr(Watch, "listen", ends)
+    after: list[str] = []
+    try:
+        with pytest.raises(pdp.LeaseEnded), pdp.lease("deploy", PAY, principal=ADA, engine=engine):
+            after.append("begun")
+        for _ in range(200):
+            time.sleep(0.001)
+    except Interrupt:
+        after.append("interrupted")
+
+    assert after == []
+
+
+def test_a_block_that_waits_for_what_a_process_writes_ends_by_its_last_check(engine: Engine) -> None:
+    reading, writing = os.pipe()
+    # An interrupt may come between the opening of a file and the block that closes it.
+    lines = os.fdopen(reading, "rb")
+
+    def work(lease: pdp.Lease) -> None:
+        for _ in lines:
+            pass
+        lease.check()
+
+    worker = Worker(work, engine=engine, on_end=lambda _: os.close(writing))
+    engine.upsert_entity(user("ada", level=1))
+    error = worker.ended()
+    lines.close()
+
+    assert isinstance(error, pdp.LeaseEnded)
+    assert [*engine._watches._held.all()] == []  # type: ignore[union-attr]
 
 
 def test_work_that_is_not_allowed_is_not_begun(engine: Engine) -> None:

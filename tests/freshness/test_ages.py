@@ -435,7 +435,8 @@ def test_where_nobody_can_tell_how_old_it_is_it_is_too_old(monkeypatch: pytest.M
 @pytest.mark.parametrize("held", [False, True])
 def test_a_child_that_was_forked_looks_for_itself_though_a_lock_was_held(held: bool) -> None:
     asked = pdp.Engine.from_text(TEXT, entities=ENTITIES, max_age={"entities": timedelta(milliseconds=300)})
-    locks = [asked._changing, asked._reading, asked._feed._growing, asked._clocks._lock] if held else []
+    turns = [asked._changing, asked._reading, asked._feed._growing] if held else []
+    locks = [*(each._lock for each in turns), *([asked._clocks._lock] if held else [])]
     for lock in locks:
         lock.acquire()
 
