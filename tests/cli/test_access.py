@@ -162,7 +162,7 @@ READ = "pdp request policies User:ada read Service:api --why x --for 2h"
             "say it in the context of the request",
         ),
         (f"{REQUEST} --for 2x {CHANGE}", "ada", "`--for`: a duration is written like 15m, 1h30m or 90d", None),
-        (f"{REQUEST} --for 0s {CHANGE}", "ada", "`lasts` is a length of time, and longer than none", None),
+        (f"{REQUEST} --for 0s {CHANGE}", "ada", "`--for`: `0s` is no time at all", None),
         (
             f"{REQUEST} --for 2h {CHANGE} --rule reads",
             "ada",
