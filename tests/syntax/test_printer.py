@@ -1,6 +1,7 @@
 """The canonical layout: what it looks like, that it is final, and that a policy and its comments survive it."""
 
 import dataclasses
+import gc
 import random
 import re
 import time
@@ -261,10 +262,17 @@ def test_ten_thousand_rules_take_seconds():
     rule = 'rule r{0}: permit User to read on Service when resource.tier=={0} and principal.name like "a*" # {0}\n'
     text = "".join(rule.format(number) for number in range(10_000))
 
-    begun = time.process_time()
-    found = canonical(text)
+    # What other tests of this process have left is not gone through by the collector on this one's account.
+    gc.collect()
+    gc.freeze()
+    try:
+        begun = time.process_time()
+        found = canonical(text)
+        taken = time.process_time() - begun
+    finally:
+        gc.unfreeze()
 
-    assert time.process_time() - begun < 5
+    assert taken < 5
     assert found.count("\n") == 4 * 10_000 - 1
 
 
