@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
@@ -133,11 +135,25 @@ class Passing:
 
 # -------------------------------------------------------------------------------------------------------- breaches
 
-_COMMIT, _FORGET = Watches._commit, Watches._forget
+_COMMIT, _DECIDED, _FORGET = Watches._commit, Watches._decided, Watches._forget
 
 
 def _nothing(*_: object) -> None:
     """Do nothing."""
+
+
+@contextmanager
+def _blind() -> Iterator[None]:
+    """Let changes go unseen, and give them the time to come between."""
+    with mock.patch.object(Watches, "_commit", _unseeing), mock.patch.object(Watches, "_decided", _slowly):
+        yield
+
+
+def _slowly(self: Watches, world: Any, watch: pdp.Watch) -> Any:
+    found = _DECIDED(self, world, watch)
+    if not watch.keys:
+        time.sleep(0.005)
+    return found
 
 
 def _unseeing(self: Watches, watch: pdp.Watch, world: Any, found: Any) -> bool:
@@ -149,7 +165,7 @@ BREACHES: dict[str, Callable[[], Any]] = {
     "no lease is looked at when something changes": lambda: mock.patch.object(Watches, "changed", _nothing),
     "what somebody has come to be in is not noted": lambda: mock.patch.object(Dependents, "renew", _nothing),
     "what a lease depends on is not kept": lambda: mock.patch.object(Dependents, "add", _nothing),
-    "what changes while a lease is looked at goes unseen": lambda: mock.patch.object(Watches, "_commit", _unseeing),
+    "what changes while a lease is looked at goes unseen": _blind,
     "nobody looks when the time of a lease is over": lambda: mock.patch.object(Watches, "tick", _nothing),
     "what is over is kept": lambda: mock.patch.object(Watches, "_forget", _nothing),
 }
