@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 from types import TracebackType
@@ -36,6 +35,9 @@ def interrupt(thread: int, kind: type[BaseException]) -> bool:
     """Raise an exception in a thread, between two steps of Python; False where it is in shelter: try again."""
     if thread in _DEPTHS:
         return False
+    # Few ever need it, and each start of an engine would pay for it.
+    import ctypes
+
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
     if thread in _DEPTHS:
         # It has entered meanwhile, and has not come so far yet: an interrupt is raised when it runs again.
