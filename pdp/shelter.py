@@ -33,11 +33,11 @@ SHELTER: Final = _Shelter()
 
 def interrupt(thread: int, kind: type[BaseException]) -> bool:
     """Raise an exception in a thread, between two steps of Python; False where it is in shelter: try again."""
-    if thread in _DEPTHS:
-        return False
-    # Few ever need it, and each start of an engine would pay for it.
+    # Few ever need it, and each start of an engine would pay for it. Not between the two steps below: it takes long.
     import ctypes
 
+    if thread in _DEPTHS:
+        return False
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
     if thread in _DEPTHS:
         # It has entered meanwhile, and has not come so far yet: an interrupt is raised when it runs again.
