@@ -513,9 +513,16 @@ class Rule(Node):
             return _find_late(self, name)
 
 
+TEST_START: Final = Datetime.parse("2026-01-01T00:00:00Z")
+"""The time of a test that does not say `at`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation(Node):
-    """What a test expects of one request. None means that the test does not say."""
+    """What a test expects of one request. None means that the test does not say.
+
+    `erring` are the rules that err, and `standing` says that the lease has no end.
+    """
 
     at: Datetime | None
     allow: bool
@@ -524,23 +531,37 @@ class Expectation(Node):
     resource: EntityRef
     context: Mapping[str, Value]
     session: Mapping[str, Value] | None
-    rules: frozenset[str] | None
-    needs: tuple[str, ...] | None
-    obligations: frozenset[str] | None
-    until: Datetime | None
+    rules: frozenset[str] | None = None
+    erring: frozenset[str] | None = None
+    needs: tuple[str, ...] | None = None
+    obligations: frozenset[str] | None = None
+    until: Datetime | None = None
+    standing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage(Node):
+    """The small world of a test, as it is from one step of it to the next, and what is expected there."""
+
+    entities: tuple[model.Node, ...] = ()
+    grants: tuple[Rule, ...] = ()
+    approvals: tuple[model.Approval, ...] = ()
+    revocations: tuple[model.Revocation, ...] = ()
+    expectations: tuple[Expectation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Test(Node):
-    """A test of the policy: its own small world, and what is expected there."""
+    """A test of the policy: a story of one stage or several.
+
+    Its world is its own. Where it is `beside` the world of the folder, the entities and grants of that count as well.
+    """
 
     __test__ = False
 
     name: str
-    entities: tuple[model.Node, ...]
-    grants: tuple[Rule, ...]
-    approvals: tuple[model.Approval, ...]
-    expectations: tuple[Expectation, ...]
+    stages: tuple[Stage, ...]
+    beside: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,6 @@ from pdp.folder import load
 from pdp.interpreter import Judgement
 from pdp.syntax.messages import render_all
 from pdp.testing import run
-from pdp.testing.blocks import answer
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -31,9 +30,7 @@ def policy_of(folder: Path) -> terms.Policy:
 
 
 def judgements(policy: terms.Policy) -> Iterator[tuple[terms.Expectation, Judgement]]:
-    for test in policy.tests:
-        for expectation in test.expectations:
-            yield expectation, answer(policy, test, expectation)
+    return ((result.case.expectation, result.judgement) for result in run(policy))
 
 
 def name_of(rule: terms.Rule) -> str:
@@ -60,7 +57,7 @@ def test_an_example_checks_without_a_diagnostic(folder):
 def test_every_expectation_of_an_example_comes_true(folder):
     policy = policy_of(folder)
 
-    failures = [str(failure) for failure in run(policy)]
+    failures = [str(result) for result in run(policy) if not result.passed]
 
     assert policy.tests
     assert failures == []

@@ -26,6 +26,7 @@ from pathlib import Path
 import pytest
 
 from pdp import facts, folder, ids, values
+from pdp import testing as policy_tests
 from pdp.checker import expansion, world
 from pdp.codes import CODES
 from pdp.conform import reading
@@ -38,7 +39,6 @@ from pdp.model import Effect, Reason
 from pdp.source import Source
 from pdp.syntax import limits, parse, tree, words
 from pdp.syntax.messages import render_all
-from pdp.testing import blocks as policy_tests
 from pdp.types import WEEKDAY, Primitive
 from pdp.values import Datetime, Decimal, Duration, Ip
 from pdp.zones import CalendarField
@@ -116,7 +116,7 @@ def run_block(block):
         loaded = folder.load_sources(sources(block))
         assert_diagnostics(loaded, block)
         if loaded.policy is not None:
-            failures = [str(failure) for failure in policy_tests.run(loaded.policy)]
+            failures = [str(result) for result in policy_tests.run(loaded.policy) if not result.passed]
             assert not failures, "\n".join(failures)
 
 
@@ -176,8 +176,8 @@ def run_condition(condition, wanted, kind):
     assert loaded.policy is not None, render_all(loaded.diagnostics)
     assert wanted in ("", "true", "false", "unknown"), wanted
     (test,) = loaded.policy.tests
-    judgement = policy_tests.answer(loaded.policy, test, test.expectations[0])
-    (finding,) = [each for each in judgement.findings if each.rule.id == "asked"]
+    (result,) = policy_tests.run(loaded.policy, [test])
+    (finding,) = [each for each in result.judgement.findings if each.rule.id == "asked"]
     assert not wanted or repr(finding.condition).lower() == wanted, f"`{condition}` is {finding.condition}"
 
 

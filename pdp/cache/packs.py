@@ -16,7 +16,7 @@ from pdp.classes import dataclass
 from pdp.schema import Schema
 from pdp.source import Source
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 FOLDERS: Final = ("", "cache", "cedar", "checker", "conform", "entities", "syntax")
 """Where the modules of this package stand that have a say in what is kept."""
 

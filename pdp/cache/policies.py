@@ -29,7 +29,7 @@ from pdp.cache.forms import (
     shape,
     union,
 )
-from pdp.cache.schemas import APPROVAL, DATETIME, DURATION, NODE, REF, VALUE
+from pdp.cache.schemas import APPROVAL, DATETIME, DURATION, NODE, REF, REVOCATION, VALUE
 from pdp.model import Effect
 from pdp.schema import Schema
 from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp, Function, QuantifierOp
@@ -289,21 +289,22 @@ _EXPECTATION: Final = shape(
     session=optional(_VALUES),
     rules=optional(NAMES),
     needs=optional(several(TEXT)),
+    erring=optional(NAMES),
     obligations=optional(NAMES),
     until=optional(DATETIME),
+    standing=FLAG,
     span=SPAN,
 )
-TESTS: Final[Form] = several(
-    shape(
-        terms.Test,
-        name=TEXT,
-        entities=several(NODE),
-        grants=several(RULE),
-        approvals=several(APPROVAL),
-        expectations=several(_EXPECTATION),
-        span=SPAN,
-    )
+_STAGE: Final = shape(
+    terms.Stage,
+    entities=several(NODE),
+    grants=several(RULE),
+    approvals=several(APPROVAL),
+    revocations=several(REVOCATION),
+    expectations=several(_EXPECTATION),
+    span=SPAN,
 )
+TESTS: Final[Form] = several(shape(terms.Test, name=TEXT, stages=several(_STAGE), beside=FLAG, span=SPAN))
 
 
 class _LateTests:

@@ -24,7 +24,7 @@ from pdp.cache.forms import (
     union,
 )
 from pdp.errors import Diagnostic, Severity
-from pdp.model import Approval, Membership, Node
+from pdp.model import Approval, Membership, Node, Revocation, RevocationKind
 from pdp.schema import Action, EntityType, ObligationType, Role, Schema
 from pdp.symbols import Semantics
 from pdp.types import EntityTypes, EnumType, FieldType, Primitive, RecordType, SetType
@@ -116,6 +116,14 @@ _SET: Final[Form] = Form(several(VALUE).write, lambda data, places: ValueSet(sev
 TAGS: Final = mapping(VALUE)
 MEMBERSHIP: Final = shape(Membership, parent=REF, until=optional(DATETIME))
 NODE: Final = shape(Node, ref=REF, attributes=mapping(FOUND), parents=several(MEMBERSHIP), tags=TAGS)
+REVOCATION: Final = shape(
+    Revocation,
+    kind=choice(RevocationKind),
+    value=TEXT,
+    type=TEXT,
+    not_before=optional(DATETIME),
+    why=TEXT,
+)
 APPROVAL: Final = shape(
     Approval,
     approver=REF,

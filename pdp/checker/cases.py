@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, assert_never
 
 from pdp import model, terms
 from pdp.checker.grants import GrantChecker
@@ -20,6 +21,20 @@ from pdp.syntax import tree
 from pdp.types import WRONG, RecordType, assignable
 from pdp.values import Datetime, EntityRef, Record, Value, ValueSet
 
+_FOR_GOOD: Final = (model.RevocationKind.SESSION, model.RevocationKind.TOKEN, model.RevocationKind.KEY)
+
+
+@dataclass(slots=True)
+class _World:
+    """What holds at one place of a test, while it is read."""
+
+    nodes: dict[EntityRef, model.Node] = field(default_factory=dict)
+    grants: list[terms.Rule] = field(default_factory=list)
+    approvals: list[model.Approval] = field(default_factory=list)
+    revocations: list[model.Revocation] = field(default_factory=list)
+    session: Mapping[str, Value] | None = None
+    at: Datetime | None = None
+
 
 @dataclass(slots=True)
 class CaseChecker:
@@ -29,44 +44,90 @@ class CaseChecker:
     schema: Schema
     report: Report
     names: Names
+    _asked: Sequence[tree.Ident] = ()
 
     def check(self, decl: tree.TestDecl) -> terms.Test:
         """Return the typed test; report what does not hold."""
-        nodes: dict[EntityRef, model.Node] = {}
-        grants: list[terms.Rule] = []
-        approvals: list[model.Approval] = []
-        session: Mapping[str, Value] | None = None
-        for given in decl.given:
-            match given:
-                case tree.GivenEntity():
-                    self._entity(given, nodes)
-                case tree.GivenSession():
-                    session = self._session(given.attributes, decl)
-                case tree.GivenGrant():
-                    checker = GrantChecker(self.world, self.schema, self.report, self.names)
-                    grant = checker.check(given)
-                    grants += [] if grant is None else [grant]
-                case tree.GivenApproval():
-                    approval = self._approval(given)
-                    approvals += [] if approval is None else [approval]
+        expects = [*decl.expects, *(expect for step in decl.steps for expect in step.expects)]
+        self._asked = [expect.action for expect in expects]
+        world = _World()
+        self._given(decl.given, world)
+        stages = [self._stage(decl.expects, world, decl.span)]
+        for step in decl.steps:
+            stages.append(self._step(step, world))
+        return terms.Test(name=decl.name, stages=tuple(stages), span=decl.span)
+
+    def _stage(self, expects: Sequence[tree.Expect], world: _World, span: Span | None) -> terms.Stage:
         expectations: list[terms.Expectation] = []
-        at: Datetime | None = None
-        for expect in decl.expects:
-            at = expect.at or at
-            found = self._expect(expect, at, session)
+        for expect in expects:
+            world.at = expect.at or world.at
+            found = self._expect(expect, world.at, world.session)
             expectations += [] if found is None else [found]
-        return terms.Test(
-            name=decl.name,
-            entities=tuple(nodes.values()),
-            grants=tuple(grants),
-            approvals=tuple(approvals),
+        return terms.Stage(
+            entities=tuple(world.nodes.values()),
+            grants=tuple(world.grants),
+            approvals=tuple(world.approvals),
+            revocations=tuple(world.revocations),
             expectations=tuple(expectations),
-            span=decl.span,
+            span=span,
         )
+
+    def _step(self, step: tree.Step, world: _World) -> terms.Stage:
+        if step.at is not None:
+            if step.at < (world.at or terms.TEST_START):
+                self.report.error(
+                    "time_goes_back",
+                    f"the step is at {step.at}, which is before {world.at or terms.TEST_START}",
+                    step.span,
+                    "a story goes on: put its steps in the order of time, or write another test",
+                )
+            world.at = step.at
+        for revoked in step.revoked:
+            self._revoke(revoked, world)
+        self._given(step.given, world)
+        return self._stage(step.expects, world, step.span)
+
+    def _revoke(self, written: tree.Revoke, world: _World) -> None:
+        kind = model.RevocationKind(written.kind.text)
+        # As a revocation elsewhere: whoever holds a session, a token or a key may claim of it whatever time they like.
+        until = None if kind in _FOR_GOOD else world.at or terms.TEST_START
+        if written.entity is None:
+            world.revocations.append(model.Revocation(kind, written.name or "", "", until))
+            return
+        ref = Reader(self.schema, self.names, self.report).ref(written.entity)
+        if ref is None:
+            return
+        if kind is model.RevocationKind.GROUP and ref.type not in self.schema.containers:
+            self.report.error(
+                "no_group",
+                f"nothing can be in {article(ref.type)}",
+                written.span,
+                f"write `revoke principal {ref}` to revoke it alone",
+            )
+        world.revocations.append(model.Revocation(kind, ref.id, ref.type, until))
 
     # ------------------------------------------------------------------------------------------------------- given
 
-    def _entity(self, given: tree.GivenEntity, nodes: dict[EntityRef, model.Node]) -> None:
+    def _given(self, facts: Sequence[tree.Given], world: _World) -> None:
+        """Add facts to a world. What a step gives once more takes the place of what was given before."""
+        fresh: set[EntityRef] = set()
+        for given in facts:
+            match given:
+                case tree.GivenEntity():
+                    self._entity(given, world.nodes, fresh)
+                case tree.GivenSession():
+                    world.session = self._session(given.attributes)
+                case tree.GivenGrant():
+                    checker = GrantChecker(self.world, self.schema, self.report, self.names)
+                    grant = checker.check(given)
+                    world.grants += [] if grant is None else [grant]
+                case tree.GivenApproval():
+                    approval = self._approval(given)
+                    world.approvals += [] if approval is None else [approval]
+                case _:
+                    assert_never(given)
+
+    def _entity(self, given: tree.GivenEntity, nodes: dict[EntityRef, model.Node], fresh: set[EntityRef]) -> None:
         reader = Reader(self.schema, self.names, self.report)
         ref = reader.ref(given.entity)
         parents = [(reader.ref(each.entity), each) for each in given.parents]
@@ -85,13 +146,14 @@ class CaseChecker:
             if parent is not None:
                 memberships.append(model.Membership(parent, written.until))
         attributes = self._record(given.attributes, declared.attributes, f"entity type `{ref.type}`")
-        if ref in nodes:
+        if ref in fresh:
             self.report.error("duplicate_entity", f"`{ref}` is given twice", given.span, "put its attributes together")
+        fresh.add(ref)
         nodes[ref] = model.Node(ref, attributes, tuple(memberships))
 
-    def _session(self, written: tree.RecordLiteral, decl: tree.TestDecl) -> Mapping[str, Value]:
-        for expect in decl.expects:
-            action = self._action(expect.action, quiet=True)
+    def _session(self, written: tree.RecordLiteral) -> Mapping[str, Value]:
+        for asked in self._asked:
+            action = self._action(asked, quiet=True)
             if action is not None:
                 return self._record(written, action.session, "the session")
         return {}
@@ -137,10 +199,12 @@ class CaseChecker:
             resource=resource,
             context=self._record(expect.context, action.context, f"the context of `{action.name}`"),
             session=session,
-            rules=self._rules(expect),
+            rules=self._rules(expect.rules, roles=True),
+            erring=self._rules(expect.errs, roles=False),
             needs=expect.needs,
             obligations=self._obligations(expect),
             until=expect.until,
+            standing=expect.standing,
             span=expect.span,
         )
 
@@ -154,13 +218,14 @@ class CaseChecker:
             self.report.unknown("unknown_action", "action", ident.text, ident.span, known)
         return action
 
-    def _rules(self, expect: tree.Expect) -> frozenset[str] | None:
-        if expect.rules is None:
+    def _rules(self, named: Sequence[tree.Ident] | None, *, roles: bool) -> frozenset[str] | None:
+        if named is None:
             return None
         found = set()
-        for ident in expect.rules:
+        for ident in named:
             rule = self.names.find(Kind.RULE, ident.text)
-            role = self.names.find(Kind.ACTION, ident.text)
+            # A grant goes by its role, and has no condition that could be unknown.
+            role = self.names.find(Kind.ACTION, ident.text) if roles else None
             if rule is not None:
                 found.add(rule.name)
             elif role is not None and role.name in self.schema.roles:

@@ -6,7 +6,7 @@ as they were; what changes is white space, empty lines, line ends, and a comma b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from pdp.errors import Diagnostic
@@ -44,10 +44,12 @@ from pdp.syntax.tree import (
     Oblige,
     Parameter,
     Recheck,
+    Revoke,
     RoleDecl,
     RuleDecl,
     SessionDecl,
     Standing,
+    Step,
     TestDecl,
     TypeDecl,
     Unless,
@@ -256,17 +258,44 @@ class Printer(Phrases):
         head = concat(self.words(2), self.tight())
         parts: list[Doc] = []
         if node.given:
-            given = concat(*self.spacing(), self.take(), " ")
-            facts: list[Doc] = []
-            for fact in node.given:
-                facts += [HARD, *self.spacing()] if facts else []
-                facts.append(self._given(fact))
-            parts += [HARD, given, indent(*facts, by=len("given "))]
-        for expect in node.expects:
+            parts += [HARD, *self.spacing(), self._facts(node.given)]
+        parts += self._expects(node.expects)
+        for step in node.steps:
+            parts += self._step(step)
+        return concat(head, indent(*parts))
+
+    def _facts(self, given: Sequence[Given]) -> Doc:
+        word = concat(self.take(), " ")
+        facts: list[Doc] = []
+        for fact in given:
+            facts += [HARD, *self.spacing()] if facts else []
+            facts.append(self._given(fact))
+        return concat(word, indent(*facts, by=len("given ")))
+
+    def _expects(self, expects: Sequence[Expect]) -> list[Doc]:
+        parts: list[Doc] = []
+        for expect in expects:
             if expect.at is not None:
                 parts += [HARD, *self.spacing(), self.words(2)]
             parts += [HARD, *self.spacing(), self._expect(expect)]
-        return concat(head, indent(*parts))
+        return parts
+
+    def _step(self, step: Step) -> list[Doc]:
+        # `then at D`, `then revoke …`, `then given …`: what is more stands on lines of its own.
+        then: list[Doc] = [HARD, *self.spacing(), self.take(), " "]
+        changes: list[Doc] = []
+        if step.at is not None:
+            changes.append(self.words(2))
+        if step.revoked:
+            changes += [HARD, *self.spacing()] if changes else []
+            changes.append(concat(self.take(), " ", self.listed(step.revoked, self._revoke)))
+        if step.given:
+            changes += [HARD, *self.spacing()] if changes else []
+            changes.append(self._facts(step.given))
+        return [*then, indent(*changes, by=len("then ")), indent(*self._expects(step.expects))]
+
+    def _revoke(self, node: Revoke) -> Doc:
+        return self.words(3 if node.entity is not None else 2)
 
     def _given(self, fact: Given) -> Doc:
         match fact:
@@ -306,16 +335,23 @@ class Printer(Phrases):
                 parts.append(group(LINE, self.take(), " ", self.record(record)))
         outcome: list[Doc] = []
         if node.rules is not None:
-            outcome.append(concat(self.take(), " ", self.names(node.rules) if node.rules else self.take()))
+            outcome.append(self._named(node.rules))
+        if node.errs is not None:
+            outcome.append(self._named(node.errs))
         if node.needs is not None:
-            outcome.append(concat(self.take(), " ", self.listed(node.needs, lambda _: self.take())))
+            word, listed = self.take(), self.listed(node.needs, lambda _: self.take()) if node.needs else self.take()
+            outcome.append(concat(word, " ", listed))
         if node.obligations is not None:
-            outcome.append(concat(self.take(), " ", self.names(node.obligations)))
-        if node.until is not None:
-            outcome.append(self.words(2))
+            outcome.append(self._named(node.obligations))
+        if node.until is not None or node.standing:
+            outcome.append(self.words(2 if node.until is not None else 1))
         if outcome:
             parts.append(group(LINE, outcome[0], *(group(LINE, each) for each in outcome[1:])))
         return concat(head, indent(*parts))
+
+    def _named(self, names: Sequence[Ident]) -> Doc:
+        """Write a word and the names after it, or the word that stands for none."""
+        return concat(self.take(), " ", self.names(names) if names else self.take())
 
 
 def _stands_alone(node: Decl) -> bool:

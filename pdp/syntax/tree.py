@@ -555,9 +555,10 @@ Given: TypeAlias = GivenEntity | GivenSession | GivenGrant | GivenApproval
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect(Node):
-    """`[at D] expect allow|deny principal to action on resource [with …] [as …] [by …] [needs …] [oblige …] [until D]`.
+    """`[at D] expect allow|deny principal to action on resource [with …] [as …] [by …] [errs …] … [until D|standing]`.
 
-    `rules` is None where `by` is absent and empty for `by default`. `at` holds for the expectations after it too.
+    `rules` is None where `by` is absent and empty for `by default`; so are `errs`, `needs` and `obligations` of
+    `nothing`. `at` holds for the expectations after it too.
     """
 
     at: Datetime | None
@@ -568,20 +569,42 @@ class Expect(Node):
     context: RecordLiteral | None = None
     session: RecordLiteral | None = None
     rules: tuple[Ident, ...] | None = None
+    errs: tuple[Ident, ...] | None = None
     needs: tuple[str, ...] | None = None
     obligations: tuple[Ident, ...] | None = None
     until: Datetime | None = None
+    standing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoke(Node):
+    """What a step revokes: `principal Type "id"` and other kinds of entities, or `session "name"` and other kinds."""
+
+    kind: Ident
+    entity: EntityLiteral | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(Node):
+    """`then [at D] [revoke …] [given …] expect …`: at least one of the three."""
+
+    at: Datetime | None = None
+    revoked: tuple[Revoke, ...] = ()
+    given: tuple[Given, ...] = ()
+    expects: tuple[Expect, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestDecl(Declaration):
-    """`test "name": [given …] expect …`."""
+    """`test "name": [given …] expect … [then …]`."""
 
     __test__ = False
 
     name: str
     given: tuple[Given, ...]
     expects: tuple[Expect, ...]
+    steps: tuple[Step, ...] = ()
 
 
 Decl: TypeAlias = (

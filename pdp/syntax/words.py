@@ -32,6 +32,12 @@ NOT_ACTIONS: Final = frozenset({"any", "all"})
 NOT_RULES: Final = frozenset({"any", "all", "default"})
 """Words that no rule may be named: `by default` means that no rule determined the decision."""
 
+REVOKED_ENTITIES: Final = ("principal", "group", "workload")
+"""What a step of a test revokes that is an entity."""
+
+REVOKED_BY_NAME: Final = ("session", "token", "key", "device")
+"""What a step of a test revokes that a session names."""
+
 DECLARATIONS: Final = _words("context session type enum action actions role grant define obligation rule test")
 """The words that start a declaration."""
 
@@ -44,7 +50,7 @@ KEYWORDS: Final = (
     | _words(
         """
         namespace import as at by for from of with given expect allow deny default approval approvals every
-        anyone anything
+        anyone anything errs nothing revoke group workload token key device
         """
     )
 )

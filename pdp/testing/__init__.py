@@ -1,5 +1,5 @@
 """Tests of policies, as they stand in the policy files."""
 
-from pdp.testing.blocks import Failure, run
+from pdp.testing.runner import Case, Result, Runner, run
 
-__all__ = ["Failure", "run"]
+__all__ = ["Case", "Result", "Runner", "run"]

@@ -28,9 +28,10 @@ def test_the_folder_is_written_and_checks(run, tmp_path):
 def test_the_tests_of_the_folder_pass(run, tmp_path):
     run("init", tmp_path)
 
-    failures = list(run_tests(load(tmp_path).require()[0]))
+    results = list(run_tests(load(tmp_path).require()[0]))
 
-    assert failures == []
+    assert results
+    assert all(result.passed for result in results)
 
 
 def test_the_folder_is_named_policies_by_default(run, tmp_path, monkeypatch):

@@ -208,7 +208,8 @@ def test_every_keyword_of_the_grammar_is_one_of_the_parser(grammar):
         match[1] for pattern in patterns if (match := re.fullmatch(r"([A-Za-z]+\??)\(\?!\[A-Za-z0-9_\]\)", pattern))
     }
 
-    assert (words - {"approvals?"}) | {"approval", "approvals"} == KEYWORDS
+    # `principal` is a root, and the grammar knows it as a word of its own where a step revokes one.
+    assert (words - {"approvals?"}) | {"approval", "approvals"} == KEYWORDS | {"principal"}
 
 
 def test_the_reserved_words_are_the_same(grammar):
