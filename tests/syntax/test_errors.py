@@ -1222,7 +1222,8 @@ CASES = {
     "a misspelt kind of revocation": Case(
         'test "t": expect allow A "b" to c on D "e" then revoke sesion "s" expect deny A "b" to c on D "e"',
         "expected_revocation",
-        "expected what is revoked: `principal`, `group`, `workload`, `session`, `token`, `key` or `device`, found `sesion`",
+        "expected what is revoked: `principal`, `group`, `workload`, `session`, `token`, `key` or `device`, "
+        "found `sesion`",
         "sesion",
         "did you mean `session`?",
     ),
