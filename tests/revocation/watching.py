@@ -161,7 +161,7 @@ def _unseeing(self: Watches, watch: pdp.Watch, world: Any, found: Any) -> bool:
     return _COMMIT(self, watch, self._world(), found)
 
 
-# Each watch that was ever opened is looked at with each change, so that many take hours. It shows at the end.
+# Each watch that was ever opened is looked at with each change, and meanwhile more are opened. It shows at the end.
 LASTING = "what is over is kept"
 
 BREACHES: dict[str, Callable[[], Any]] = {
