@@ -12,6 +12,7 @@ from pdp.facts import Snapshot
 from pdp.interpreter import Judgement, judge
 from pdp.model import Outcome
 from pdp.revocation.index import Index
+from pdp.schema import Schema
 from pdp.values import Datetime, quote
 
 
@@ -73,7 +74,7 @@ class Runner:
     def judge(self, case: Case) -> Judgement:
         """Answer the request of a case, by the meaning of the policy."""
         policy, facts = self.world(case)
-        return judge(policy, question_of(case), facts)
+        return judge(policy, question_of(case, policy.schema), facts)
 
     def world(self, case: Case) -> tuple[terms.Policy, Snapshot]:
         """Return the rules and the facts that a case is answered from."""
@@ -106,9 +107,10 @@ def cases(tests: Iterable[terms.Test]) -> Iterator[Case]:
                 yield Case(test=test, stage=stage, expectation=expectation)
 
 
-def question_of(case: Case) -> Question:
+def question_of(case: Case, schema: Schema) -> Question:
     """Return what a case asks."""
     asked = case.expectation
+    declared = schema.actions.get(asked.action)
     return Question(
         principal=asked.principal,
         action=asked.action,
@@ -116,6 +118,8 @@ def question_of(case: Case) -> Question:
         context=asked.context,
         session=asked.session,
         now=case.now.micros,
+        act=None if declared is None else declared.ref,
+        semantics=schema.semantics,
     )
 
 
