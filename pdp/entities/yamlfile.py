@@ -217,12 +217,13 @@ def _document(root: Node, schema: Schema) -> Any:
     if "entities" in root.items:
         listed = root.items["entities"][1]
         found["entities"] = (
-            [_entity(node, schema) for node in listed.items] if isinstance(listed, List) else data(listed, None)
+            [entity(node, schema) for node in listed.items] if isinstance(listed, List) else data(listed, None)
         )
     return found
 
 
-def _entity(node: Node, schema: Schema) -> Any:
+def entity(node: Node, schema: Schema) -> Any:
+    """Return an entity as plain data, its attributes read by the type that it states."""
     if not isinstance(node, Map):
         return data(node, None)
     stated = node.items.get("type")
