@@ -13,7 +13,8 @@ from pdp.interpreter import Judgement, judge
 from pdp.model import Outcome
 from pdp.revocation.index import Index
 from pdp.schema import Schema
-from pdp.values import Datetime, quote
+from pdp.source import Span
+from pdp.values import Datetime, EntityRef, quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,22 @@ class Result:
     def __str__(self) -> str:
         """Say where a failure is, and what it is."""
         return f"{self.case.expectation.span}: {self.case.test.name}: {'; '.join(self.differences) or 'as expected'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unspecified:
+    """A request of a table of which nothing is said, and what becomes of it."""
+
+    test: str
+    principal: EntityRef
+    action: str
+    resource: EntityRef
+    span: Span
+    outcome: Outcome | None = None
+
+    def __str__(self) -> str:
+        found = "" if self.outcome is None else f", which is now {self.outcome}"
+        return f"{self.principal} to {self.action} on {self.resource}{found}"
 
 
 class Runner:
