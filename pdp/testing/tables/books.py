@@ -208,6 +208,6 @@ class Book:
         return Step(world=world, leaves=leaves, rest=rest, skip=skip, at=at)
 
     def _rest(self, node: Node | None, world: World) -> tuple[Cell | None, bool]:
-        if isinstance(node, Text) and node.plain and node.text == "skip":
+        if isinstance(node, Text) and node.text == "skip":
             return None, True
         return (None if node is None else self._cells.cell(node, world)), False

@@ -156,8 +156,8 @@ class CellReader:
         return frozenset(word for word, _ in found)
 
     def _texts(self, node: Node, none: str) -> list[tuple[str, Node]]:
-        """Return texts, be it one or a list; the word `none` is for no text."""
-        if isinstance(node, Text) and node.plain and node.text == none:
+        """Return texts, be it one or a list; the word `none` alone is for no text."""
+        if isinstance(node, Text) and node.text == none:
             return []
         items = node.items if isinstance(node, List) else [node]
         texts = [(self.sheet.text(each, f"a text, a list of texts, or `{none}`"), each) for each in items]

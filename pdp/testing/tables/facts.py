@@ -14,7 +14,7 @@ from pdp.classes import dataclass
 from pdp.conform import Mismatch
 from pdp.entities.document import Fault, Path, Place, Range, Report
 from pdp.entities.reading import Loaded
-from pdp.entities.yamlfile import Map, Node, data, entity
+from pdp.entities.yamlfile import List, Map, Node, data, entity
 from pdp.errors import article
 from pdp.schema import Role
 from pdp.testing.tables.sheets import Sheet, Spot, place_of, plain
@@ -36,13 +36,17 @@ class Placed:
     spot: Spot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FactReader:
-    """Reads facts of one file; `mention` is told of entities that have to be there."""
+    """Reads facts of one file; `mention` is told of entities that have to be there.
+
+    It is `broken` once an entity could not be read.
+    """
 
     sheet: Sheet
     words: Vocabulary
     mention: Callable[[Spot, EntityRef], None]
+    broken: bool = False
 
     # ------------------------------------------------------------------------------------------------------- entities
 
@@ -57,6 +61,7 @@ class FactReader:
             loaded.read({"entities": [entity(each, self.words.schema) for each in listed]}, 0, report)
             found = {each.ref: (each, loaded.places[each.ref][1]) for each in loaded.nodes}
             start = 1
+        self.broken = self.broken or report.broken or not isinstance(node, List)
         for fault in report.faults:
             self._told(fault, node, start)
         return {ref: Placed(each, Spot(self.sheet, listed[at].range)) for ref, (each, at) in found.items()}

@@ -28,11 +28,15 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class Axes:
-    """What a table is about, each with where it was named. None is for what its cells are to say."""
+    """What a table is about, each with where it was named. None is for what its cells are to say.
+
+    `named` tells where cells name entities first.
+    """
 
     principals: dict[EntityRef, Range] | None = None
     resources: dict[EntityRef, Range] | None = None
     actions: dict[str, Range] | None = None
+    named: dict[EntityRef, Range] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +106,9 @@ class Matrix:
         axes, whole = self.axes, True
         leaves = [leaf for step in self.steps for leaf in step.leaves]
         if axes.principals is None:
-            axes.principals = {ref: leaf.at for leaf in leaves for ref in leaf.area.principals or ()}
+            axes.principals = self._placed(ref for leaf in leaves for ref in leaf.area.principals or ())
         if axes.resources is None:
-            axes.resources = {ref: leaf.at for leaf in leaves for ref in leaf.area.resources or ()}
+            axes.resources = self._placed(ref for leaf in leaves for ref in leaf.area.resources or ())
         if axes.actions is None:
             axes.actions = {name: leaf.at for leaf in leaves for name in leaf.area.actions or ()}
         for size, what in (
@@ -124,6 +128,9 @@ class Matrix:
             for ref, where in axis.items():
                 self.holding.want(self.sheet, where, ref, self.steps[-1].world)
         return whole
+
+    def _placed(self, refs: Iterable[EntityRef]) -> dict[EntityRef, Range]:
+        return {ref: self.axes.named.get(ref, self.at) for ref in refs}
 
     def _stage(self, step: Step, expected: list[terms.Expectation]) -> terms.Stage:
         world = step.world

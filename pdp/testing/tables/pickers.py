@@ -50,6 +50,9 @@ class Picker:
             if narrowed is None:
                 self._unknown(key, where, area)
             else:
+                for refs in (narrowed.principals, narrowed.resources):
+                    for ref in refs or ():
+                        self.axes.named.setdefault(ref, where)
                 yield from self.leaves(inner, narrowed, where)
 
     def _is_cell(self, node: Map, area: Area) -> bool:
@@ -101,7 +104,7 @@ class Picker:
                 return
             found = False
         if found:
-            help_ = near(key, [*known, *names]) or _KEYS_HELP
+            help_ = _KEYS_HELP if key in known else near(key, names) or _KEYS_HELP
             self.sheet.wrong("not_in_table", f"`{clip(key)}` is nothing that this table is about", where, help_)
         else:
             help_ = near(key, [*known, *names, *KEYS]) or _NAMES_HELP

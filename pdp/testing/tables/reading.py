@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from posixpath import dirname, join, normpath
+from typing import Final
 
 from pdp import terms
-from pdp.classes import dataclass
+from pdp.classes import dataclass, replace
 from pdp.conform.mismatch import clip, near
 from pdp.entities import Store
 from pdp.entities.document import Range
@@ -25,6 +26,8 @@ from pdp.testing.tables.rows import Rows
 from pdp.testing.tables.sheets import Sheet
 from pdp.testing.tables.words import Vocabulary
 from pdp.testing.tables.worlds import GROUPS, SHARED, Holding, World, WorldReader
+
+_YAML: Final = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,7 @@ class _Shelf:
         self._problems: dict[str, Diagnostic] = {}
         self._nodes: dict[str, Node | None] = {}
         self._readers: dict[str, WorldReader] = {}
+        self._lost = False
         self._worlds: dict[tuple[str, ...], World] = {}
 
     def tables(self) -> Tables:
@@ -137,8 +141,11 @@ class _Shelf:
         if node is None:
             return
         fields = sheet.fields(node, "a file of tests", FILE)
+        self._lost = False
         paths = self._named(sheet, fields["fixtures"]) if "fixtures" in fields else self._beside(shown, stem)
-        Book(sheet, self._words, self._holding, self._found).read(fields, node, self._fixed(paths))
+        # What fixtures would have held cannot be missed.
+        world = replace(self._fixed(paths), broken=True) if self._lost else self._fixed(paths)
+        Book(sheet, self._words, self._holding, self._found).read(fields, node, world)
 
     # -------------------------------------------------------------------------------------------------------- fixtures
 
@@ -155,13 +162,15 @@ class _Shelf:
         for each in sheet.items(node, "a list of paths", "write `fixtures: [shared/fixtures.yaml]`"):
             path = sheet.text(each, "the path of a file")
             if path is None:
+                self._lost = True
                 continue
             whole = normpath(join(dirname(sheet.source.path), path))
+            self._lost = self._lost or whole not in self._files or not whole.endswith(_YAML)
             if whole not in self._files:
                 known = [name for name in self._files if is_fixtures_file(name)]
                 help_ = near(whole, known) or "name a file of this policy folder, by its path from here"
                 sheet.wrong("no_fixtures", f"there is no file `{clip(path)}`", each.range, help_)
-            elif not whole.endswith((".yaml", ".yml")):
+            elif not whole.endswith(_YAML):
                 help_ = "write them in YAML: `entities`, `grants`, `sessions` and so on"
                 sheet.wrong("no_fixtures", f"`{clip(path)}` is no file of fixtures", each.range, help_)
             else:
@@ -182,7 +191,7 @@ class _Shelf:
     def _laid(self, path: str, world: World) -> World:
         sheet, node = self._sheet(path), self._node(path)
         if sheet is None or node is None:
-            return world
+            return replace(world, broken=True)
         reader = self._readers.setdefault(path, WorldReader(sheet, self._words))
         fields = sheet.fields(node, "a file of fixtures", (*SHARED, *GROUPS))
         found = reader.grouped(reader.over(world, fields), fields)

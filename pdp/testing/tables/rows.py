@@ -37,6 +37,7 @@ class _Group:
 
     at: Range
     leaves: list[Leaf] = field(default_factory=list)
+    named: dict[EntityRef, Range] = field(default_factory=dict)
     rest: Expected | None = None
     skip: bool = False
 
@@ -66,7 +67,7 @@ class Rows:
         count = Counter(self.sheet)
         for name, group in self._groups.items():
             step = Step(world=self._world, leaves=group.leaves, rest=group.rest, skip=group.skip, at=group.at)
-            axes = Axes()
+            axes = Axes(named=group.named)
             self._found.add(Matrix(self.sheet, self.words, self._holding, name, group.at, axes, [step], count))
         self.worlds.check()
 
@@ -136,6 +137,8 @@ class Rows:
         expected = self._cells.of_fields(self._fields(cells), Map(where), self._world)
         if expected is not None:
             expected = self._with_records(expected, cells, action)
+            group.named.setdefault(principal, cells["principal"].range)
+            group.named.setdefault(resource, cells["resource"].range)
             group.leaves.append(Leaf(Area((principal,), (resource,), (action,)), [expected], where))
 
     def _rest(self, cells: Mapping[str, Cell], where: Range, group: _Group) -> None:
@@ -159,8 +162,11 @@ class Rows:
         word = cells["action"]
         actions = self.words.actions(word.text)
         if len(actions) != 1 or self.words.schema.resolve_action(word.text) in self.words.schema.groups:
-            help_ = near(word.text, self.words.schema.actions) or "name one action"
-            self.sheet.wrong("unknown_action", f"action `{clip(word.text)}` is not declared", word.range, help_)
+            help_ = (
+                "write a row for each" if actions else near(word.text, self.words.schema.actions) or "name an action"
+            )
+            what = "stands for several actions" if actions else "is no declared action"
+            self.sheet.wrong("unknown_action", f"`{clip(word.text)}` {what}", word.range, help_)
             return None
         return None if principal is None or resource is None else (principal, actions[0], resource)
 
@@ -237,4 +243,4 @@ def _listed(cell: Cell) -> Node:
         else Text(cell.range, piece, True)
         for piece in pieces(cell.text)
     ]
-    return texts[0] if len(texts) == 1 else List(cell.range, [*texts])
+    return texts[0] if len(texts) == 1 and texts[0].plain else List(cell.range, [*texts])

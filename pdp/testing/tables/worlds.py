@@ -42,7 +42,10 @@ _CONTEXT: Final = "the context"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What holds at one place of a file. `mentions` are the entities that have to be there, and who says so."""
+    """What holds at one place of a file. `mentions` are the entities that have to be there, and who says so.
+
+    It is `broken` where some entities could not be read, so that nobody can tell what is missing.
+    """
 
     placed: Mapping[EntityRef, Placed] = field(default_factory=dict)
     unknown: frozenset[EntityRef] = frozenset()
@@ -58,6 +61,7 @@ class World:
     context: Given = NOTHING
     at: Datetime | None = None
     beside: bool = False
+    broken: bool = False
 
 
 class WorldReader:
@@ -80,6 +84,7 @@ class WorldReader:
         world = replace(world, sessions=sessions, contexts=contexts)
         at = self.sheet.instant(fields["at"]) if "at" in fields else None
         at = at or world.at
+        placed = self.facts.entities(fields["entities"]) if "entities" in fields else {}
         revoked: tuple[model.Revocation, ...] = ()
         for key in ("revocations", "revoke"):
             if key in fields:
@@ -88,9 +93,8 @@ class WorldReader:
             world,
             at=at,
             beside=self._beside(fields["world"]) if "world" in fields else world.beside,
-            placed={**world.placed, **self.facts.entities(fields["entities"])}
-            if "entities" in fields
-            else world.placed,
+            broken=world.broken or self.facts.broken,
+            placed={**world.placed, **placed} if placed else world.placed,
             unknown=world.unknown | self._refs(fields.get("unknown")),
             grants=world.grants + (self.facts.grants(fields["grants"]) if "grants" in fields else ()),
             approvals=world.approvals + (self.facts.approvals(fields["approvals"]) if "approvals" in fields else ()),
@@ -140,7 +144,13 @@ class WorldReader:
         if node is None:
             return {}
         what = f"{owner.removeprefix('the ')}s by name"
-        return {name: self.given(inner, owner) for name, _, inner in self.sheet.entries(node, what)}
+        found = {}
+        for name, where, inner in self.sheet.entries(node, what):
+            if name == "none":
+                message, help_ = "nothing can be called `none`", "`session: none` says that there is no session"
+                self.sheet.wrong("invalid_group", message, where, help_)
+            found[name] = self.given(inner, owner)
+        return found
 
     def given(self, node: Node, owner: str) -> Given:
         """Return attributes that are written out."""
@@ -153,7 +163,7 @@ class WorldReader:
 
     def session(self, node: Node, world: World) -> Given | None:
         """Return a session that is written out, or that a word names; None for `none`."""
-        if isinstance(node, Text) and node.plain and node.text == "none":
+        if isinstance(node, Text) and node.text == "none":
             return None
         return self._either(node, world.sessions, _SESSION, "unknown_session")
 
@@ -209,7 +219,7 @@ class Holding:
 
     def want(self, sheet: Sheet, where: Range, ref: EntityRef, world: World) -> None:
         """Report an entity that nobody holds."""
-        if self.holds(ref, world):
+        if world.broken or self.holds(ref, world):
             return
         known = [*islice((each.id for each in world.placed if each.type == ref.type), _FEW)]
         close = near(ref.id, known)
@@ -231,7 +241,7 @@ class Holding:
         self._circles(world)
 
     def _parent(self, placed: Placed, parent: EntityRef, world: World) -> None:
-        if self._words.schema.is_cedar or self.holds(parent, world):
+        if self._words.schema.is_cedar or world.broken or self.holds(parent, world):
             return
         known = [*islice((each.id for each in world.placed if each.type == parent.type), _FEW)]
         message = f"{named(placed.node.ref)} is in {named(parent)}, which nothing holds"
@@ -239,7 +249,10 @@ class Holding:
         placed.spot.sheet.wrong("dangling_parent", message, placed.spot.range, help_)
 
     def _circles(self, world: World) -> None:
-        parents = {ref: [each.parent for each in placed.node.parents] for ref, placed in world.placed.items()}
+        parents = {
+            ref: [each.parent for each in placed.node.parents if each.parent != ref]
+            for ref, placed in world.placed.items()
+        }
         for circle in islice(cycles(parents), MAX_FAULTS):
             spot = world.placed[circle[-1]].spot
             spot.sheet.wrong("parent_cycle", round_trip(circle), spot.range, "remove one of these memberships")
