@@ -45,8 +45,13 @@ code { font: inherit; }
 code .yes { background: var(--yes-back); } code .part { background: var(--part-back); }
 code .no { background: var(--no-back); }
 code span { color: inherit !important; border-radius: 2px; }
-.why { margin: 0 0 0 6rem; font-style: normal; }
+.why { margin-left: 6rem; font: 13px/1.5 system-ui, sans-serif; }
+.why q { quotes: none; font-weight: 600; }
+.why q::after { content: ":"; }
 """
+
+_WIDTH: Final = 60
+"""So much of a part is named beside what is said of it."""
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -99,8 +104,9 @@ def _file(file: FileReport, nth: int) -> Iterator[str]:
             f'<div id="f{nth}-{number}"><span class="at">{number}</span>'
             f'<span class="sign {_sign_class(marks)}">{_sign(marks)}</span><code>{code}</code></div>'
         )
-        for _, remark, complete in remarks(marks):
-            yield f'<div><em class="why {"part" if complete else "no"}">{_text(remark)}</em></div>'
+        for span, remark, complete in remarks(marks):
+            of = f"<q>{_text(_short(span.text))}</q> {_text(remark)}"
+            yield f'<div><em class="why {"part" if complete else "no"}">{of}</em></div>'
         start += len(line) + 1
     yield "</div></details>"
 
@@ -144,6 +150,11 @@ def _sign_class(marks: Sequence[Mark]) -> str:
 
 def _sign(marks: Sequence[Mark]) -> str:
     return ("✓" if all(mark.complete for mark in marks) else "✗") if marks else ""
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
 
 
 def _text(text: str) -> str:

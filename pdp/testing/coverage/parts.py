@@ -26,6 +26,7 @@ class Part:
     """A condition or an operand of one, and the point that it is. `inner` is the term inside of any `not`."""
 
     at: int
+    term: terms.Term
     inner: terms.Term
     flipped: bool
     parts: tuple[Part, ...] = ()
@@ -42,7 +43,7 @@ class Measured(NamedTuple):
 
     part: Part
     truth: Truth
-    below: tuple[Measured, ...] = ()
+    below: Sequence[Measured] = ()
 
 
 def strip(term: terms.Term) -> tuple[terms.Term, bool]:
@@ -58,23 +59,18 @@ def operands(term: terms.Term) -> Sequence[terms.Term]:
     return terms.children(term) if isinstance(term, (*AND, *OR, terms.If)) else ()
 
 
-def truth_of(found: Found) -> Truth:
-    """Return what a value is worth as a condition: what is no truth value is unknown."""
-    return found if isinstance(found, bool) else NOT_KNOWN
-
-
 def measure(part: Part, scene: Scene) -> Measured:
     """Evaluate a part and all that is below it, each operand once."""
     if not part.parts:
-        found = truth_of(evaluate(part.inner, scene))
-        return Measured(part, invert(found) if part.flipped else found)
-    below = tuple(_ordered(part, scene) if isinstance(part.inner, IN_ORDER) else _all(part, scene))
+        found = evaluate(part.term, scene)
+        # What is no truth value is unknown.
+        return Measured(part, found if isinstance(found, bool) else NOT_KNOWN)
+    if isinstance(part.inner, IN_ORDER):
+        below = list(_ordered(part, scene))
+    else:
+        below = [measure(each, scene) for each in part.parts]
     truth = _joined(part.inner, [each.truth for each in below])
     return Measured(part, invert(truth) if part.flipped else truth, below)
-
-
-def _all(part: Part, scene: Scene) -> Iterator[Measured]:
-    return (measure(each, scene) for each in part.parts)
 
 
 def _ordered(part: Part, scene: Scene) -> Iterator[Measured]:
@@ -91,8 +87,7 @@ def _joined(term: terms.Term, found: list[Truth]) -> Truth:
     if isinstance(term, terms.If):
         test, then, otherwise = found
         return then if test is True else otherwise if test is False else NOT_KNOWN
-    together: list[Found] = list(found)
-    return conjunction(together) if isinstance(term, AND) else disjunction(together)
+    return conjunction([*found]) if isinstance(term, AND) else disjunction([*found])
 
 
 def mark(measured: Measured, matters: bool, seen: bytearray) -> None:
@@ -102,7 +97,7 @@ def mark(measured: Measured, matters: bool, seen: bytearray) -> None:
         return
     # One operand that is false settles an `and`, and one that is true an `or`.
     settles = isinstance(measured.part.inner, OR)
-    settling = sum(each.truth is settles for each in measured.below)
+    settling = [each.truth for each in measured.below].count(settles)
     for each in measured.below:
         alone = settling == (each.truth is settles)
         note(each, matters and alone, seen)
@@ -120,7 +115,8 @@ def _mark_choice(below: Sequence[Measured], matters: bool, seen: bytearray) -> N
 def note(measured: Measured, matters: bool, seen: bytearray) -> None:
     """Take note of the outcome of a part, and of all below it."""
     seen[measured.part.at] |= bit(measured.truth, matters)
-    mark(measured, matters, seen)
+    if measured.below:
+        mark(measured, matters, seen)
 
 
 def bit(truth: Found, matters: bool) -> int:

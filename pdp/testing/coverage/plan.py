@@ -14,15 +14,25 @@ from pdp.terms import ClauseKind
 from pdp.testing.coverage.parts import Part, operands, strip
 from pdp.testing.coverage.places import PRINCIPALS, RESOURCES, VIA
 from pdp.testing.coverage.points import BOTH, HOLDS, NOWHERE, Kind, Point
+from pdp.values import EntityRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One scope of a rule. `at` is its point where it names an entity; `types` are the types that it is about."""
+    """One scope of a rule: the types that it is about, and the entities that it names. `at` is its point, if any."""
 
-    scope: terms.Scope
     at: int | None
     types: frozenset[str] | None
+    within: frozenset[EntityRef] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A clause whose operands are still looked for: where it stands in its rule, and the points that are waited for."""
+
+    nth: int
+    part: Part
+    points: list[int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,7 +43,7 @@ class RulePlan:
     at: int
     clauses: tuple[int | None, ...] = ()
     groups: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)
-    open_clauses: list[tuple[int, Part]] = field(default_factory=list)
+    open_clauses: list[Open] = field(default_factory=list)
     open_scopes: list[int] = field(default_factory=list)
 
     def hindrances(self, found: Sequence[tuple[terms.Clause, Found]]) -> list[int]:
@@ -151,7 +161,8 @@ class _Planner:
                 point = Point(kind=Kind.SCOPE, owner=rule.id, text=str(scope), span=span)
                 at = self._point(point, side, nth, *(() if rule.span else (rule.id,)))
                 self._plan.scopes.setdefault(at, (rule, side, nth))
-            found.append(Item(scope=scope, at=at, types=self._types(scope)))
+            within = None if scope.within is None else frozenset(scope.within)
+            found.append(Item(at=at, types=self._types(scope), within=within))
         return tuple(found)
 
     def _types(self, scope: terms.Scope) -> frozenset[str] | None:
@@ -176,7 +187,7 @@ class _Planner:
             clauses.append(at)
             part = self._part(clause.condition, at, rule, place or span, unplaced)
             if part.parts:
-                found.open_clauses.append((nth, part))
+                found.open_clauses.append(Open(nth=nth, part=part, points=list(part.indices())))
         found.clauses = tuple(clauses)
 
     def _part(self, term: terms.Term, at: int, rule: terms.Rule, span: Span, unplaced: tuple[object, ...]) -> Part:
@@ -188,7 +199,7 @@ class _Planner:
             place = operand.span or span
             point = Point(kind=Kind.OPERAND, owner=rule.id, text=_text(place), span=place)
             parts.append(self._part(operand, self._point(point, *rest), rule, place, rest))
-        return Part(at=at, inner=inner, flipped=flipped, parts=tuple(parts))
+        return Part(at=at, term=term, inner=inner, flipped=flipped, parts=tuple(parts))
 
 
 def _is_scope(clause: terms.Clause) -> bool:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from pdp import terms
 from pdp.classes import dataclass
-from pdp.evaluation import Question, Scene, holds
+from pdp.evaluation import Scene
 from pdp.interpreter import Finding
-from pdp.model import Effect, Reason
-from pdp.operators import Truth
+from pdp.model import Reason
 from pdp.ports import Facts
 from pdp.testing.coverage import parts, plan
-from pdp.testing.coverage.places import RESOURCES, VIA
-from pdp.testing.coverage.plan import Item, RulePlan
+from pdp.testing.coverage.plan import RulePlan
 from pdp.testing.coverage.points import FAILS, HOLDS, UNKNOWN
 from pdp.testing.coverage.report import Report
+from pdp.testing.coverage.scopes import Scopes
 from pdp.testing.runner import Result, Runner, question_of
-from pdp.values import EntityRef
 
 _BY_RULES: Final = frozenset({Reason.PERMITTED, Reason.FORBIDDEN, Reason.DEFAULT})
 """Any other answer came before a rule was looked at."""
@@ -87,9 +85,22 @@ class Coverage:
                 continue
             found[rule.id] = finding
             self._rule(self._plan.rules[rule.id], finding, scene)
-        for each in self._plan.by_action.get(question.action, ()):
-            if each.open_scopes:
-                self._scopes(each, found.get(each.rule.id), scene)
+        self._out(question.action, found, scene)
+
+    def _out(self, action: str, found: Mapping[str, Finding], scene: Scene) -> None:
+        """Take note of scopes, of the rules of an action that wait for it."""
+        waiting = self._plan.by_action.get(action)
+        if not waiting:
+            return
+        scopes, done = Scopes(scene), False
+        for each in waiting:
+            finding = found.get(each.rule.id)
+            if finding is None and not each.rule.clauses:
+                self._seen[each.at] |= FAILS
+            scopes.look(each, finding, self._seen)
+            done = not self._wait(each.open_scopes) or done
+        if done:
+            self._plan.by_action[action] = [each for each in waiting if each.open_scopes]
 
     @property
     def seen(self) -> Seen:
@@ -123,74 +134,25 @@ class Coverage:
 
     def _rule(self, found: RulePlan, finding: Finding, scene: Scene) -> None:
         seen = self._seen
-        if finding.condition is False:
-            seen[found.at] |= FAILS
-        elif finding.applies:
-            seen[found.at] |= HOLDS
-        else:
-            seen[found.at] |= UNKNOWN
-        hindrances = found.hindrances(finding.clauses)
+        applies = finding.applies
+        seen[found.at] |= HOLDS if applies else FAILS if finding.condition is False else UNKNOWN
+        # Unless it comes to false, no clause keeps the rule from applying.
+        hindrances = found.hindrances(finding.clauses) if finding.condition is False else ()
         for nth, (at, (_, truth)) in enumerate(zip(found.clauses, finding.clauses, strict=True)):
             if at is not None:
                 seen[at] |= parts.bit(truth, _matters(nth, hindrances))
         if found.open_clauses:
-            for nth, part in found.open_clauses:
-                parts.mark(parts.measure(part, scene), _matters(nth, hindrances), seen)
-            found.open_clauses = [(nth, part) for nth, part in found.open_clauses if not self._complete(part.indices())]
+            for each in found.open_clauses:
+                parts.mark(parts.measure(each.part, scene), _matters(each.nth, hindrances), seen)
+            found.open_clauses = [each for each in found.open_clauses if self._wait(each.points)]
 
-    def _complete(self, points: Iterable[int]) -> bool:
-        return all(self._wanted[at] & ~self._seen[at] == 0 for at in points)
-
-    # ------------------------------------------------------------------------------------------------------ scopes
-
-    def _scopes(self, found: RulePlan, finding: Finding | None, scene: Scene) -> None:
-        if finding is None and not found.rule.clauses:
-            self._seen[found.at] |= FAILS
-        sides = self._sides(found, scene)
-        holding = {side: any(truth is True for _, truth in items) for side, items in sides.items()}
-        if _decided(found.rule, scene.question):
-            clauses = found.clauses_of(scene) if finding is None else finding.clauses
-            free = not found.hindrances(clauses)
-            for side, items in sides.items():
-                others = all(held for other, held in holding.items() if other != side)
-                self._items(items, free and others, _asked(found.rule, side, scene.question))
-        found.open_scopes = [at for at in found.open_scopes if not self._complete((at,))]
-
-    def _sides(self, found: RulePlan, scene: Scene) -> dict[str, list[tuple[Item, Truth]]]:
-        return {
-            side: [(item, self._holds(item, _asked(found.rule, side, scene.question), scene)) for item in items]
-            for side, items in found.groups.items()
-        }
-
-    @staticmethod
-    def _holds(item: Item, refs: Sequence[EntityRef], scene: Scene) -> Truth:
-        truths = [holds((item.scope,), ref, scene)[0] for ref in refs]
-        return next((truth for truth in truths if truth is not False), False)
-
-    def _items(self, items: Sequence[tuple[Item, Truth]], matters: bool, asked: Sequence[EntityRef]) -> None:
-        held = sum(truth is True for _, truth in items)
-        for item, truth in items:
-            # Somebody of another type is outside of it for that alone: this shows nothing of the entity.
-            if item.at is not None and any(item.types is None or ref.type in item.types for ref in asked):
-                alone = held == (truth is True)
-                self._seen[item.at] |= parts.bit(truth, matters and alone)
+    def _wait(self, points: list[int]) -> bool:
+        """Leave out points that are complete, from the last one on; tell whether any is left to wait for."""
+        while points and self._wanted[points[-1]] & ~self._seen[points[-1]] == 0:
+            points.pop()
+        return bool(points)
 
 
 def _matters(nth: int, hindrances: Sequence[int]) -> bool:
     """Tell whether no other clause keeps the rule from applying."""
     return not hindrances or hindrances == [nth]
-
-
-def _asked(rule: terms.Rule, side: str, question: Question) -> list[EntityRef]:
-    """Return of whom one side of a rule's scope is asked."""
-    if side == RESOURCES:
-        return [question.resource]
-    actor = [] if question.actor is None else [question.actor]
-    if side == VIA:
-        return actor
-    return [question.principal, *(actor if rule.effect is Effect.FORBID else [])]
-
-
-def _decided(rule: terms.Rule, question: Question) -> bool:
-    """Tell whether the scopes decide on a rule: a permit holds for who is acted for where it says so, and only then."""
-    return rule.effect is Effect.FORBID or (question.actor is None) == (rule.via is None)

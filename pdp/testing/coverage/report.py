@@ -10,7 +10,7 @@ from pdp.classes import dataclass, field, replace
 from pdp.source import Source, Span
 from pdp.testing.coverage.places import scopes_of
 from pdp.testing.coverage.plan import Plan
-from pdp.testing.coverage.points import BOTH, UNKNOWN, Kind, Mark, Point
+from pdp.testing.coverage.points import BOTH, FAILED_HIDDEN, FAILS, HELD_HIDDEN, HOLDS, Kind, Mark, Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,14 +119,18 @@ def _order(mark: Mark) -> tuple[str, int, int, str]:
 
 
 def _mark(point: Point, seen: int) -> Mark:
-    """Return what is said of a point: of one that is complete, only that a rule or a clause was unknown at times.
+    """Return what is said of a point.
 
-    Nothing else of it is looked for any more, so that it would depend on the order of tests.
+    What is known of an outcome that was seen, but for that it was, depends on the order of tests: it is not looked for
+    any more. So nothing is said of it, but that a clause was unknown at times, since each case tells of clauses.
     """
-    if point.wanted & ~seen:
-        return Mark(point, seen)
-    kept = UNKNOWN if point.kind in (Kind.RULE, Kind.CLAUSE) else 0
-    return Mark(point, seen & (BOTH | kept))
+    if seen & HOLDS:
+        seen &= ~HELD_HIDDEN
+    if seen & FAILS:
+        seen &= ~FAILED_HIDDEN
+    if point.wanted & ~seen == 0 and point.kind is not Kind.CLAUSE:
+        seen &= BOTH
+    return Mark(point, seen)
 
 
 def _placed(plan: Plan) -> Iterable[Point]:
