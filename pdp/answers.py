@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as _datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from pdp import conform
@@ -259,23 +259,28 @@ class Answers:
             raise _Refused(Reason.INVALID_REQUEST, str(error)) from error
 
     def _leaf(self, world: World, judgement: Judgement) -> Leaf:
-        obligations = tuple(
-            Obligation(duty.name, {name: conform.plain(value) for name, value in duty.arguments.items()}, duty.unknown)
-            for duty in judgement.duties
-        )
-        allow = judgement.outcome is Outcome.ALLOW
-        missing = {duty.name for duty in obligations} - self._handles if allow else set()
-        return Leaf(
-            outcome=judgement.outcome,
-            reason=judgement.reason,
-            determining_rules=tuple(finding.rule.id for finding in judgement.determining),
-            erring_rules=tuple(finding.rule.id for finding in judgement.erring),
-            obligations=obligations,
-            remedies=tuple(_plain_remedy(remedy) for remedy in judgement.remedies),
-            revision=world.policy.revision,
-            detail=judgement.detail,
-            unhandled=tuple(sorted(missing)),
-        )
+        return leaf_of(judgement, world.policy.revision, self._handles)
+
+
+def leaf_of(judgement: Judgement, revision: str, handles: Set[str]) -> Leaf:
+    """Return what a decision says of a judgement, by the policy of a revision; `handles` are met obligations."""
+    obligations = tuple(
+        Obligation(duty.name, {name: conform.plain(value) for name, value in duty.arguments.items()}, duty.unknown)
+        for duty in judgement.duties
+    )
+    allow = judgement.outcome is Outcome.ALLOW
+    missing = {duty.name for duty in obligations} - handles if allow else set()
+    return Leaf(
+        outcome=judgement.outcome,
+        reason=judgement.reason,
+        determining_rules=tuple(finding.rule.id for finding in judgement.determining),
+        erring_rules=tuple(finding.rule.id for finding in judgement.erring),
+        obligations=obligations,
+        remedies=tuple(_plain_remedy(remedy) for remedy in judgement.remedies),
+        revision=revision,
+        detail=judgement.detail,
+        unhandled=tuple(sorted(missing)),
+    )
 
 
 def _brought(request: Request) -> tuple[Entity, ...]:

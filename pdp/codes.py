@@ -191,6 +191,10 @@ FACTS: Final[dict[str, str]] = {
     "yaml_feature": "A YAML file uses what is not read: anchors, aliases, tags, merge keys, several documents.",
 }
 
+TESTS: Final[dict[str, str]] = {
+    "test_failed": "What a test expects has not come true.",
+}
+
 FOLDER: Final[dict[str, str]] = {
     "misnamed_policy": "A file is named as a policy is, or as what stands beside Cedar's, but for the case of letters.",
     "mixed_policies": "A folder holds policies of Cedar and of pdp.",

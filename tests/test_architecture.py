@@ -89,6 +89,19 @@ MAY_IMPORT_LATE = {
     "pdp.cedar.keeping": {"pdp.cedar.loading"},
     "pdp.leases.watch": {"pdp.leases.stream"},
     "pdp.syntax": {"pdp.syntax.parser"},
+    # Every run of pytest loads it, on each machine that has pdp.
+    "pdp.testing.plugin": {
+        "pdp.cli.explanation",
+        "pdp.cli.terminal",
+        "pdp.engine",
+        "pdp.errors",
+        "pdp.folder",
+        "pdp.model",
+        "pdp.syntax.messages",
+        "pdp.testing.failure",
+        "pdp.testing.running",
+        "pdp.testing.suites",
+    },
     "pdp.trace": {"pdp.cedar.text"},
 }
 

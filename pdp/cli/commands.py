@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "init": "Write a first small policy folder.",
     "check": "Check a policy folder: every error of every file at once.",
     "fmt": "Put policies into the canonical layout; what they mean stays.",
+    "test": "Run the tests of a policy folder.",
     "decide": "Ask for a decision; the exit status is the answer.",
     "trace": "Show why a decision comes out as it does.",
     "request": "Ask for access that others have to approve.",

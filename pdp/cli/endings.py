@@ -97,9 +97,9 @@ def _attempt(work: Callable[[], Any], options: Options) -> int:
             raise TypeError("the command returned no status")
         return int(status)
     except Refusal as refusal:
-        return _refuse(refusal, options)
+        return refuse(refusal, options)
     except DiagnosticError as error:
-        return _refuse(unloadable(error), options)
+        return refuse(unloadable(error), options)
     except KeyboardInterrupt:
         _complain("interrupted")
         return Status.INTERRUPTED
@@ -112,7 +112,7 @@ def _attempt(work: Callable[[], Any], options: Options) -> int:
             traceback.print_exc()
             return Status.FAILED
         help_ = "`--debug` shows where it comes from"
-        return _refuse(Refusal("internal_error", _reason(error), help=help_, status=Status.FAILED), options)
+        return refuse(Refusal("internal_error", _reason(error), help=help_, status=Status.FAILED), options)
 
 
 def unloadable(error: DiagnosticError) -> Refusal:
@@ -128,7 +128,8 @@ def _reason(error: Exception) -> str:
     return "internal error: " + (f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
 
-def _refuse(refusal: Refusal, options: Options) -> int:
+def refuse(refusal: Refusal, options: Options) -> int:
+    """Say why there is no result; return the status to end with."""
     if options.json:
         found: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
         if refusal.help is not None:

@@ -84,7 +84,8 @@ class Tests(Rules):
         if kind not in REVOKED_ENTITIES and kind not in REVOKED_BY_NAME:
             known = (*REVOKED_ENTITIES, *REVOKED_BY_NAME)
             expected = "what is revoked: " + ", ".join(f"`{word}`" for word in known[:-1]) + f" or `{known[-1]}`"
-            raise self.fail(expected, code="expected_revocation", known=known)
+            help_ = "write what it is revoked as first, such as `principal`" if "A" <= kind[:1] <= "Z" else None
+            raise self.fail(expected, code="expected_revocation", help=help_, known=known)
         ident = self.name("what is revoked")
         if kind in REVOKED_ENTITIES:
             entity = self.entity(f"the {kind} that is revoked")
@@ -156,8 +157,8 @@ class Tests(Rules):
     # ----------------------------------------------------------------------------------------------------- expect
 
     def _expect(self) -> Expect:
-        start = self.start
         at = self.datetime("after `at`") if self.take("at") else None
+        start = self.start
         self.expect("expect", "after the time")
         allow = _OUTCOMES.get(self.text)
         if allow is None:

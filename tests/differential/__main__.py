@@ -17,6 +17,7 @@ from tests.differential import collisions, comparing, running, torture
 from tests.differential.cases import draw
 from tests.differential.tally import Tally
 from tests.revocation import torture as revoking
+from tests.revocation import watching
 
 RELOADS = 10_000
 BLOCK = 50_000
@@ -72,7 +73,8 @@ def _sabotage() -> int:
     missed = 0
     for name in revoking.BREACHES:
         with tempfile.TemporaryDirectory() as folder, revoking.broken(name):
-            wrong = revoking.wrongs(Path(folder), count=100, decisions=50_000, kills=20)
+            count, decisions = (20, 1_000) if name == watching.LASTING else (100, 50_000)
+            wrong = revoking.wrongs(Path(folder), count=count, decisions=decisions, kills=20)
         print(f"{name}: {f'noticed, {wrong[0]}' if wrong else 'NOT NOTICED'}")
         missed += not wrong
     return 0 if missed else 1

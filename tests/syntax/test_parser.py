@@ -276,8 +276,9 @@ def test_clauses_come_in_any_order_and_number():
 def test_a_test_is_read():
     found = declaration('test "t": expect deny A "a" to b on C "c"')
 
-    expect = "Expect(None, False, EntityLiteral(A, 'a'), b, EntityLiteral(C, 'c'), None, None, None, None, None, None)"
-    assert outline(found) == f"TestDecl([], 't', [], [{expect}])"
+    entities = "EntityLiteral(A, 'a'), b, EntityLiteral(C, 'c')"
+    expect = f"Expect(None, False, {entities}, None, None, None, None, None, None, None, False)"
+    assert outline(found) == f"TestDecl([], 't', [], [{expect}], [])"
 
 
 GIVEN = {
@@ -323,9 +324,36 @@ def test_an_expectation_with_all_of_it_is_read():
     first, second = found.expects
     assert outline(first) == (
         "Expect(2026-12-24T00:00:00Z, True, EntityLiteral(A, 'a'), b, EntityLiteral(C, 'c'), "
-        "RecordLiteral([[d, Literal(1)]]), RecordLiteral([]), [e, f], ['g', 'h'], [i, j], 2026-12-25T00:00:00Z)"
+        "RecordLiteral([[d, Literal(1)]]), RecordLiteral([]), [e, f], None, ['g', 'h'], [i, j], "
+        "2026-12-25T00:00:00Z, False)"
     )
     assert second.rules == ()
+
+
+def test_an_expectation_may_say_that_there_is_nothing():
+    found = declaration(
+        'test "t": expect allow A "a" to b on C "c" by d errs nothing needs nothing oblige nothing standing '
+        'expect deny A "a" to b on C "c" errs d, e oblige i'
+    )
+
+    assert isinstance(found, tree.TestDecl)
+    first, second = found.expects
+    assert (first.errs, first.needs, first.obligations, first.standing) == ((), (), (), True)
+    assert outline(second.errs) == "[d, e]"
+
+
+def test_the_steps_of_a_test_are_read():
+    found = declaration(
+        'test "t": expect allow A "a" to b on C "c" '
+        'then at 2026-12-24 revoke principal A "a", session "s" given A "b" expect deny A "a" to b on C "c" '
+        'then given session {} expect deny A "a" to b on C "c" at 2026-12-25 expect deny A "a" to b on C "c"'
+    )
+
+    assert isinstance(found, tree.TestDecl)
+    first, second = found.steps
+    assert (str(first.at), len(first.given), len(first.expects)) == ("2026-12-24T00:00:00Z", 1, 1)
+    assert outline(first.revoked) == "[Revoke(principal, EntityLiteral(A, 'a'), None), Revoke(session, None, 's')]"
+    assert (second.at, second.revoked, len(second.expects)) == (None, (), 2)
 
 
 # ------------------------------------------------------------------------------------------------------------ files

@@ -1,0 +1,150 @@
+"""`pdp test`: what it says, what it exits with, and what it writes."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.testing.conftest import FAILING, PASSING, WORLD
+
+EXPECTED = """\
+✗ editing.pdp  1 failed, 0 passed
+  ✗ ada edits (1 of 2 came out otherwise)
+✓ world.pdp  1 passed
+
+error[test_failed]: expected allow, found deny (forbidden) by inside
+  and expected by editors, found by inside
+"""
+
+
+@pytest.fixture
+def passing(folder):
+    (folder / "editing.pdp").unlink()
+    return folder
+
+
+def test_a_folder_whose_tests_pass_is_ok(run, passing):
+    done = run("test", passing)
+
+    assert done.exit_code == 0
+    assert done.stdout.startswith("✓ world.pdp  1 passed\n\nok: 1 test, 2 requests in 0.")
+
+
+def test_a_failure_shows_the_place_the_difference_and_the_trace(run, folder):
+    done = run("test", folder)
+
+    assert done.exit_code == 1
+    assert done.stdout.startswith(EXPECTED)
+    assert " --> editing.pdp:5:3\n" in done.stdout
+    assert "  DENIES: forbid inside  world.pdp:" in done.stdout
+    assert "context.ip = 192.0.2.1" in done.stdout
+    assert "not ok: 2 tests, 4 requests, 1 failed in 0." in done.stdout.splitlines()[-1]
+
+
+def test_verbose_names_each_test(run, passing):
+    done = run("test", passing, "--verbose")
+
+    assert "  ✓ everybody reads what is public\n" in done.stdout
+
+
+@pytest.mark.parametrize("picked", [["--only", "PUBLIC"], ["-k", "world.pdp::"], ["--file", "w*.pdp"]])
+def test_tests_are_picked_out_by_name_and_by_file(run, folder, picked):
+    done = run("test", folder, *picked)
+
+    assert done.exit_code == 0
+    assert "editing.pdp" not in done.stdout
+
+
+def test_to_pick_out_nothing_is_no_success(run, folder):
+    done = run("test", folder, "--only", "pubic")
+
+    assert done.exit_code == 3
+    assert done.stderr == (
+        "error: no test has such a name, in such a file\nhelp: `pdp test --verbose` shows the names of all tests\n"
+    )
+
+
+def test_a_folder_without_a_test_is_not_ok(run, folder):
+    (folder / "world.pdp").write_text(WORLD)
+    (folder / "editing.pdp").unlink()
+
+    done = run("test", folder)
+
+    assert done.exit_code == 1
+    assert done.stdout == "not ok: there is no test; `pdp test --help` says what is one\n"
+
+
+def test_a_folder_that_does_not_load_runs_no_test(run, folder):
+    (folder / "world.pdp").write_text(WORLD.replace("public_pages:", "public_pages") + PASSING)
+
+    done = run("test", folder)
+
+    assert done.exit_code == 4
+    assert done.stdout == ""
+    assert "world.pdp:" in done.stderr
+
+
+def test_json_has_every_test_and_the_trace_of_what_failed(run, folder):
+    done = run("test", folder, "--json")
+
+    found = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert found["ok"] is False
+    assert found["summary"] == {"tests": 2, "requests": 4, "failed": 1, "unspecified": 0}
+    failed, passed = found["tests"]
+    assert (failed["file"], failed["name"], failed["passed"]) == ("editing.pdp", "ada edits", False)
+    assert (passed["name"], passed["failures"]) == ("everybody reads what is public", [])
+    (failure,) = failed["failures"]
+    assert failure["place"] == "editing.pdp:5:3"
+    assert failure["trace"]["decision"]["determining_rules"] == ["inside"]
+
+
+def test_junit_has_a_suite_for_each_file_and_a_case_for_each_test(run, folder, tmp_path):
+    report = tmp_path / "report.xml"
+
+    done = run("test", folder, "--junit", report)
+
+    assert done.exit_code == 1
+    root = ElementTree.parse(report).getroot()
+    assert (root.get("tests"), root.get("failures")) == ("2", "1")
+    suites = {suite.get("name"): suite for suite in root}
+    assert [*suites] == ["editing.pdp", "world.pdp"]
+    (case,) = suites["editing.pdp"]
+    assert (case.get("name"), case.get("line")) == ("ada edits", "2")
+    (failure,) = case
+    assert "expected allow, found deny" in failure.get("message")
+    assert "DENIES: forbid inside" in failure.text
+    assert len(suites["world.pdp"][0]) == 0
+
+
+def test_junit_holds_a_name_with_anything_in_it(run, folder, tmp_path):
+    report, name = tmp_path / "report.xml", "a\\u{0}]]>\\u{1b}[31m&<b>"
+    (folder / "editing.pdp").write_text(FAILING.replace("ada edits", name))
+
+    run("test", folder, "--junit", report)
+
+    (case,) = ElementTree.parse(report).getroot()[0]
+    assert "\x1b" not in case.get("name")
+    assert "]]>" in case.get("name")
+
+
+def test_a_report_that_cannot_be_written_is_told(run, passing, tmp_path):
+    done = run("test", passing, "--junit", tmp_path / "none" / "report.xml")
+
+    assert done.exit_code == 4
+    assert "report.xml`: no such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_several_processes_say_what_one_says(run, folder, jobs):
+    def said(*options):
+        return [line for line in run("test", folder, "-v", *options).stdout.splitlines() if " in 0." not in line]
+
+    assert said("--jobs", jobs) == said()
+
+
+def test_watch_and_json_do_not_go_together(run, folder):
+    done = run("test", folder, "--watch", "--json")
+
+    assert done.exit_code == 3
+    assert "goes without `--json`" in done.stdout
