@@ -58,14 +58,17 @@ def command(options: Options, /, path: str, watch: bool, **given: Any) -> int:
 
 
 def _run(options: Options, path: str, given: dict[str, Any]) -> Status:
+    from time import perf_counter
+
     from pdp.testing.running import run_units
     from pdp.testing.suites import collect
 
+    begun = perf_counter()
     suite = collect(path)
     units = _picked(suite, given)
     results = list(run_units(suite, units, given["jobs"] or _cores()))
     whole = not given["only"] and not given["files"]
-    _say(options, suite, results, given, whole=whole)
+    _say(options, suite, results, given, perf_counter() - begun, whole=whole)
     good = all(result.passed for result in results) and not (whole and suite.unspecified)
     return Status.OK if good and results else Status.ERRORS
 
@@ -78,7 +81,9 @@ def _picked(suite: Suite, given: dict[str, Any]) -> Sequence[Unit]:
     return units
 
 
-def _say(options: Options, suite: Suite, results: list[UnitResult], given: dict[str, Any], *, whole: bool) -> None:
+def _say(
+    options: Options, suite: Suite, results: list[UnitResult], given: dict[str, Any], seconds: float, *, whole: bool
+) -> None:
     from pdp.cli.terminal import emit, say
     from pdp.testing.failure import failure_text
     from pdp.testing.junit import junit
@@ -92,7 +97,8 @@ def _say(options: Options, suite: Suite, results: list[UnitResult], given: dict[
     elif not results:
         say("not ok: there is no test; `pdp test --help` says what is one")
     else:
-        for line in result_lines(results, unspecified, runner, options.terminal(), verbose=given["verbose"]):
+        terminal, verbose = options.terminal(), given["verbose"]
+        for line in result_lines(results, unspecified, runner, terminal, seconds=seconds, verbose=verbose):
             say(line)
 
 
