@@ -58,6 +58,7 @@ class Coverage:
     """
 
     def __init__(self, policy: terms.Policy, *, grants: bool = False) -> None:
+        self._schema = policy.schema
         self._revision = policy.revision
         self._plan = plan.make(policy, grants=grants)
         self._seen = bytearray(len(self._plan.points))
@@ -75,7 +76,7 @@ class Coverage:
         judgement = result.judgement
         if judgement.reason not in _BY_RULES:
             return
-        question = question_of(result.case)
+        question = question_of(result.case, self._schema)
         scene = Scene(question, facts)
         found: dict[str, Finding] = {}
         for finding in judgement.findings:
