@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from pdp import terms
 from pdp.classes import dataclass
-from pdp.evaluation import Scene, evaluate
+from pdp.evaluation import Scene, calendar_holds, evaluate
 from pdp.operators import Found, Truth, conjunction, disjunction, invert
 from pdp.testing.coverage.points import FAILED_HIDDEN, FAILS, HELD_HIDDEN, HOLDS, UNKNOWN
 from pdp.values import UNKNOWN as NOT_KNOWN
@@ -62,7 +62,7 @@ def operands(term: terms.Term) -> Sequence[terms.Term]:
 def measure(part: Part, scene: Scene) -> Measured:
     """Evaluate a part and all that is below it, each operand once."""
     if not part.parts:
-        found = evaluate(part.term, scene)
+        found = _value(part.term, scene)
         # What is no truth value is unknown.
         return Measured(part, found if isinstance(found, bool) else NOT_KNOWN)
     if isinstance(part.inner, IN_ORDER):
@@ -71,6 +71,13 @@ def measure(part: Part, scene: Scene) -> Measured:
         below = [measure(each, scene) for each in part.parts]
     truth = _joined(part.inner, [each.truth for each in below])
     return Measured(part, invert(truth) if part.flipped else truth, below)
+
+
+def _value(term: terms.Term, scene: Scene) -> Found:
+    if isinstance(term, terms.CalendarTest):
+        # For how long it holds is of no interest here.
+        return calendar_holds(term, scene.question.now)
+    return evaluate(term, scene)
 
 
 def _ordered(part: Part, scene: Scene) -> Iterator[Measured]:

@@ -23,13 +23,6 @@ class Asked(NamedTuple):
     doubtful: bool
 
 
-class Side(NamedTuple):
-    """One side of a rule: each scope with whether it holds, as far as the question is of its types."""
-
-    items: Sequence[tuple[Item, Truth | None]]
-    holding: int
-
-
 class Scopes:
     """The scopes of rules, for one question."""
 
@@ -52,27 +45,24 @@ class Scopes:
         if not _decided(found, self._scene.question):
             return
         asked = self._forbid if found.rule.effect is Effect.FORBID else self._permit
-        sides = [_side(items, asked[side]) for side, items in found.groups.items()]
-        closed = sum(not side.holding for side in sides)
+        sides = [(items, [_holds(item, asked[side]) for item in items]) for side, items in found.groups.items()]
+        holding = [truths.count(True) for _, truths in sides]
+        closed = holding.count(0)
         news = False
-        for side in sides:
+        for (items, truths), held in zip(sides, holding, strict=True):
             # Where another side does not hold either, this one changes nothing.
-            others = closed == (not side.holding)
-            news = _note(side, others, seen, sure=False) or news
+            others = closed == (not held)
+            news = _note(items, truths, held if others else None, seen) or news
         # Whether a clause stands in the way is found out only where something is to be learnt of it.
         if news and not found.hindrances(found.clauses_of(self._scene) if finding is None else finding.clauses):
-            for side in sides:
-                _note(side, closed == (not side.holding), seen, sure=True)
+            for (items, truths), held in zip(sides, holding, strict=True):
+                if closed == (not held):
+                    _count(items, truths, held, seen)
 
 
 def _decided(found: RulePlan, question: Question) -> bool:
     """Tell whether scopes decide on a rule: a permit holds for who is acted for where it says so, and only then."""
     return found.rule.effect is Effect.FORBID or (question.actor is None) == (found.rule.via is None)
-
-
-def _side(items: Sequence[Item], asked: Sequence[Asked]) -> Side:
-    looked = [(item, _holds(item, asked)) for item in items]
-    return Side(looked, sum(truth is True for _, truth in looked))
 
 
 def _holds(item: Item, asked: Sequence[Asked]) -> Truth | None:
@@ -87,13 +77,21 @@ def _holds(item: Item, asked: Sequence[Asked]) -> Truth | None:
     return found
 
 
-def _note(side: Side, matters: bool, seen: bytearray, *, sure: bool) -> bool:
-    """Take note of the scopes of a side; tell whether there would be more to note if it were `sure` that it matters."""
+def _note(items: Sequence[Item], truths: Sequence[Truth | None], held: int | None, seen: bytearray) -> bool:
+    """Take note of the scopes of a side as if they made no difference; tell whether there is more to learn if they do.
+
+    `held` is how many of them hold, or None where they make none for sure.
+    """
     news = False
-    for item, truth in side.items:
-        if item.at is None or truth is None:
-            continue
-        counts = matters and side.holding == (truth is True)
-        seen[item.at] |= bit(truth, counts and sure)
-        news = news or (counts and not sure and not seen[item.at] & bit(truth, True))
+    for item, truth in zip(items, truths, strict=True):
+        if item.at is not None and truth is not None:
+            seen[item.at] |= bit(truth, False)
+            news = news or (held == (truth is True) and not seen[item.at] & bit(truth, True))
     return news
+
+
+def _count(items: Sequence[Item], truths: Sequence[Truth | None], held: int, seen: bytearray) -> None:
+    """Take note of the scopes of a side that make a difference: another one that holds would settle it."""
+    for item, truth in zip(items, truths, strict=True):
+        if item.at is not None and truth is not None and held == (truth is True):
+            seen[item.at] |= bit(truth, True)
