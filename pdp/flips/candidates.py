@@ -26,7 +26,7 @@ from pdp.model import Node
 from pdp.schema import Schema
 from pdp.terms import Term
 from pdp.types import FieldType
-from pdp.values import Datetime, Unknown, Value, equal
+from pdp.values import Datetime, EntityRef, Unknown, Value, equal
 
 MAX_VALUES: Final = 200
 """So many values are tried for one fact."""
@@ -51,12 +51,16 @@ def changes_of(fact: Fact, wishes: Wishes, scene: Scene, schema: Schema, known: 
         values: Iterable[Value | None] = _values(fact, declared, wishes, scene, schema, known)
     elif isinstance(fact, InContext | InSession | OfEntity):
         return
+    elif isinstance(fact, Lifted | OnRecord):
+        values = (True,)
     else:
         values = wishes.of(fact)
     now, done = current(fact, scene), set[tuple[type, Value | None]]()
+    # A session that lacks something is another one than none.
+    brought = isinstance(fact, InSession) and scene.question.session is None
     for value in values:
         key = value.__class__, value
-        if key in done or not _possible(fact, value, scene) or _same(now, value):
+        if key in done or not _possible(fact, value, scene, schema) or (_same(now, value) and not brought):
             continue
         done.add(key)
         if len(done) > MAX_VALUES:
@@ -86,8 +90,7 @@ def _values(
     plain = list(usual(declared.type, schema, known, now))
     # The time of the request is a better one than an instant at the edge of what would do.
     first = plain[:1] if plain and isinstance(plain[0], Datetime) else []
-    wished = wishes.of(fact)
-    for value in chain(first, wished, plain):
+    for value in chain(first, wishes.of(fact, plain), plain):
         found = None if value is None else fitting(value, declared.type, schema, known, now)
         if found is not None:
             yield found
@@ -96,7 +99,7 @@ def _values(
         yield None
 
 
-def _possible(fact: Fact, value: Value | None, scene: Scene) -> bool:
+def _possible(fact: Fact, value: Value | None, scene: Scene, schema: Schema) -> bool:
     """Tell whether a fact could come to be so: time goes on, and what is on record stays there."""
     match fact:
         case Time():
@@ -108,9 +111,14 @@ def _possible(fact: Fact, value: Value | None, scene: Scene) -> bool:
         case OfEntity(entity=entity):
             return isinstance(scene.facts.node(entity), Node)
         case OnRecord(entity=entity):
-            return scene.facts.node(entity) is None
+            return scene.facts.node(entity) is None and _is_of(entity, schema)
         case InContext() | InSession() | ApprovedBy():
             return True
+
+
+def _is_of(ref: EntityRef, schema: Schema) -> bool:
+    declared = schema.entities.get(ref.type)
+    return declared is not None and (declared.ids is None or ref.id in declared.ids)
 
 
 def _revoked(fact: Lifted, scene: Scene) -> bool:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from functools import cached_property
-from typing import Any, Final, TypeAlias
+from functools import cached_property, partial
+from typing import Final
 
 from pdp import terms
 from pdp.classes import dataclass
-from pdp.evaluation import Question, evaluate, holds
+from pdp.evaluation import Question, Scene, evaluate, holds
 from pdp.flips.changes import NOW, Change, Fact, InSession, Lifted, OnRecord, Within, apply, part
+from pdp.flips.profile import Profiles, marks_of, touches
 from pdp.flips.reading import Approvals, Parents, Place, Reading, place_of
-from pdp.interpreter import Finding, before_rules, look_at
+from pdp.interpreter import Finding, Judgement, before_rules, look_at
 from pdp.lowering import timed
 from pdp.model import Effect, Reason
+from pdp.operators import Found
 from pdp.ports import Facts
 from pdp.terms import ClauseKind, RootName
 from pdp.values import Unknown, Value
@@ -59,7 +61,8 @@ class State:
     assigned: Mapping[Fact, Value | None]
     question: Question
     facts: Facts
-    changed: frozenset[Place] = frozenset()
+    changed: frozenset[str] = frozenset()
+    """The marks of what was assigned."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -67,33 +70,35 @@ class State:
         return tuple(Change(fact, value) for fact, value in self.assigned.items())
 
 
-Looked: TypeAlias = tuple[Any, frozenset[Place]]
-
-
 class Court:
-    """Looks at one rule, or one clause, at a time, and at none twice where nothing that it depends on has changed."""
+    """Looks at one rule, or one clause, at a time, and at none again that cannot have changed."""
 
-    def __init__(self, policy: terms.Policy, question: Question, facts: Facts, budget: int) -> None:
+    def __init__(
+        self, policy: terms.Policy, question: Question, facts: Facts, judgement: Judgement, budget: int
+    ) -> None:
         self.policy, self.schema = policy, policy.schema
         self.base = State({}, question, facts)
+        self.profiles = Profiles.of(policy)
         self.spent, self.budget = 0, budget
         self.unsure = False
-        self._first: dict[object, Looked] = {}
+        self._judgement = judgement
+        self._places: dict[object, frozenset[Place]] = {}
+        rules = policy.by_action.get(question.action, ())
+        self.permits = tuple(rule for rule in rules if rule.effect is Effect.PERMIT)
+        self.forbids = tuple(rule for rule in rules if rule.effect is Effect.FORBID)
 
     @cached_property
-    def rules(self) -> tuple[terms.Rule, ...]:
-        """Every rule about the action."""
-        return self.policy.by_action.get(self.base.question.action, ())
+    def findings(self) -> Mapping[str, Finding | None]:
+        """What becomes of each rule as things are; None, or nothing, of one that is out of scope."""
+        if self._judgement.reason in _BY_RULES:
+            return {finding.rule.id: finding for finding in self._judgement.findings}
+        # No rule was asked. What they would have come to is known all the same.
+        scene = Scene(self.base.question, self.base.facts)
+        return {rule.id: look_at(rule, scene) for rule in (*self.permits, *self.forbids)}
 
     @cached_property
-    def permits(self) -> tuple[terms.Rule, ...]:
-        """Every permit about the action."""
-        return tuple(rule for rule in self.rules if rule.effect is Effect.PERMIT)
-
-    @cached_property
-    def forbids(self) -> tuple[terms.Rule, ...]:
-        """Every forbid about the action."""
-        return tuple(rule for rule in self.rules if rule.effect is Effect.FORBID)
+    def _scene(self) -> Scene:
+        return Scene(self.base.question, self.base.facts)
 
     def part(self, fact: Fact) -> Fact:
         """Return the fact that another one comes with."""
@@ -116,73 +121,64 @@ class Court:
         assigned = {**state.assigned, change.fact: change.value}
         changes = [Change(fact, value) for fact, value in assigned.items()]
         question, facts = apply(changes, self.base.question, self.base.facts, self.schema)
-        place = place_of(change.fact)
-        return State(assigned, question, facts, state.changed | {place, self.group(place)})
+        marks = marks_of(change.fact, absent=self.base.question.session is None)
+        return State(assigned, question, facts, state.changed.union(marks))
 
     # --------------------------------------------------------------------------------------------------- looking
 
-    def _look(self, key: object, state: State, work: Callable[[Reading], Any], *reads: Place) -> Looked:
-        first = self._first.get(key)
-        if first is not None and first[1].isdisjoint(state.changed):
-            return first
+    def _spend(self) -> None:
         self.spent += 1
         if self.spent > self.budget:
             raise Spent
-        reading = Reading(state.question, state.facts)
-        value = work(reading)
-        self.unsure = self.unsure or reading.unsure
-        found = value, frozenset((*reading.seen, *reads))
-        if first is None and not state.assigned:
-            self._first[key] = found
+
+    def _read(self, key: object, state: State, work: Callable[[Reading], object], *reads: Place) -> frozenset[Place]:
+        """Return what some work looks at; a key is of what comes to the same in each state that it is asked in."""
+        found = self._places.get(key)
+        if found is None:
+            self._spend()
+            reading = Reading(state.question, state.facts)
+            work(reading)
+            self.unsure = self.unsure or reading.unsure
+            found = frozenset((*reading.seen, *reads))
+            if key is not None:
+                self._places[key] = found
         return found
-
-    def refused(self, state: State) -> Looked:
-        """Return why a question is refused before any rule; None where it is not."""
-
-        def work(reading: Reading) -> Reason | None:
-            found = before_rules(self.schema, reading.question, reading)
-            return None if found is None else found.reason
-
-        return self._look("before", state, work, *self._absent(state, _TOLD), NOW)
-
-    def finding(self, rule: terms.Rule, state: State) -> Looked:
-        """Return what becomes of a rule."""
-        late = [NOW] if any(map(timed, _terms_of(rule))) else []
-        absent = self._absent(state, ("actor", *_session_names(_terms_of(rule))))
-        return self._look(rule.id, state, lambda reading: look_at(rule, reading.scene()), *absent, *late)
-
-    def side(self, name: str, rule: terms.Rule, state: State) -> Looked:
-        """Tell whether a rule holds for who asks (`principal`), on what (`resource`), and whoever acts (`actor`)."""
-
-        def work(reading: Reading) -> bool:
-            return _holds(name, rule, reading)
-
-        absent = self._absent(state, ("actor",)) if name == "actor" else ()
-        return self._look((rule.id, name), state, work, *absent)
-
-    def clause(self, rule: terms.Rule, at: int, state: State) -> Looked:
-        """Return what a clause comes to."""
-        term = rule.clauses[at].condition
-        late = [NOW] if timed(term) else []
-        absent = self._absent(state, _session_names([term]))
-        return self._look((rule.id, at), state, lambda reading: evaluate(term, reading.scene()), *absent, *late)
-
-    def duties(self, rule: terms.Rule, state: State) -> Looked:
-        """Tell whether all arguments of a rule's obligations are known."""
-
-        def work(reading: Reading) -> bool:
-            scene = reading.scene()
-            found = [evaluate(term, scene) for each in rule.obligations for _, term in each.arguments]
-            return not any(isinstance(each, Unknown) for each in found)
-
-        late = [NOW] if any(map(timed, _terms_of(rule))) else []
-        absent = self._absent(state, _session_names(_terms_of(rule)))
-        return self._look((rule.id, "duties"), state, work, *absent, *late)
 
     def _absent(self, state: State, names: Iterable[str]) -> tuple[Place, ...]:
         # Nobody notes what is asked of a session that is not there.
         found = tuple(InSession(name) for name in names) if state.question.session is None else ()
         return (SESSION, *found) if found else ()
+
+    def finding(self, rule: terms.Rule, state: State) -> Finding | None:
+        """Return what becomes of a rule."""
+        if not touches(state.changed, self.profiles[rule].whole):
+            return self.findings.get(rule.id)
+        self._spend()
+        return look_at(rule, Scene(state.question, state.facts))
+
+    def side(self, name: str, rule: terms.Rule, state: State) -> bool:
+        """Tell whether a rule holds for who asks (`principal`), on what (`resource`), and whoever acts (`actor`)."""
+        if not state.assigned:
+            return _holds(name, rule, self._scene)
+        if not touches(state.changed, self.profiles[rule].scope):
+            return _holds(name, rule, self._scene)
+        self._spend()
+        return _holds(name, rule, Scene(state.question, state.facts))
+
+    def clause(self, rule: terms.Rule, at: int, state: State) -> Found:
+        """Return what a clause comes to."""
+        if not touches(state.changed, self.profiles[rule].clauses[at]):
+            finding = self.findings.get(rule.id)
+            if finding is not None:
+                return finding.clauses[at][1]
+            return evaluate(rule.clauses[at].condition, self._scene)
+        self._spend()
+        return evaluate(rule.clauses[at].condition, Scene(state.question, state.facts))
+
+    def duties(self, rule: terms.Rule, scene: Scene) -> bool:
+        """Tell whether all arguments of a rule's obligations are known."""
+        found = [evaluate(term, scene) for each in rule.obligations for _, term in each.arguments]
+        return not any(isinstance(each, Unknown) for each in found)
 
     # ------------------------------------------------------------------------------------------------- obstacles
 
@@ -193,15 +189,14 @@ class Court:
             case Target(aim=Aim.PERMIT, rule=terms.Rule() as rule):
                 yield from self._to_apply(rule, state)
                 yield from self._refusal(state)
-                yield from self._denying(state)
+                yield from self._those(self.forbids, state, lambda finding: finding.denies)
             case Target(aim=Aim.FORBID, rule=terms.Rule() as rule):
                 yield from self._to_deny(rule, state)
             case Target(aim=Aim.NO_PERMIT):
-                yield from self._applying(state)
+                yield from self._those(self.permits, state, lambda finding: finding.applies)
             case _:
-                reason, places = self.refused(state)
-                if reason is None:
-                    yield Obstacle(places)
+                if before_rules(self.schema, state.question, state.facts) is None:
+                    yield Obstacle(self._before(state))
 
     def _dangling(self, state: State) -> Iterator[Obstacle]:
         """Yield what nobody could put on record: that an entity is in one that nothing holds."""
@@ -209,65 +204,88 @@ class Court:
             if isinstance(fact, Within) and value is True and state.facts.node(fact.parent) is None:
                 yield Obstacle(frozenset({OnRecord(fact.parent)}))
 
+    def _before(self, state: State) -> frozenset[Place]:
+        def work(reading: Reading) -> object:
+            return before_rules(self.schema, reading.question, reading)
+
+        return self._read(None if state.assigned else "before", state, work, *self._absent(state, _TOLD), NOW)
+
     def _refusal(self, state: State) -> Iterator[Obstacle]:
-        reason, places = self.refused(state)
-        if reason in _READ:
-            # All that comes before it does not refuse: nothing of that could make a difference.
-            yield Obstacle(frozenset(place for place in places if _READ[reason](place)))
-        elif reason is not None:
-            yield Obstacle(places)
-        question = state.question
-        if reason is not Reason.UNKNOWN_ENTITY:
+        self._spend()
+        refused = before_rules(self.schema, state.question, state.facts)
+        if refused is None:
+            return
+        matters = _READ.get(refused.reason, _any)
+        # All that comes before it does not refuse: nothing of that could make a difference.
+        yield Obstacle(frozenset(place for place in self._before(state) if matters(place)))
+        if refused.reason is not Reason.UNKNOWN_ENTITY:
             # It would refuse next.
-            for ref in (question.principal, question.resource):
+            for ref in (state.question.principal, state.question.resource):
                 if state.facts.node(ref) is None:
                     yield Obstacle(frozenset({OnRecord(ref)}))
 
     def _to_apply(self, rule: terms.Rule, state: State) -> Iterator[Obstacle]:
+        profile = self.profiles[rule]
         for name in ("principal", "resource", "actor"):
-            found, places = self.side(name, rule, state)
-            if not found:
-                yield Obstacle(places, rule)
+            if not self.side(name, rule, state):
+                yield self._of_side(name, rule, state)
         for at, clause in enumerate(rule.clauses):
-            found, places = self.clause(rule, at, state)
-            if found is not (clause.kind is not ClauseKind.UNLESS):
-                yield Obstacle(places, rule)
-        if rule.obligations:
-            found, places = self.duties(rule, state)
-            if not found:
-                yield Obstacle(places, rule)
+            if self.clause(rule, at, state) is not (clause.kind is not ClauseKind.UNLESS):
+                yield self._of_clause(rule, at, state)
+        if rule.obligations and not self.duties(rule, Scene(state.question, state.facts)):
+            key = None if touches(state.changed, profile.duties) else (rule.id, "duties")
+            terms_ = [term for each in rule.obligations for _, term in each.arguments]
+            late = [NOW] if any(map(timed, terms_)) else []
+            absent = self._absent(state, _session_names(terms_))
+            places = self._read(key, state, lambda reading: self.duties(rule, reading.scene()), *absent, *late)
+            yield Obstacle(places, rule)
+
+    def _of_side(self, name: str, rule: terms.Rule, state: State) -> Obstacle:
+        key = None if touches(state.changed, self.profiles[rule].scope) else (rule.id, name)
+        absent = self._absent(state, ("actor",)) if name == "actor" else ()
+        return Obstacle(self._read(key, state, lambda reading: _holds(name, rule, reading.scene()), *absent), rule)
+
+    def _of_clause(self, rule: terms.Rule, at: int, state: State) -> Obstacle:
+        term = rule.clauses[at].condition
+        key = None if touches(state.changed, self.profiles[rule].clauses[at]) else (rule.id, at)
+        late = [NOW] if timed(term) else []
+        absent = self._absent(state, _session_names([term]))
+        places = self._read(key, state, lambda reading: evaluate(term, reading.scene()), *absent, *late)
+        return Obstacle(places, rule)
 
     def _to_deny(self, rule: terms.Rule, state: State) -> Iterator[Obstacle]:
         """Yield what keeps a forbid from denying: whatever is neither true nor unknown."""
-        resource, on = self.side("resource", rule, state)
-        if not resource:
-            yield Obstacle(on, rule)
-        principal, by = self.side("principal", rule, state)
-        actor, too = self.side("actor", rule, state)
-        if not (principal or actor):
-            yield Obstacle(by | too, rule)
+        if not self.side("resource", rule, state):
+            yield self._of_side("resource", rule, state)
+        if not (self.side("principal", rule, state) or self.side("actor", rule, state)):
+            places = (self._of_side(name, rule, state).places for name in ("principal", "actor"))
+            yield Obstacle(frozenset().union(*places), rule)
         for at, clause in enumerate(rule.clauses):
-            found, places = self.clause(rule, at, state)
-            if found is (clause.kind is ClauseKind.UNLESS):
-                yield Obstacle(places, rule)
+            if self.clause(rule, at, state) is (clause.kind is ClauseKind.UNLESS):
+                yield self._of_clause(rule, at, state)
 
-    def _denying(self, state: State) -> Iterator[Obstacle]:
-        for rule in self.forbids:
-            finding, places = self.finding(rule, state)
-            if isinstance(finding, Finding) and finding.denies:
-                yield Obstacle(places, rule)
+    def _those(
+        self, rules: Iterable[terms.Rule], state: State, matters: Callable[[Finding], bool]
+    ) -> Iterator[Obstacle]:
+        """Yield each rule whose part in the decision has to be another."""
+        for rule in rules:
+            finding = self.finding(rule, state)
+            if finding is not None and matters(finding):
+                key = None if touches(state.changed, self.profiles[rule].whole) else rule.id
+                terms_ = list(_terms_of(rule))
+                late = [NOW] if any(map(timed, terms_)) else []
+                absent = self._absent(state, ("actor", *_session_names(terms_)))
+                work = partial(_look_at, rule)
+                yield Obstacle(self._read(key, state, work, *absent, *late), rule)
 
-    def _applying(self, state: State) -> Iterator[Obstacle]:
-        for rule in self.permits:
-            finding, places = self.finding(rule, state)
-            if isinstance(finding, Finding) and finding.applies:
-                yield Obstacle(places, rule)
+
+def _look_at(rule: terms.Rule, reading: Reading) -> object:
+    return look_at(rule, reading.scene())
 
 
-def _holds(name: str, rule: terms.Rule, reading: Reading) -> bool:
+def _holds(name: str, rule: terms.Rule, scene: Scene) -> bool:
     """Tell whether one side of a rule's scope holds, as the interpreter has it."""
-    scene, question = reading.scene(), reading.question
-    forbid = rule.effect is Effect.FORBID
+    question, forbid = scene.question, rule.effect is Effect.FORBID
     if name == "actor":
         actor = question.actor
         scopes = rule.principals if forbid else rule.via
@@ -300,8 +318,13 @@ def _session_names(found: Iterable[terms.Term]) -> Iterator[str]:
                     yield each.name
 
 
+_BY_RULES: Final = (Reason.PERMITTED, Reason.FORBIDDEN, Reason.DEFAULT)
 _TOLD: Final = ("expires_at", "authenticated_at", "issued_at", "actor")
 _STARTS: Final = (InSession("authenticated_at"), InSession("issued_at"), NOW)
+
+
+def _any(place: Place) -> bool:
+    return True
 
 
 def _proof(place: Place) -> bool:

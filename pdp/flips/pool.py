@@ -59,6 +59,7 @@ def usual(kind: Type, schema: Schema, known: Known, now: int) -> Iterator[Value]
                 yield from (ValueSet((each,)) for each in islice(usual(kind.element, schema, known, now), 4))
         case RecordType():
             yield Record(_least(kind, schema, known, now))
+            yield Record(_least(kind, schema, known, now, whole=True))
         case Wrong():
             return
 
@@ -68,11 +69,11 @@ def _takes(name: str, schema: Schema) -> bool:
     return declared is None or declared.ids is None
 
 
-def _least(kind: RecordType, schema: Schema, known: Known, now: int) -> dict[str, Value]:
-    """Return a value for each attribute that a record of a type has to have."""
+def _least(kind: RecordType, schema: Schema, known: Known, now: int, *, whole: bool = False) -> dict[str, Value]:
+    """Return a value for each attribute that a record of a type has to have, or may have."""
     found = {}
     for name, each in kind.fields.items():
-        if not each.optional:
+        if whole or not each.optional:
             value = next(usual(each.type, schema, known, now), None)
             if value is not None:
                 found[name] = value

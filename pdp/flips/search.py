@@ -16,19 +16,15 @@ from pdp.classes import dataclass
 from pdp.evaluation import Question, Scene
 from pdp.flips.candidates import changes_of
 from pdp.flips.changes import (
-    ApprovedBy,
     Change,
     Fact,
-    InContext,
     InSession,
-    Lifted,
-    OfEntity,
     OnRecord,
     Time,
-    Within,
 )
 from pdp.flips.known import Known
 from pdp.flips.obstacles import SESSION, Aim, Court, Obstacle, State, Target
+from pdp.flips.profile import ADMINISTRATOR, APPROVER, CONTEXT, RANKS
 from pdp.flips.reading import Approvals, Parents, Place, place_of
 from pdp.flips.wishes import Wishes
 from pdp.interpreter import Finding, Judgement, judge
@@ -43,8 +39,6 @@ BUDGET: Final = 20_000
 
 Quota: TypeAlias = tuple[int, ...]
 """How many changes are still to be made: in the context, in the session, by approvers, by administrators, by nobody."""
-
-_ADMINISTRATOR: Final = 3
 
 
 def quotas(count: int, kinds: int = 5) -> Iterator[Quota]:
@@ -71,12 +65,12 @@ class Flip:
     @property
     def administrator(self) -> bool:
         """Whether an administrator has to change something."""
-        return any(_rank(change.fact) == _ADMINISTRATOR for change in self.changes)
+        return any(_rank(change.fact) == ADMINISTRATOR for change in self.changes)
 
     @property
     def surest(self) -> bool:
         """Whether nothing could be less: it is one attribute of the context."""
-        return self.size == 1 and _rank(self.changes[0].fact) == 0
+        return self.size == 1 and _rank(self.changes[0].fact) == CONTEXT
 
 
 class Search:
@@ -93,7 +87,7 @@ class Search:
         most: int = MOST,
         budget: int = BUDGET,
     ) -> None:
-        self._court = Court(policy, question, facts, budget)
+        self._court = Court(policy, question, facts, judgement, budget)
         self._known, self._most = known, most
         self._wanted = Outcome.DENY if judgement.outcome is Outcome.ALLOW else Outcome.ALLOW
         self._targets = list(self._aims(judgement))
@@ -107,7 +101,7 @@ class Search:
         """
         for count in range(least, self._most + 1):
             for quota in quotas(count):
-                if not administrator and quota[_ADMINISTRATOR]:
+                if not administrator and quota[ADMINISTRATOR]:
                     continue
                 for target in self._targets:
                     found = self._reach(target, quota)
@@ -243,25 +237,15 @@ def _less(quota: Quota, fact: Fact) -> Quota | None:
 
 def _rank(fact: Fact) -> int:
     """Return where in a quota a fact counts."""
-    return _RANKS[type(fact)]
+    return RANKS[type(fact)]
 
 
-_RANKS: Final = {
-    InContext: 0,
-    InSession: 1,
-    ApprovedBy: 2,
-    OfEntity: 3,
-    Within: 3,
-    OnRecord: 3,
-    Lifted: 3,
-    Time: 4,
-}
-_PLACES: Final = {**_RANKS, Approvals: 2, Parents: 3}
+_PLACES: Final = {**RANKS, Approvals: APPROVER, Parents: ADMINISTRATOR}
 
 
 def _ordered(places: frozenset[Place], wished: Iterable[Fact], state: State) -> Sequence[Fact]:
     """Return the facts that make a difference at some places, those first that a caller can supply."""
     found = {fact for fact in wished if place_of(fact) in places}
-    found |= {place for place in places if isinstance(place, InContext | InSession | OfEntity) and place != SESSION}
+    found |= {place for place in places if not isinstance(place, Parents | Approvals | Time) and place != SESSION}
     # To act for somebody else is the last thing to try.
     return sorted(found, key=lambda fact: (_rank(fact), fact == InSession("actor"), type(fact).__name__, repr(fact)))

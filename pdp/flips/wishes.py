@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pdp import terms, zones
-from pdp.evaluation import FOREVER, Question, Scene, evaluate, holds, membership, revocable, weigh_approvals
-from pdp.flips.changes import NOW, ApprovedBy, Fact, InContext, InSession, Lifted, OfEntity, OnRecord, Within
+from pdp.evaluation import FOREVER, Question, Scene, evaluate, holds, membership, weigh_approvals
+from pdp.flips.changes import NOW, ApprovedBy, Fact, InContext, InSession, OfEntity, OnRecord, Within
 from pdp.flips.known import Known, named_in, sample
 from pdp.flips.pool import Path, around, combined, inside, matching, outside, sets_of
 from pdp.model import Approval, Node
@@ -22,6 +22,7 @@ from pdp.terms import RootName
 from pdp.values import (
     DATETIME_MAX,
     Datetime,
+    Decimal,
     Duration,
     EntityRef,
     Ip,
@@ -54,13 +55,16 @@ class Wishes:
         """Every fact that anything is wished of."""
         return self._shapes.keys()
 
-    def of(self, fact: Fact) -> Iterator[Wish]:
-        """Yield what a fact is wished to be; None stands for what is absent."""
+    def of(self, fact: Fact, plain: Iterable[Value] = ()) -> Iterator[Wish]:
+        """Yield what a fact is wished to be; None stands for what is absent.
+
+        Parts of a record are wished into what it is now, and into `plain` ones.
+        """
         shapes = self._shapes.get(fact, {})
         for path, patterns in self._patterns.get(fact, {}).items():
             shapes.setdefault(path, []).extend(matching(patterns))
         now = current(fact, self._scene)
-        yield from combined(shapes, () if isinstance(now, Unknown) else (now,))
+        yield from combined(shapes, (*(() if isinstance(now, Unknown) else (now,)), *plain))
 
     def rule(self, rule: terms.Rule) -> None:
         """Take the wishes of a rule: of its clauses, its scope, and its obligations."""
@@ -102,10 +106,6 @@ class Wishes:
                 self._wish(InSession(name), (right_now, soon, None))
             for name in ("session_id", "token_id", "key_id", "device_id"):
                 self._wish(InSession(name), ("renewed", None))
-            for kind, name in revocable(question.session):
-                self._wish(Lifted(kind, None, name), (True,))
-        for ref in filter(None, (question.principal, question.resource, question.actor)):
-            self._wish(OnRecord(ref), (True,))
         self._edges(question)
 
     def _edges(self, question: Question) -> None:
@@ -273,7 +273,6 @@ class Wishes:
             found = self._found(base)
             if isinstance(found, EntityRef):
                 self._wish(OfEntity(found, term.name), values, path, patterns)
-                self._wish(OnRecord(found), (True,))
                 # It may be as wished with another entity.
                 self._aim(base, ())
             else:
@@ -282,6 +281,9 @@ class Wishes:
     def _aim_operands(self, term: terms.Arithmetic, values: list[Wish]) -> None:
         left, right = self._found(term.left), self._found(term.right)
         wanted = [each for each in values if each is not None]
+        if isinstance(self._found(term), Unknown):
+            # It may be out of range: whatever brings it back to nothing does.
+            wanted += [0, Decimal(0), Duration(0)]
         if term.op is ArithmeticOp.MUL:
             self._aim(term.left, _factors(wanted, right))
             self._aim(term.right, _factors(wanted, left))
@@ -318,8 +320,6 @@ class Wishes:
         self._known.name(targets)
         for here in (ref, *self._above(ref)):
             node = self._scene.facts.node(here)
-            if node is None:
-                self._wish(OnRecord(here), (True,))
             for step in node.parents if isinstance(node, Node) else ():
                 self._wish(Within(here, step.parent), (False,))
                 if step.until is not None:
@@ -327,7 +327,6 @@ class Wishes:
             for target in targets:
                 for parent in self._ways(here, target):
                     self._wish(Within(here, parent), (True,))
-                    self._wish(OnRecord(parent), (True,))
 
     def _ways(self, ref: EntityRef, target: EntityRef) -> Iterator[EntityRef]:
         """Yield what an entity would have to be in directly, to be in another one."""
