@@ -25,7 +25,7 @@ from pdp.flips.wishes import Wishes, current
 from pdp.model import Node
 from pdp.schema import Schema
 from pdp.terms import Term
-from pdp.types import FieldType
+from pdp.types import EntityTypes, FieldType, Type
 from pdp.values import Datetime, EntityRef, Unknown, Value, equal
 
 MAX_VALUES: Final = 200
@@ -76,11 +76,19 @@ def declared_type(fact: Fact, scene: Scene, schema: Schema) -> FieldType | None:
         case InContext(name=name):
             return None if action is None else action.context.fields.get(name)
         case InSession(name=name):
-            return None if action is None else action.session.fields.get(name)
+            found = None if action is None else action.session.fields.get(name)
+            if name == "actor" and found is not None and _is_any(found.type, schema):
+                # Where no policy says who may act for somebody else, it is nothing to suggest.
+                return None
+            return found
         case OfEntity(entity=entity, name=name):
             return schema.attribute(entity.type, name)
         case _:
             return None
+
+
+def _is_any(kind: Type, schema: Schema) -> bool:
+    return isinstance(kind, EntityTypes) and kind.names == schema.entities.keys()
 
 
 def _values(

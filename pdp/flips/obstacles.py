@@ -9,13 +9,13 @@ from typing import Final
 
 from pdp import terms
 from pdp.classes import dataclass
-from pdp.evaluation import Question, Scene, evaluate, holds
+from pdp.evaluation import Question, Scene, evaluate, holds, membership
 from pdp.flips.changes import NOW, Change, Fact, InSession, Lifted, OnRecord, Within, apply, part
 from pdp.flips.profile import Profiles, marks_of, touches
 from pdp.flips.reading import Approvals, Parents, Place, Reading, place_of
 from pdp.interpreter import Finding, Judgement, before_rules, look_at
 from pdp.lowering import timed
-from pdp.model import Effect, Reason
+from pdp.model import Effect, Outcome, Reason
 from pdp.operators import Found
 from pdp.ports import Facts
 from pdp.terms import ClauseKind, RootName
@@ -81,6 +81,8 @@ class Court:
         self.profiles = Profiles.of(policy)
         self.spent, self.budget = 0, budget
         self.unsure = False
+        self.measures: dict[object, tuple[int, tuple[int, ...], frozenset[int]]] = {}
+        """What ways of failing take, once that is known."""
         self._judgement = judgement
         self._places: dict[object, frozenset[Place]] = {}
         rules = policy.by_action.get(question.action, ())
@@ -99,6 +101,42 @@ class Court:
     @cached_property
     def _scene(self) -> Scene:
         return Scene(self.base.question, self.base.facts)
+
+    @property
+    def size(self) -> int:
+        """How many rules there are about the action."""
+        return len(self.permits) + len(self.forbids)
+
+    def outcome(self, state: State) -> Outcome:
+        """Return the decision: of rules that name nothing that changed, what it was."""
+        if before_rules(self.schema, state.question, state.facts) is not None:
+            return Outcome.DENY
+        findings = [self.finding(rule, state) for rule in (*self.forbids, *self.permits)]
+        if any(finding is not None and finding.denies for finding in findings):
+            return Outcome.DENY
+        applies = any(each is not None and each.rule.effect is Effect.PERMIT and each.applies for each in findings)
+        return Outcome.ALLOW if applies else Outcome.DENY
+
+    @cached_property
+    def denying(self) -> list[frozenset[str]]:
+        """The marks of each forbid that denies as things are."""
+        found = [(rule, self.findings.get(rule.id)) for rule in self.forbids]
+        return [self.profiles[rule].whole for rule, each in found if each is not None and each.denies]
+
+    @cached_property
+    def strange(self) -> bool:
+        """Whether nothing holds one of those asked about: then the whole of them comes at once."""
+        asked = (self.base.question.principal, self.base.question.resource, self.base.question.actor)
+        return any(ref is not None and self.base.facts.node(ref) is None for ref in asked)
+
+    @cached_property
+    def distinct(self) -> bool:
+        """Whether no membership can put both principal and resource into something."""
+        above = []
+        for ref in (self.base.question.principal, self.base.question.resource):
+            membership(ref, (ref,), self._scene)
+            above.append(self._scene.closures[ref][0].keys())
+        return above[0].isdisjoint(above[1])
 
     def part(self, fact: Fact) -> Fact:
         """Return the fact that another one comes with."""

@@ -37,6 +37,12 @@ _APPROVALS: Final = "approvals"
 _ACTOR: Final = "session.actor"
 _WHOLE: Final = "session"
 
+ACTING: Final = frozenset({_ACTOR, _WHOLE})
+"""The marks of who acts for the principal."""
+
+MEMBERSHIP: Final = frozenset({_IN, _RECORD})
+"""The marks of what somebody is in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -95,6 +101,18 @@ def _ranks_of(mark: str) -> int:
     return 1 << ADMINISTRATOR | (1 << NOBODY if mark == _IN else 0)
 
 
+def apart(found: Iterable[frozenset[str]], *, absent: bool) -> int:
+    """Return how many changes it takes at the least to make a difference to all of some marks."""
+    used: set[str] = set()
+    count = 0
+    for marks in found:
+        mine = together(marks, absent=absent)
+        if used.isdisjoint(mine):
+            count += 1
+            used |= mine
+    return count
+
+
 def together(marks: frozenset[str], *, absent: bool) -> frozenset[str]:
     """Return marks as facts that change together have them: of a session that is `absent`, all come at once."""
     return marks if absent else marks - {_WHOLE}
@@ -133,7 +151,7 @@ def _profile(rule: terms.Rule) -> Profile:
     )
     scopes = (*rule.principals, *rule.resources, *(rule.via or ()))
     # Who acts for somebody else is in the scope of every rule, or of none.
-    scope = frozenset((_ACTOR, _IN) if any(each.within is not None for each in scopes) else (_ACTOR,))
+    scope = ACTING | MEMBERSHIP if any(each.within is not None for each in scopes) else ACTING
     return Profile(clauses, scope, duties, scope.union(duties, *clauses))
 
 

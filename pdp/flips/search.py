@@ -23,11 +23,12 @@ from pdp.flips.changes import (
     Time,
 )
 from pdp.flips.known import Known
-from pdp.flips.obstacles import SESSION, Aim, Court, Obstacle, State, Target
+from pdp.flips.obstacles import SESSION, Court, Obstacle, State, Target
 from pdp.flips.profile import ADMINISTRATOR, APPROVER, CONTEXT, RANKS
+from pdp.flips.prospects import prospects
 from pdp.flips.reading import Approvals, Parents, Place, place_of
 from pdp.flips.wishes import Wishes
-from pdp.interpreter import Finding, Judgement, judge
+from pdp.interpreter import Judgement, judge
 from pdp.model import Outcome
 from pdp.ports import Facts
 
@@ -36,6 +37,9 @@ MOST: Final = 4
 
 BUDGET: Final = 20_000
 """So many things are looked at before the search gives up."""
+
+FEW: Final = 200
+"""Up to so many rules, all of them are judged anew; of more, those that name anything that changed."""
 
 Quota: TypeAlias = tuple[int, ...]
 """How many changes are still to be made: in the context, in the session, by approvers, by administrators, by nobody."""
@@ -90,7 +94,7 @@ class Search:
         self._court = Court(policy, question, facts, judgement, budget)
         self._known, self._most = known, most
         self._wanted = Outcome.DENY if judgement.outcome is Outcome.ALLOW else Outcome.ALLOW
-        self._targets = list(self._aims(judgement))
+        self.prospects = prospects(self._court, allowed=self._wanted is Outcome.DENY)
         self._relevant: dict[str, terms.Rule] = {}
         self._visited: set[tuple[object, ...]] = set()
 
@@ -103,7 +107,7 @@ class Search:
             for quota in quotas(count):
                 if not administrator and quota[ADMINISTRATOR]:
                     continue
-                for target in self._targets:
+                for target in self.prospects.within(quota):
                     found = self._reach(target, quota)
                     if found is not None:
                         return found
@@ -132,19 +136,10 @@ class Search:
 
     def _holds(self, state: State) -> bool:
         """Judge anew: what does not turn the decision around is never shown."""
-        return judge(self._court.policy, state.question, state.facts).outcome is self._wanted
-
-    def _aims(self, judgement: Judgement) -> Iterator[Target]:
-        """Yield every way for the decision to be another, the most likely first."""
         court = self._court
-        if self._wanted is Outcome.DENY:
-            yield Target(Aim.NO_PERMIT)
-            yield from (Target(Aim.FORBID, rule) for rule in court.forbids)
-            yield Target(Aim.REFUSAL)
-            return
-        found = {finding.rule.id: finding for finding in judgement.findings}
-        near = sorted(court.permits, key=lambda rule: (_failing(found.get(rule.id)), rule.id))
-        yield from (Target(Aim.PERMIT, rule) for rule in near)
+        if court.size <= FEW:
+            return judge(court.policy, state.question, state.facts).outcome is self._wanted
+        return court.outcome(state) is self._wanted
 
     # ---------------------------------------------------------------------------------------------------- deepening
 
@@ -219,13 +214,6 @@ class Search:
         for rule in (*([] if target.rule is None else [target.rule]), *self._relevant.values()):
             wishes.rule(rule)
         return wishes
-
-
-def _failing(finding: Finding | None) -> int:
-    """Return how many clauses of a permit fail; of one that is out of scope, more than of any other."""
-    if finding is None:
-        return 1000
-    return sum(found is not True for _, found in finding.clauses)
 
 
 def _less(quota: Quota, fact: Fact) -> Quota | None:
