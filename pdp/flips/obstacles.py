@@ -107,13 +107,15 @@ class Court:
         """How many rules there are about the action."""
         return len(self.permits) + len(self.forbids)
 
-    def outcome(self, state: State) -> Outcome:
-        """Return the decision: of rules that name nothing that changed, what it was."""
+    def outcome(self, state: State, target: Target) -> Outcome:
+        """Return the decision; of rules that name nothing that changed, what they came to counts."""
         if before_rules(self.schema, state.question, state.facts) is not None:
             return Outcome.DENY
-        findings = [self.finding(rule, state) for rule in (*self.forbids, *self.permits)]
+        first = () if target.rule is None else (target.rule,)
+        findings = (self.finding(rule, state) for rule in (*first, *self.forbids))
         if any(finding is not None and finding.denies for finding in findings):
             return Outcome.DENY
+        findings = (self.finding(rule, state) for rule in (*first, *self.permits))
         applies = any(each is not None and each.rule.effect is Effect.PERMIT and each.applies for each in findings)
         return Outcome.ALLOW if applies else Outcome.DENY
 
@@ -235,6 +237,10 @@ class Court:
             case _:
                 if before_rules(self.schema, state.question, state.facts) is None:
                     yield Obstacle(self._before(state))
+
+    def stands(self, state: State) -> bool:
+        """Tell whether what was changed could be put on record."""
+        return next(self._dangling(state), None) is None
 
     def _dangling(self, state: State) -> Iterator[Obstacle]:
         """Yield what nobody could put on record: that an entity is in one that nothing holds."""

@@ -23,7 +23,7 @@ from pdp.flips.changes import (
     Time,
 )
 from pdp.flips.known import Known
-from pdp.flips.obstacles import SESSION, Court, Obstacle, State, Target
+from pdp.flips.obstacles import SESSION, Aim, Court, Obstacle, State, Target
 from pdp.flips.profile import ADMINISTRATOR, APPROVER, CONTEXT, RANKS
 from pdp.flips.prospects import prospects
 from pdp.flips.reading import Approvals, Parents, Place, place_of
@@ -104,19 +104,27 @@ class Search:
         Without `administrator`, none that takes one.
         """
         for count in range(least, self._most + 1):
-            for quota in quotas(count):
-                if not administrator and quota[ADMINISTRATOR]:
-                    continue
-                for target in self.prospects.within(quota):
-                    found = self._reach(target, quota)
-                    if found is not None:
-                        return found
+            allowed = [quota for quota in quotas(count) if administrator or not quota[ADMINISTRATOR]]
+            # That nobody is asked at all, since the session does not count, says least about the rules.
+            for last in (False, True):
+                for quota in allowed:
+                    for target in self.prospects.within(quota):
+                        late = target.aim is Aim.REFUSAL
+                        found = self._reach(target, quota) if late is last else None
+                        if found is not None:
+                            return found
         return None
 
     @property
     def unsure(self) -> bool:
         """Whether anything was looked at of which nobody can tell what it is."""
         return self._court.unsure
+
+    def nearest(self, found: Flip | None) -> terms.Rule | None:
+        """Return the rule that a flip is for, or else the one that the least stands in the way of."""
+        if found is not None and found.target.rule is not None:
+            return found.target.rule
+        return next((each.target.rule for each in self.prospects.all if each.target.rule is not None), None)
 
     def allow(self, more: int) -> None:
         """Let so much more be looked at."""
@@ -128,18 +136,31 @@ class Search:
             before = len(self._relevant)
             self._visited.clear()
             state = self._deepen(target, self._court.base, quota)
-            if state is not None and self._holds(state):
-                return Flip(state.changes, target, sum(quota))
+            if state is not None and self._holds(state, target):
+                least = self._least(state, target) if len(state.assigned) > sum(quota) else state
+                return Flip(least.changes, target, sum(quota))
             if len(self._relevant) == before:
                 return None
             # A rule got in the way that was not thought of: what it wishes for is tried now as well.
 
-    def _holds(self, state: State) -> bool:
+    def _least(self, state: State, target: Target) -> State:
+        """Return a state without what it takes not: of a session that is brought, not all that was tried may matter."""
+        for left_out in state.assigned:
+            rest = [change for change in state.changes if change.fact != left_out]
+            if len(state.assigned) > 1 and len(rest) < len(state.assigned):
+                less = self._court.base
+                for change in rest:
+                    less = self._court.with_change(less, change)
+                if self._court.stands(less) and self._holds(less, target):
+                    state = less
+        return state
+
+    def _holds(self, state: State, target: Target) -> bool:
         """Judge anew: what does not turn the decision around is never shown."""
         court = self._court
         if court.size <= FEW:
             return judge(court.policy, state.question, state.facts).outcome is self._wanted
-        return court.outcome(state) is self._wanted
+        return court.outcome(state, target) is self._wanted
 
     # ---------------------------------------------------------------------------------------------------- deepening
 
