@@ -9,10 +9,11 @@ import click
 from pdp.cli.commands import Command, Options
 from pdp.cli.parameters import INPUT_HELP, STATUS_HELP, takes_request
 
-_HELP = f"""Show why a decision comes out as it does: every rule in scope, every clause with the values that it met.
+_HELP = f"""Show why a decision comes out as it does, and what it would take for it to be another one.
 
-A rule is in scope when it is about the principal, the action and the resource. Those that decided come first. A mark
-tells whether a condition is true, false, or cannot be known.
+The rules that decided come first, then the nearest one that did not, each clause with the values that it met. A mark
+tells whether a condition is true, false, or cannot be known. At the end stands the smallest change of facts that would
+turn the decision around, with who can supply it: the caller, an approver, an administrator, or nobody.
 
 {INPUT_HELP}
 
@@ -32,8 +33,10 @@ pdp trace policies --request @request.json --json | jq '.rules[] | select(.deter
     help=_HELP,
 )
 @takes_request
+@click.option("--all", "everything", is_flag=True, help="Show every rule in scope, not only those that say most.")
+@click.option("--html", "page", metavar="FILE", help="Write a page that shows it, with the tree of the rules.")
 @click.pass_obj
-def command(options: Options, /, path: str, **given: Any) -> int:
+def command(options: Options, /, path: str, everything: bool, page: str | None, **given: Any) -> int:
     """Explain a decision."""
     from pdp.cli.answer import status_of
     from pdp.cli.explanation import lines
@@ -45,7 +48,7 @@ def command(options: Options, /, path: str, **given: Any) -> int:
     if options.json:
         emit({**trace.to_json(), "notes": list(asked.notes)})
     else:
-        for line in lines(trace, asked.policy, options.terminal()):
+        for line in lines(trace, asked.policy, options.terminal(), everything=everything):
             say(line)
         note(asked.notes, options.color)
     return status_of(trace.decision)

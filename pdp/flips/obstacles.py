@@ -290,12 +290,15 @@ class Court:
         return Obstacle(self._read(key, state, lambda reading: _holds(name, rule, reading.scene()), *absent), rule)
 
     def _of_clause(self, rule: terms.Rule, at: int, state: State) -> Obstacle:
+        return Obstacle(self.places(rule, at, state), rule)
+
+    def places(self, rule: terms.Rule, at: int, state: State) -> frozenset[Place]:
+        """Return what a clause looks at."""
         term = rule.clauses[at].condition
         key = None if touches(state.changed, self.profiles[rule].clauses[at]) else (rule.id, at)
         late = [NOW] if timed(term) else []
         absent = self._absent(state, _session_names([term]))
-        places = self._read(key, state, lambda reading: evaluate(term, reading.scene()), *absent, *late)
-        return Obstacle(places, rule)
+        return self._read(key, state, lambda reading: evaluate(term, reading.scene()), *absent, *late)
 
     def _to_deny(self, rule: terms.Rule, state: State) -> Iterator[Obstacle]:
         """Yield what keeps a forbid from denying: whatever is neither true nor unknown."""

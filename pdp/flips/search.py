@@ -9,6 +9,7 @@ a caller can make alone, then those that take an approver, an administrator, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 from pdp import terms
@@ -27,6 +28,7 @@ from pdp.flips.obstacles import SESSION, Aim, Court, Obstacle, State, Target
 from pdp.flips.profile import ADMINISTRATOR, APPROVER, CONTEXT, RANKS
 from pdp.flips.prospects import prospects
 from pdp.flips.reading import Approvals, Parents, Place, place_of
+from pdp.flips.sieve import Sieve
 from pdp.flips.wishes import Wishes
 from pdp.interpreter import Judgement, judge
 from pdp.model import Outcome
@@ -225,9 +227,16 @@ class Search:
             if fact in state.assigned or group not in common:
                 continue
             left = quota if group in open_ else _less(quota, fact)
-            if left is not None:
-                for change in changes_of(fact, wishes, scene, court.schema, self._known):
+            if left is None:
+                continue
+            sieve = Sieve(court, target, state, fact, partial(self._movable, left, open_))
+            for change in changes_of(fact, wishes, scene, court.schema, self._known):
+                if sieve.passes(change):
                     yield change, left
+
+    def _movable(self, left: Quota, open_: frozenset[Place], place: Place) -> bool:
+        """Tell whether what stands at a place may still change."""
+        return left[_PLACES[type(place)]] > 0 or self._court.group(place) in open_
 
     def _wishes(self, target: Target, scene: Scene) -> Wishes:
         wishes = Wishes(scene, self._court.schema, self._known)
