@@ -48,10 +48,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Something that stands in the way, and what it depends on; `rule` is whose condition it is."""
+    """Something that stands in the way, and what it depends on; `rule` is whose condition it is.
+
+    `approvals` are how many more people have to approve at the least, whatever else changes.
+    """
 
     places: frozenset[Place]
     rule: terms.Rule | None = None
+    approvals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +279,8 @@ class Court:
                 yield self._of_side(name, rule, state)
         for at, clause in enumerate(rule.clauses):
             if self.clause(rule, at, state) is not (clause.kind is not ClauseKind.UNLESS):
-                yield self._of_clause(rule, at, state)
+                missing = 0 if clause.kind is ClauseKind.UNLESS else _missing(clause.condition, state)
+                yield Obstacle(self.places(rule, at, state), rule, missing)
         if rule.obligations and not self.duties(rule, Scene(state.question, state.facts)):
             key = None if touches(state.changed, profile.duties) else (rule.id, "duties")
             terms_ = [term for each in rule.obligations for _, term in each.arguments]
@@ -288,9 +293,6 @@ class Court:
         key = None if touches(state.changed, self.profiles[rule].scope) else (rule.id, name)
         absent = self._absent(state, ("actor",)) if name == "actor" else ()
         return Obstacle(self._read(key, state, lambda reading: _holds(name, rule, reading.scene()), *absent), rule)
-
-    def _of_clause(self, rule: terms.Rule, at: int, state: State) -> Obstacle:
-        return Obstacle(self.places(rule, at, state), rule)
 
     def places(self, rule: terms.Rule, at: int, state: State) -> frozenset[Place]:
         """Return what a clause looks at."""
@@ -309,7 +311,7 @@ class Court:
             yield Obstacle(frozenset().union(*places), rule)
         for at, clause in enumerate(rule.clauses):
             if self.clause(rule, at, state) is (clause.kind is ClauseKind.UNLESS):
-                yield self._of_clause(rule, at, state)
+                yield Obstacle(self.places(rule, at, state), rule)
 
     def _those(
         self, rules: Iterable[terms.Rule], state: State, matters: Callable[[Finding], bool]
@@ -324,6 +326,18 @@ class Court:
                 absent = self._absent(state, ("actor", *_session_names(terms_)))
                 work = partial(_look_at, rule)
                 yield Obstacle(self._read(key, state, work, *absent, *late), rule)
+
+
+def _missing(term: terms.Term, state: State) -> int:
+    """Return how many more people have to approve: those who did, of whatever value, may come to count."""
+    if not isinstance(term, terms.Approvals):
+        return 0
+    question = state.question
+    asked = (question.principal, question.action, question.resource)
+    found = {
+        each.approver for each in state.facts.approvals or () if (each.principal, each.action, each.resource) == asked
+    }
+    return max(term.count - len(found), 0)
 
 
 def _look_at(rule: terms.Rule, reading: Reading) -> object:

@@ -203,10 +203,10 @@ class Search:
                 return None
             # Two that have no fact in common take two changes.
             if groups.isdisjoint(used) and groups.isdisjoint(open_):
-                apart += 1
+                apart += max(each.approvals, 1)
                 used |= groups
-                if apart > left:
-                    return None
+            if apart > left or each.approvals > quota[APPROVER]:
+                return None
         return found
 
     def _branches(
