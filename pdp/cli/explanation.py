@@ -11,7 +11,7 @@ from pdp.cli.terminal import Terminal, plain
 from pdp.flips.search import MOST
 from pdp.model import Effect, Outcome, Reason
 from pdp.terms import ClauseKind, Policy, Rule
-from pdp.trace import ChangeTrace, ClauseTrace, RuleTrace, Trace
+from pdp.trace import ChangeTrace, ClauseTrace, RuleTrace, SideTrace, Trace
 from pdp.values import Datetime
 
 _FEW: Final = 3
@@ -25,18 +25,21 @@ def lines(trace: Trace, policy: Policy, terminal: Terminal, *, everything: bool 
     """Yield a trace, line by line; `everything` shows each rule in scope."""
     asked = f"{plain(trace.principal)} to {plain(trace.action)} on {plain(trace.resource)}"
     yield headline(trace.decision, terminal)
-    yield f"  asked: {asked}" + (f", at {trace.now}" if trace.now is not None else "")
+    width = shutil.get_terminal_size((120, 24)).columns
+    question = f"  asked: {asked}" + (f", at {trace.now}" if trace.now is not None else "")
+    last = "" if trace.decision.valid_until is None else f"valid until {Datetime.of(trace.decision.valid_until)}"
+    beside = last and len(question) + len(last) + 2 <= width
+    yield f"{question}; {last}" if beside else question
     if trace.actor is not None:
         yield f"  acting for them: {plain(trace.actor)}, so that only permits with `via` apply"
     yield from duties(trace.decision, terminal)
-    if trace.decision.valid_until is not None:
-        yield f"  valid until {Datetime.of(trace.decision.valid_until)}"
+    if last and not beside:
+        yield f"  {last}"
     if not trace.rules and trace.decision.reason is not Reason.DEFAULT:
         word = "policy" if policy.schema.is_cedar else "rule"
         yield f"  no {word} was looked at: the request was refused before"
-    width = shutil.get_terminal_size((120, 24)).columns
     yield from _rules(trace, policy, width, terminal, everything=everything)
-    yield from _flips(trace, terminal)
+    yield from _flips(trace, width, terminal)
 
 
 def _rules(trace: Trace, policy: Policy, width: int, terminal: Terminal, *, everything: bool) -> Iterator[str]:
@@ -91,32 +94,34 @@ def _scope(rule: Rule) -> str:
 # ------------------------------------------------------------------------------------------------- what it would take
 
 
-def _flips(trace: Trace, terminal: Terminal) -> Iterator[str]:
+def _flips(trace: Trace, width: int, terminal: Terminal) -> Iterator[str]:
     flips = trace.flips
     if flips is None:
         return
     goal = "allowed" if flips.to == Outcome.ALLOW else "denied"
-    yield ""
+    if trace.rules or trace.nearest is not None:
+        yield ""
     if flips.smallest is None:
         why = plain(flips.reason) if flips.reason else f"no change of up to {MOST} facts does it"
         yield f"to be {goal}: {'nobody looked any further, since ' if flips.reason else ''}{why}"
         return
-    yield from _way(f"to be {goal}", flips.smallest, terminal)
+    yield from _way(f"to be {goal}", flips.smallest, width, terminal)
     if not flips.complete:
         yield f"  less might do: {plain(flips.reason)}"
     if flips.alone is not None:
-        yield from _way("without an administrator", flips.alone, terminal)
+        yield from _way("without an administrator", flips.alone, width, terminal)
 
 
-def _way(title: str, changes: tuple[ChangeTrace, ...], terminal: Terminal) -> Iterator[str]:
-    title = terminal.paint(title, "strong")
-    if len(changes) == 1:
-        yield f"{title}: {plain(changes[0].text)}  {terminal.paint(f'({changes[0].who})', 'faint')}"
-        return
-    yield f"{title}, {len(changes)} facts:"
-    edge = max(len(change.who) for change in changes)
-    for change in changes:
-        yield f"  {terminal.paint(f'{change.who:<{edge}}', 'faint')}  {plain(change.text)}"
+def _way(title: str, changes: tuple[ChangeTrace, ...], width: int, terminal: Terminal) -> Iterator[str]:
+    """Yield changes, those of one supplier together where there is room."""
+    start = f"{terminal.paint(title, 'strong')}: "
+    for who in dict.fromkeys(change.who for change in changes):
+        texts = [plain(change.text) for change in changes if change.who == who]
+        if len(title) + len(", ".join(texts)) + len(who) + 6 <= width:
+            texts = [", ".join(texts)]
+        for text in texts:
+            yield f"{start}{text}  {terminal.paint(f'({who})', 'faint')}"
+            start = " " * (len(title) + 2)
 
 
 # ------------------------------------------------------------------------------------------------------------ a rule
@@ -137,8 +142,7 @@ def _rule(rule: RuleTrace, width: int, terminal: Terminal, *, cedar: bool, neare
         yield f"    {why}"
     edge = max((len(_text(clause)) for clause in rule.clauses if len(_text(clause)) <= _NARROW), default=0)
     for each in rule.out_of:
-        said = f"is out of {plain(each.text)}" if each.side != "actor" else f"goes via {plain(each.text)}"
-        yield f"  {terminal.mark(False)} {each.side} {said}   {terminal.paint(plain(each.value), 'faint')}"
+        yield f"  {terminal.mark(False)} {_side(each)}   {terminal.paint(plain(each.value), 'faint')}"
     for clause in rule.clauses:
         asks = clause.remedy is not None and clause.truth is not True and _asks_for_remedy(rule)
         yield from _clause(clause, edge, width, terminal, clause.remedy if asks else None)
@@ -147,6 +151,12 @@ def _rule(rule: RuleTrace, width: int, terminal: Terminal, *, cedar: bool, neare
         yield f"  {terminal.mark(None)} oblige {plain(argument)}, which is unknown"
     if cedar and rule.applies is None and rule.effect is Effect.FORBID:
         yield "    it cannot be evaluated, and Cedar skips what cannot be: nothing is forbidden by it"
+
+
+def _side(side: SideTrace) -> str:
+    if side.side != "actor":
+        return f"{side.side} is out of {plain(side.text)}"
+    return f"via {plain(side.text)}" if side.text else "without `via`: it is not for those who act for others"
 
 
 def _approvals(clause: ClauseTrace, terminal: Terminal) -> Iterator[str]:

@@ -149,7 +149,7 @@ class Search:
         """Return a state without what it takes not: of a session that is brought, not all that was tried may matter."""
         for left_out in state.assigned:
             rest = [change for change in state.changes if change.fact != left_out]
-            if len(state.assigned) > 1 and len(rest) < len(state.assigned):
+            if not isinstance(left_out, OnRecord) and len(rest) < len(state.assigned):
                 less = self._court.base
                 for change in rest:
                     less = self._court.with_change(less, change)

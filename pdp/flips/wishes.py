@@ -100,12 +100,11 @@ class Wishes:
         question = self._scene.question
         now = question.now
         later, right_now, soon = (Datetime(min(now + micros, DATETIME_MAX)) for micros in (3_600_000_000, 0, 1))
-        if question.session is not None:
-            self._wish(InSession("expires_at"), (later, right_now, None))
-            for name in ("authenticated_at", "issued_at"):
-                self._wish(InSession(name), (right_now, soon, None))
-            for name in ("session_id", "token_id", "key_id", "device_id"):
-                self._wish(InSession(name), ("renewed", None))
+        self._wish(InSession("expires_at"), (later, right_now, None))
+        for name in ("authenticated_at", "issued_at"):
+            self._wish(InSession(name), (right_now, soon, None))
+        for name in ("session_id", "token_id", "key_id", "device_id"):
+            self._wish(InSession(name), ("renewed", None))
         self._edges(question)
 
     def _edges(self, question: Question) -> None:

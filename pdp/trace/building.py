@@ -162,7 +162,7 @@ class Teller:
             value = "nobody acts for them" if actor is None else self._whereabouts(actor)
             yield SideTrace(side="actor", text=_listed(rule.via), value=value)
         elif rule.via is None and actor is not None and rule.effect is Effect.PERMIT:
-            yield SideTrace(side="actor", text="nobody who acts for others", value=self._whereabouts(actor))
+            yield SideTrace(side="actor", text="", value=self._whereabouts(actor))
 
     def _whereabouts(self, ref: EntityRef) -> str:
         """Return an entity with all that it is in."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from pdp.conform import plain
 from pdp.flips.changes import (
@@ -25,7 +25,11 @@ from pdp.values import EntityRef, Value, quote, show
 
 def told(changes: Iterable[Change], brought: frozenset[tuple[str, str]]) -> tuple[ChangeTrace, ...]:
     """Tell changes; what is `brought` is the caller's to say."""
-    return tuple(_told(change, brought) for change in changes)
+    found = [_told(change, brought) for change in changes]
+    return tuple(sorted(found, key=lambda each: _ORDER.index(each.who)))
+
+
+_ORDER: Final = tuple(map(str, Who))
 
 
 def _told(change: Change, brought: frozenset[tuple[str, str]]) -> ChangeTrace:

@@ -74,8 +74,10 @@ class ClauseTrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideTrace:
-    """One side of a rule's scope that a question is out of: `principal`, `resource` or `actor`, what the rule says, and
-    who that is, with all that they are in."""
+    """One side of a rule's scope that a question is out of: `principal`, `resource` or `actor`.
+
+    `text` is what the rule says, nothing where it says nothing of actors; `value` is who that is, and what they are in.
+    """
 
     side: str
     text: str
