@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pdp.cli.commands import Command, Options
+from pdp.cli.commands import Command, Options, Refusal
 from pdp.cli.parameters import INPUT_HELP, STATUS_HELP, takes_request
+
+if TYPE_CHECKING:
+    from pdp.cli.question import Asked
+    from pdp.trace import Trace
 
 _HELP = f"""Show why a decision comes out as it does, and what it would take for it to be another one.
 
@@ -22,7 +26,8 @@ turn the decision around, with who can supply it: the caller, an approver, an ad
 _EXAMPLES = """
 pdp trace policies User:ada deploy Service:shop
 pdp trace policies User:ada deploy Service:shop --session '{"mfa": true}' --color always | less -R
-pdp trace policies --request @request.json --json | jq '.rules[] | select(.determining)'
+pdp trace policies User:ada deploy Service:shop --html trace.html
+pdp trace policies --request @request.json --json | jq '.flips.smallest[].text'
 """
 
 
@@ -45,6 +50,8 @@ def command(options: Options, /, path: str, everything: bool, page: str | None, 
 
     asked = ask(path, given)
     trace = asked.engine.explain(asked.request)
+    if page is not None:
+        _write(page, asked, trace)
     if options.json:
         emit({**trace.to_json(), "notes": list(asked.notes)})
     else:
@@ -52,3 +59,18 @@ def command(options: Options, /, path: str, everything: bool, page: str | None, 
             say(line)
         note(asked.notes, options.color)
     return status_of(trace.decision)
+
+
+def _write(path: str, asked: Asked, trace: Trace) -> None:
+    """Write the page; raise Refusal where that cannot be done."""
+    from pdp.trace.page import render
+    from pdp.trace.tree import grow
+
+    _, _, question, facts = asked.engine.judged(asked.request)
+    tree = () if question is None or facts is None else grow(asked.policy, question, facts)
+    try:
+        with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123  # `pathlib` is not imported for it
+            file.write(render(trace, tree))
+    except (OSError, ValueError) as error:
+        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+        raise Refusal("unwritable_file", f"`--html`: `{path}` cannot be written: {reason}") from None

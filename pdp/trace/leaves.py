@@ -59,8 +59,7 @@ class Writings:
             clause = rule.clauses[at]
             # The condition of a grant's own time has its keyword in its span.
             text = written(clause.condition.span or clause.span).removeprefix(f"{clause.kind} ")
-            leaves = {leaf.text: leaf for leaf in reversed(list(_leaves(clause.condition)))}
-            found = Written(text, place(clause.span), tuple(reversed(leaves.values())))
+            found = Written(text, place(clause.span), leaves_of(clause.condition))
             self._found[rule.id, at] = found
         return found
 
@@ -111,6 +110,14 @@ def written(span: Span | None) -> str:
 def place(span: Span | None) -> str:
     """Return where something is written."""
     return "" if span is None else str(span)
+
+
+def leaves_of(term: terms.Term) -> tuple[Leaf, ...]:
+    """Return what a condition looks at, each path once, in the order in which they are written."""
+    found: dict[str, Leaf] = {}
+    for leaf in _leaves(term):
+        found.setdefault(leaf.text, leaf)
+    return tuple(found.values())
 
 
 def _leaves(term: terms.Term) -> Iterator[Leaf]:
