@@ -113,15 +113,17 @@ def _flips(trace: Trace, width: int, terminal: Terminal) -> Iterator[str]:
 
 
 def _way(title: str, changes: tuple[ChangeTrace, ...], width: int, terminal: Terminal) -> Iterator[str]:
-    """Yield changes, those of one supplier together where there is room."""
+    """Yield changes, those of one supplier together, on as many lines as they take."""
     start = f"{terminal.paint(title, 'strong')}: "
     for who in dict.fromkeys(change.who for change in changes):
-        texts = [plain(change.text) for change in changes if change.who == who]
-        if len(title) + len(", ".join(texts)) + len(who) + 6 <= width:
-            texts = [", ".join(texts)]
-        for text in texts:
-            yield f"{start}{text}  {terminal.paint(f'({who})', 'faint')}"
-            start = " " * (len(title) + 2)
+        line = ""
+        for text in [plain(change.text) for change in changes if change.who == who]:
+            if line and len(title) + len(line) + len(text) + len(who) + 8 > width:
+                yield f"{start}{line},"
+                start, line = " " * (len(title) + 2), ""
+            line = f"{line}, {text}" if line else text
+        yield f"{start}{line}  {terminal.paint(f'({who})', 'faint')}"
+        start = " " * (len(title) + 2)
 
 
 # ------------------------------------------------------------------------------------------------------------ a rule

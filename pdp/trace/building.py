@@ -10,6 +10,7 @@ from pdp.entities import Store
 from pdp.evaluation import Question, Scene, evaluate, holds, membership, weigh_approvals
 from pdp.flips.answer import Flips as Found
 from pdp.flips.answer import find
+from pdp.flips.changes import Who
 from pdp.interpreter import Finding, Judgement, look_at
 from pdp.model import Decision, Effect, Entity, Outcome, Request
 from pdp.ports import Facts
@@ -82,10 +83,13 @@ def _nearest(rule: terms.Rule, rules: list[RuleTrace], teller: Teller) -> RuleTr
 
 
 def _flips(found: Found, judgement: Judgement, brought: frozenset[tuple[str, str]]) -> Flips:
+    smallest = None if found.smallest is None else told(found.smallest.changes, brought)
+    # What an entity is that the request brings is no administrator's.
+    needs = smallest is not None and any(change.who == Who.ADMINISTRATOR for change in smallest)
     return Flips(
         to=str(Outcome.DENY if judgement.outcome is Outcome.ALLOW else Outcome.ALLOW),
-        smallest=None if found.smallest is None else told(found.smallest.changes, brought),
-        alone=None if found.alone is None else told(found.alone.changes, brought),
+        smallest=smallest,
+        alone=told(found.alone.changes, brought) if needs and found.alone is not None else None,
         complete=found.complete,
         reason=found.reason,
     )

@@ -26,7 +26,7 @@ from pdp.values import EntityRef, Value, quote, show
 def told(changes: Iterable[Change], brought: frozenset[tuple[str, str]]) -> tuple[ChangeTrace, ...]:
     """Tell changes; what is `brought` is the caller's to say."""
     found = [_told(change, brought) for change in changes]
-    return tuple(sorted(found, key=lambda each: _ORDER.index(each.who)))
+    return tuple(sorted(found, key=lambda each: (_ORDER.index(each.who), each.kind != "context")))
 
 
 _ORDER: Final = tuple(map(str, Who))

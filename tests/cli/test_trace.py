@@ -39,7 +39,7 @@ def test_a_trace_shows_what_denied_first_and_then_the_rest(trace):
         "      else sign in with a second factor\n"
         '  ✗ needs approval of context.change from Team "release" for 1h   approvals = 0, context.change = "c1"\n'
         "\n"
-        "to be allowed: session.mfa = true, context.ip = 10.0.0.1  (caller)\n"
+        "to be allowed: context.ip = 10.0.0.1, session.mfa = true  (caller)\n"
         '               approval of "c1" by User "bo"  (approver)\n'
     )
     assert len(result.stdout.splitlines()) == 15
