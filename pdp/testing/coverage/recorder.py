@@ -58,7 +58,7 @@ class Coverage:
     """
 
     def __init__(self, policy: terms.Policy, *, grants: bool = False) -> None:
-        self._revision = policy.revision
+        self._revision, self._schema = policy.revision, policy.schema
         self._plan = plan.make(policy, grants=grants)
         self._seen = bytearray(len(self._plan.points))
         self._wanted = bytes(point.wanted for point in self._plan.points)
@@ -75,7 +75,7 @@ class Coverage:
         judgement = result.judgement
         if judgement.reason not in _BY_RULES:
             return
-        question = question_of(result.case)
+        question = question_of(result.case, self._schema)
         scene = Scene(question, facts)
         found: dict[str, Finding] = {}
         for finding in judgement.findings:
