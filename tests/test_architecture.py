@@ -57,7 +57,7 @@ LAYERS = {
         "revocation",
         "session",
     },
-    6: {"answers", "arguments", "cells", "engine", "holder", "keeper", "leases", "trace", "wide", "world"},
+    6: {"answers", "arguments", "cells", "engine", "flips", "holder", "keeper", "leases", "trace", "wide", "world"},
     7: {"__main__", "cli", "enforcement", "integrations", "testing"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
