@@ -7,11 +7,13 @@ from itertools import product
 from typing import Final
 
 from pdp import terms
+from pdp.lowering import Setting, type_of
 from pdp.model import Effect
 from pdp.operators import Truth, conjunction, disjunction, invert
 from pdp.schema import Cell, Schema
+from pdp.symbols import CompareOp
 from pdp.terms import ClauseKind, RootName, Term
-from pdp.types import RecordType
+from pdp.types import EntityTypes, RecordType, SetType
 from pdp.values import UNKNOWN
 
 _ANY: Final[frozenset[Truth]] = frozenset({True, False, UNKNOWN})
@@ -78,12 +80,27 @@ def outcomes(term: Term, cell: Cell, schema: Schema) -> frozenset[Truth]:
             return _joined(term.operands, cell, schema, every=True)
         case terms.Or() | terms.OrElse():
             return _joined(term.operands, cell, schema, every=False)
+        case terms.Compare(op=CompareOp.EQ | CompareOp.NE) | terms.In() if _apart(term, cell, schema):
+            return frozenset({isinstance(term, terms.Compare) and term.op is CompareOp.NE, UNKNOWN})
         case terms.Quantifier():
             return _strict([term.domain], cell, schema)
         case terms.If():
             return _if(term, cell, schema)
         case _:
             return _strict(terms.children(term), cell, schema)
+
+
+def _apart(term: terms.Compare | terms.In, cell: Cell, schema: Schema) -> bool:
+    """Tell whether two entities are of types that make them different, or keep one out of the other."""
+    setting = Setting(schema=schema, action=cell.action, principal=cell.principal, resource=cell.resource)
+    left, right = type_of(term.left, setting, {}), type_of(term.right, setting, {})
+    if isinstance(term, terms.In) and isinstance(right, SetType):
+        right = right.element
+    if not isinstance(left, EntityTypes) or not isinstance(right, EntityTypes):
+        return False
+    if isinstance(term, terms.Compare):
+        return left.names.isdisjoint(right.names)
+    return not any(schema.can_be_in(one, other) for one in left.names for other in right.names)
 
 
 def _is(term: terms.Is, root: terms.Root, cell: Cell) -> frozenset[Truth]:
