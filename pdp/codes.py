@@ -206,6 +206,21 @@ FOLDER: Final[dict[str, str]] = {
     "unwritable_file": "A file cannot be written.",
 }
 
+TABLES: Final[dict[str, str]] = {
+    "cell_twice": "A table says twice what is expected of one request.",
+    "duplicate_table": "Two tables of a file have one name.",
+    "empty_step": "A step of a table changes nothing.",
+    "empty_table": "A table, a list in it, or a file of tables holds nothing.",
+    "invalid_group": "A group of entities has a name that would pass for something else.",
+    "no_fixtures": "A file of tables names fixtures that are no YAML file of the policy folder.",
+    "not_in_table": "A table expects something of a name that is not in its lists, or is there for the second time.",
+    "table_too_large": "The tables of a file look at more requests than are read.",
+    "unheld_entity": "A table names an entity that nothing holds.",
+    "unknown_context": "A table names a context that is not given.",
+    "unknown_session": "A table names a session that is not given.",
+    "unknown_table_name": "A table names a group, an action or a key that is not there.",
+}
+
 WARNINGS: Final[dict[str, str]] = {
     "contradiction": "Conditions never hold together, or one of several always does.",
     "has_in_forbid": "A `has` keeps a forbid from applying where an attribute is absent.",
@@ -263,4 +278,4 @@ CEDAR: Final[dict[str, str]] = {
     "unlinked_template": "A template is linked nowhere.",
 }
 
-CODES: Final[dict[str, str]] = {**SYNTAX, **NAMES, **TYPES, **RULES, **FACTS, **FOLDER, **WARNINGS, **CEDAR}
+CODES: Final[dict[str, str]] = {**SYNTAX, **NAMES, **TYPES, **RULES, **FACTS, **FOLDER, **TABLES, **WARNINGS, **CEDAR}

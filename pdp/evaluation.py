@@ -384,15 +384,22 @@ def _time_test(term: terms.TimeTest, scene: Scene) -> Truth:
 
 
 def _calendar_test(term: terms.CalendarTest, scene: Scene) -> Truth:
-    def test(value: int) -> bool:
-        return value in term.values if term.op is None else ordered(term.op, value, term.values[0])
-
     if scene.masked:
         return UNKNOWN
-    edge = zones.next_edge(scene.question.now, term.zone, term.field, test)
+    now = scene.question.now
+    edge = zones.next_edge(now, term.zone, term.field, lambda value: _matches(term, value))
     if edge is not None:
         scene.edge(edge)
-    return test(zones.read(scene.question.now, term.zone, term.field))
+    return calendar_holds(term, now)
+
+
+def calendar_holds(term: terms.CalendarTest, now: int) -> bool:
+    """Tell whether a calendar test holds at an instant. To find out for how long takes much longer."""
+    return _matches(term, zones.read(now, term.zone, term.field))
+
+
+def _matches(term: terms.CalendarTest, value: int) -> bool:
+    return value in term.values if term.op is None else ordered(term.op, value, term.values[0])
 
 
 # -------------------------------------------------------------------------------------------------------- approvals

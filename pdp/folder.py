@@ -116,6 +116,31 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
     found: list[tuple[str, str]] = []
     problems: list[Diagnostic] = []
     odd: list[str] = []
+    for file, shown in walk(root, problems):
+        name = os.path.basename(file)
+        if name.endswith(_POLICIES) or is_entity_file(shown) or _is_beside_cedar(name):
+            found.append((file, shown))
+        elif name.lower().endswith(_POLICIES):
+            # To pass over what is clearly a policy could lose a forbid.
+            ending = name[name.rindex(".") :]
+            message = f"the name ends in `{ending}`, and that of a policy in `{ending.lower()}`"
+            problems.append(_problem("misnamed_policy", shown, message, "rename the file"))
+        elif is_entity_file(shown.lower()) or _is_beside_cedar(name.lower()):
+            odd.append(shown)
+        if len(found) > MAX_FILES:
+            help_ = "split it into several folders"
+            return [], [_problem("too_many_files", root, f"the folder holds over {MAX_FILES} files", help_)]
+    problems += _problems_of(root, found, odd, sound=not problems)
+    if any(each.code == "mixed_policies" for each in problems):
+        # What each file says is of no interest before it is clear whose rules hold.
+        return [], problems
+    if not any(shown.endswith(".cedar") for _, shown in found):
+        found = [(file, shown) for file, shown in found if shown.endswith(".pdp") or is_entity_file(shown)]
+    return found, problems
+
+
+def walk(root: str, problems: list[Diagnostic]) -> Iterator[tuple[str, str]]:
+    """Yield the files of a folder that are not hidden, each with its path from there; add what cannot be listed."""
 
     def unreadable(error: OSError) -> None:
         # A folder that is passed over could hold a forbid: then nothing is loaded.
@@ -129,29 +154,9 @@ def _find(root: str) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
                 help_ = "put the folder itself there: links are not followed"
                 problems.append(_problem("unreadable_folder", _shown(linked, root), "the folder is a link", help_))
         for name in sorted(names):
-            file = os.path.join(folder, name)
-            shown = _shown(file, root)
-            if name.startswith("."):
-                continue
-            if name.endswith(_POLICIES) or is_entity_file(shown) or _is_beside_cedar(name):
-                found.append((file, shown))
-            elif name.lower().endswith(_POLICIES):
-                # To pass over what is clearly a policy could lose a forbid.
-                ending = name[name.rindex(".") :]
-                message = f"the name ends in `{ending}`, and that of a policy in `{ending.lower()}`"
-                problems.append(_problem("misnamed_policy", shown, message, "rename the file"))
-            elif is_entity_file(shown.lower()) or _is_beside_cedar(name.lower()):
-                odd.append(shown)
-        if len(found) > MAX_FILES:
-            help_ = "split it into several folders"
-            return [], [_problem("too_many_files", root, f"the folder holds over {MAX_FILES} files", help_)]
-    problems += _problems_of(root, found, odd, sound=not problems)
-    if any(each.code == "mixed_policies" for each in problems):
-        # What each file says is of no interest before it is clear whose rules hold.
-        return [], problems
-    if not any(shown.endswith(".cedar") for _, shown in found):
-        found = [(file, shown) for file, shown in found if shown.endswith(".pdp") or is_entity_file(shown)]
-    return found, problems
+            if not name.startswith("."):
+                file = os.path.join(folder, name)
+                yield file, _shown(file, root)
 
 
 def _problems_of(

@@ -8,7 +8,17 @@ from pathlib import Path
 from pdp import codes
 
 ROOT = Path(__file__).parent.parent
-PARTS = (codes.SYNTAX, codes.NAMES, codes.TYPES, codes.RULES, codes.FACTS, codes.FOLDER, codes.WARNINGS, codes.CEDAR)
+PARTS = (
+    codes.SYNTAX,
+    codes.NAMES,
+    codes.TYPES,
+    codes.RULES,
+    codes.FACTS,
+    codes.FOLDER,
+    codes.TABLES,
+    codes.WARNINGS,
+    codes.CEDAR,
+)
 
 
 def written(folder: str, endings: tuple[str, ...]) -> str:

@@ -18,7 +18,7 @@ from pdp.cli.commands import commands
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PART = re.compile(
     r"""^```(?P<language>\w+)(?:[ ]file=(?P<file>\S+))?[^\n]*\n(?P<text>.*?)^```$
-    | ^<!--[ ](?P<changed>\S+):[ ]"(?P<this>.*)"[ ]becomes[ ]"(?P<that>.*)"[ ]-->$""",
+    | ^<!--[ ](?P<changed>\S+):[ ]"(?P<this>[^\n]*)"[ ]becomes[ ]"(?P<that>[^\n]*)"[ ]-->$""",
     re.MULTILINE | re.DOTALL | re.VERBOSE,
 )
 PAGES = sorted(path for path in DOCS.glob("*.md") if "```console" in path.read_text(encoding="utf-8"))

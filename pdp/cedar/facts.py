@@ -50,7 +50,7 @@ def load_entities(sources: Sequence[Source], schema: Schema) -> tuple[Store | No
     Parents that nobody holds are fine: what is in them is in nothing more.
     """
     with collector_paused():
-        loaded = _Loaded(Forms(schema))
+        loaded = Loaded(Forms(schema))
         reports = [Report() for _ in sources]
         for number, (source, report) in enumerate(zip(sources, reports, strict=True)):
             if check_text(source, report):
@@ -68,7 +68,7 @@ def _locate(source: Source, places: Collection[Place]) -> Ranges:
 
 
 @dataclass(slots=True)
-class _Loaded:
+class Loaded:
     """What has been read so far, of all files; `places` tells for each entity its file and its number there."""
 
     forms: Forms

@@ -19,6 +19,7 @@ from pdp.checker.scopes import Item, Reader, named_alone, people
 from pdp.checker.world import docs
 from pdp.model import Effect
 from pdp.schema import Schema
+from pdp.source import Span
 from pdp.syntax import tree
 from pdp.types import EntityTypes
 from pdp.values import Datetime, Duration
@@ -159,7 +160,7 @@ class RuleChecker:
                     draft.clauses.append(self._condition(terms.ClauseKind.NEEDS, clause))
                 case tree.Until():
                     draft.until = True
-                    draft.clauses.append(time_clause(terms.ClauseKind.UNTIL, clause.end, clause))
+                    draft.clauses.append(time_clause(terms.ClauseKind.UNTIL, clause.end, clause.span))
                 case tree.Standing():
                     draft.standing = self._reason(clause.reason, clause)
                 case tree.Because():
@@ -261,9 +262,9 @@ class RuleChecker:
                 )
 
 
-def time_clause(kind: terms.ClauseKind, at: Datetime, node: tree.Node) -> terms.Clause:
+def time_clause(kind: terms.ClauseKind, at: Datetime, span: Span | None) -> terms.Clause:
     """Return `from` or `until` as the test of time that it is."""
     op = tree.CompareOp.GE if kind is terms.ClauseKind.FROM else tree.CompareOp.LT
-    bound = terms.Addend(term=terms.Constant(value=at, span=node.span), span=node.span)
-    test = terms.TimeTest(op=op, bound=(bound,), span=node.span)
-    return terms.Clause(kind=kind, condition=test, span=node.span)
+    bound = terms.Addend(term=terms.Constant(value=at, span=span), span=span)
+    test = terms.TimeTest(op=op, bound=(bound,), span=span)
+    return terms.Clause(kind=kind, condition=test, span=span)

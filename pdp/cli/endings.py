@@ -19,7 +19,7 @@ class Status(IntEnum):
     """Done; of `decide` and `trace`: allowed, and every obligation handled."""
 
     ERRORS = 1
-    """`check` found errors."""
+    """`check` found errors; of `test`, something came out otherwise."""
 
     DENY = 2
     """Denied, or allowed with an obligation that nobody handles."""
@@ -29,6 +29,12 @@ class Status(IntEnum):
 
     FAILED = 4
     """The policy does not load, or something went wrong."""
+
+    UNCOVERED = 5
+    """`test` covered less than was asked for."""
+
+    SURVIVED = 6
+    """`test --mutate` let a mutant live."""
 
     INTERRUPTED = 130
 

@@ -32,18 +32,22 @@ def read_ref(text: str, schema: Schema | None = None) -> EntityRef:
     >>> read_ref('checkout.Service "api"')
     EntityRef(type='checkout.Service', id='api')
     """
-    spelled, shell = REFERENCE.fullmatch(text), _SHELL.fullmatch(text)
-    if spelled is None and shell is None:
-        raise ValueError(f'`{clip(text)}` names no entity: write `Type "id"` or `Type:id`')
     try:
-        if spelled is not None:
-            ref = EntityRef(spelled[1], check_id(unescape(spelled[2])))
-        else:
-            assert shell is not None
-            ref = EntityRef(shell[1], check_id(shell[2]))
-        return ref if schema is None else EntityRef(resolve_type(ref.type, schema), ref.id)
+        found = spelled(text)
+        if found is not None:
+            return found if schema is None else EntityRef(resolve_type(found.type, schema), found.id)
     except Mismatch as wrong:
         raise ValueError(f"`{clip(text)}`: {wrong}") from None
+    raise ValueError(f'`{clip(text)}` names no entity: write `Type "id"` or `Type:id`')
+
+
+def spelled(text: str) -> EntityRef | None:
+    """Return the entity that `Type "id"` or `Type:id` names, None for other text; raise Mismatch for an odd id."""
+    written = REFERENCE.fullmatch(text)
+    if written is not None:
+        return EntityRef(written[1], check_id(unescape(written[2])))
+    shell = _SHELL.fullmatch(text)
+    return None if shell is None else EntityRef(shell[1], check_id(shell[2]))
 
 
 def reference(value: Any, schema: Schema) -> EntityRef:

@@ -27,17 +27,20 @@ _FIXED: Final = ("type", "id", "in")
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
+class Cell:
+    """A cell, and where it stands."""
+
     text: str
     start: int
     end: int
 
     @property
     def range(self) -> Range:
+        """Where it stands."""
         return self.start, self.end
 
 
-class _Broken(Exception):
+class BrokenError(Exception):
     """The text is no CSV from here on."""
 
     def __init__(self, message: str, place: Range, help: str) -> None:
@@ -45,21 +48,21 @@ class _Broken(Exception):
         self.fault = Fault(code="invalid_csv", message=message, place=place, help=help)
 
 
-def _rows(text: str) -> Iterator[list[_Cell]]:
-    """Yield the rows, without those that are empty."""
-    row: list[_Cell] = []
+def split(text: str) -> Iterator[list[Cell]]:
+    """Yield the rows, without those that are empty; raise BrokenError where the text is no CSV."""
+    row: list[Cell] = []
     at = 0
     while at < len(text):
         match = _CELL.match(text, at)
         assert match is not None
         quoted, bare = match.groups()
-        row.append(_Cell(bare if quoted is None else quoted.replace('""', '"'), at, match.end()))
+        row.append(Cell(bare if quoted is None else quoted.replace('""', '"'), at, match.end()))
         at = match.end()
         if text.startswith(",", at):
             at += 1
             if at < len(text):
                 continue
-            row.append(_Cell("", at, at))
+            row.append(Cell("", at, at))
         elif end := _END.match(text, at):
             at = end.end()
         elif at < len(text):
@@ -69,15 +72,15 @@ def _rows(text: str) -> Iterator[list[_Cell]]:
         row = []
 
 
-def _stray(text: str, cell: _Cell, quoted: bool) -> _Broken:
+def _stray(text: str, cell: Cell, quoted: bool) -> BrokenError:
     if quoted:
         help_ = "a quote within a quoted cell is written twice"
-        return _Broken("there is text after the closing quote of a cell", (cell.end, cell.end + 1), help_)
+        return BrokenError("there is text after the closing quote of a cell", (cell.end, cell.end + 1), help_)
     if cell.start == cell.end:
         help_ = "a cell that starts with a quote ends with one"
-        return _Broken("this quote is not closed", (cell.end, cell.end + 1), help_)
+        return BrokenError("this quote is not closed", (cell.end, cell.end + 1), help_)
     help_ = "put the whole cell in quotes, and write each quote in it twice"
-    return _Broken("there is a quote within a cell that starts without one", (cell.end, cell.end + 1), help_)
+    return BrokenError("there is a quote within a cell that starts without one", (cell.end, cell.end + 1), help_)
 
 
 def read(text: str, source: Source, schema: Schema, report: Report) -> Any:
@@ -85,7 +88,7 @@ def read(text: str, source: Source, schema: Schema, report: Report) -> Any:
     entities: list[Any] = []
     table: _Table | None = None
     try:
-        for row in _rows(text):
+        for row in split(text):
             if table is None:
                 table = _header(row, source, schema, report)
                 if table is None:
@@ -94,7 +97,7 @@ def read(text: str, source: Source, schema: Schema, report: Report) -> Any:
                 entities.append(table.entity(row, report))
             if report.full:
                 break
-    except _Broken as broken:
+    except BrokenError as broken:
         report.add(broken.fault)
         report.broken = True
     if table is None:
@@ -112,19 +115,19 @@ def locate(text: str, source: Source, places: Collection[Place]) -> Ranges:
     entities = root.steps.get("entities", Wanted())
     names: list[str] = []
     try:
-        for number, row in enumerate(_rows(text), start=-1):
+        for number, row in enumerate(split(text), start=-1):
             if number < 0:
                 names = [cell.text for cell in row]
                 root.value = entities.value = (row[0].start, row[-1].end)
             elif (wanted := entities.steps.get(number)) is not None:
                 _locate_row(wanted, names, row)
-    except _Broken:
+    except BrokenError:
         # What comes before the broken row has been found.
         pass
     return root.ranges(places)
 
 
-def _locate_row(wanted: Wanted, names: list[str], row: list[_Cell]) -> None:
+def _locate_row(wanted: Wanted, names: list[str], row: list[Cell]) -> None:
     wanted.value = (row[0].start, row[-1].end)
     cells = dict(zip(names, row, strict=False))
     for step, inner in wanted.steps.items():
@@ -152,7 +155,7 @@ class _Table:
     schema: Schema
     type: str | None
 
-    def entity(self, row: list[_Cell], report: Report) -> Any:
+    def entity(self, row: list[Cell], report: Report) -> Any:
         """Return the entity of a row, as JSON would state it."""
         if len(row) != len(self.columns):
             message = f"this row has {_count(len(row))}, the header has {len(self.columns)}"
@@ -165,7 +168,7 @@ class _Table:
         found: dict[str, Any] = {} if self.type is None else {"type": self.type}
         found |= {name: cells[name].text for name in ("type", "id") if name in cells and cells[name].text}
         if "in" in cells and cells["in"].text:
-            found["in"] = _pieces(cells["in"].text)
+            found["in"] = pieces(cells["in"].text)
         declared = self.schema.entities.get(self.schema.resolve(found.get("type", "")))
         found["attributes"] = {
             name: _data(cell, name, declared, report)
@@ -181,7 +184,7 @@ def _count(cells: int) -> str:
     return "1 cell" if cells == 1 else f"{cells} cells"
 
 
-def _header(row: list[_Cell], source: Source, schema: Schema, report: Report) -> _Table | None:
+def _header(row: list[Cell], source: Source, schema: Schema, report: Report) -> _Table | None:
     names = {cell.text for cell in row}
     default = None if "type" in names else _type_of(source, schema)
     if "type" not in names and default is None:
@@ -194,7 +197,7 @@ def _header(row: list[_Cell], source: Source, schema: Schema, report: Report) ->
         report.add(Fault(code="missing_column", message=message, place=place, help=help_))
         return None
     types = schema.entities.values() if default is None else [schema.entities[default]]
-    first: dict[str, _Cell] = {}
+    first: dict[str, Cell] = {}
     columns = tuple(_column(cell, first, types, report) for cell in row)
     known = {name for kind in types for name in kind.attributes.fields}
     lost = {name if name in known else meant(name, known) for name in first if name not in columns}
@@ -219,7 +222,7 @@ def _stem(source: Source) -> str:
     return name.removesuffix(ending(name)).removesuffix(".entities")
 
 
-def _no_type(row: list[_Cell], source: Source, schema: Schema, report: Report) -> None:
+def _no_type(row: list[Cell], source: Source, schema: Schema, report: Report) -> None:
     stem = _stem(source)
     message = f"there is no column `type`, and `{clip(stem)}`, the name of the file, is no declared type"
     near_by = near(stem, schema.entities) or _near_case("type", {cell.text for cell in row})
@@ -228,7 +231,7 @@ def _no_type(row: list[_Cell], source: Source, schema: Schema, report: Report) -
     report.add(Fault(code="missing_column", message=message, place=place, help=help_))
 
 
-def _column(cell: _Cell, first: dict[str, _Cell], types: Collection[EntityType], report: Report) -> str | None:
+def _column(cell: Cell, first: dict[str, Cell], types: Collection[EntityType], report: Report) -> str | None:
     name = cell.text
     if report.full:
         return None
@@ -252,7 +255,7 @@ def _column(cell: _Cell, first: dict[str, _Cell], types: Collection[EntityType],
     return name
 
 
-def _nested(name: str, kind: Type, cell: _Cell) -> Fault:
+def _nested(name: str, kind: Type, cell: Cell) -> Fault:
     what = "a record" if isinstance(kind, RecordType) else "a set of sets or records"
     message = f"the attribute `{clip(name)}` is {what}, which no cell can hold"
     return Fault(code="nested_in_csv", message=message, place=cell.range, help="write these entities in JSON or YAML")
@@ -266,14 +269,14 @@ def _fits(kind: Type) -> bool:
 # -------------------------------------------------------------------------------------------------------------- cells
 
 
-def _data(cell: _Cell, name: str, declared: EntityType | None, report: Report) -> Any:
+def _data(cell: Cell, name: str, declared: EntityType | None, report: Report) -> Any:
     kinds: Mapping[str, Any] = {} if declared is None else declared.attributes.fields
     kind = kinds[name].type if name in kinds else None
     if kind is None or _fits(kind):
         if not isinstance(kind, SetType):
             return read_word(cell.text, kind)
         quoted = isinstance(kind.element, EntityTypes)
-        words = _pieces(cell.text) if quoted else [word.strip(" \t") for word in cell.text.split(";")]
+        words = pieces(cell.text) if quoted else [word.strip(" \t") for word in cell.text.split(";")]
         if words == ["", ""]:
             # An empty cell is an absent attribute, so an empty set needs a sign of its own.
             return []
@@ -287,7 +290,7 @@ def _data(cell: _Cell, name: str, declared: EntityType | None, report: Report) -
     return REPORTED
 
 
-def _unclear(word: str, cell: _Cell) -> Fault:
+def _unclear(word: str, cell: Cell) -> Fault:
     """Say that an element may not be what was meant: what is left by a `;` too many, or a part of a quoted text."""
     help_ = "remove the `;` that is too many; `;` alone is the empty set"
     message = "an element of the set is empty"
@@ -297,7 +300,7 @@ def _unclear(word: str, cell: _Cell) -> Fault:
     return Fault(code="unreadable_value", message=message, place=cell.range, help=help_)
 
 
-def _pieces(text: str) -> list[str]:
+def pieces(text: str) -> list[str]:
     """Split at each `;` that does not stand in quotes."""
     found = []
     for match in _PIECE.finditer(text):

@@ -26,8 +26,36 @@ def is_entity_file(path: str | PathLike[str]) -> bool:
     """
     text = fspath(path).replace(sep, "/")
     found = ending(text)
-    if found not in ENDINGS:
+    if found not in ENDINGS or is_table_file(text) or is_fixtures_file(text):
         return False
     *folders, name = text.split("/")
     stem = name.removesuffix(found)
     return stem == "entities" or stem.endswith(".entities") or "entities" in folders
+
+
+def is_table_file(path: str | PathLike[str]) -> bool:
+    """Tell whether a file of a policy folder holds tables of tests, by its name.
+
+    >>> [is_table_file(path) for path in ("a/shop.test.yaml", "shop.test.csv", "test.yaml", ".test.yaml")]
+    [True, True, False, False]
+    """
+    return _called(path, _TABLES)
+
+
+def is_fixtures_file(path: str | PathLike[str]) -> bool:
+    """Tell whether a file of a policy folder holds what tables of tests share, by its name.
+
+    >>> [is_fixtures_file(path) for path in ("fixtures.yaml", "a/shop.fixtures.yaml", "fixtures.json")]
+    [True, True, False]
+    """
+    name = fspath(path).replace(sep, "/").rpartition("/")[2]
+    return name == FIXTURES or _called(name, (f".{FIXTURES}",))
+
+
+_TABLES: Final = (".test.yaml", ".test.yml", ".test.csv")
+FIXTURES: Final = "fixtures.yaml"
+
+
+def _called(path: str | PathLike[str], endings: tuple[str, ...]) -> bool:
+    name = fspath(path).replace(sep, "/").rpartition("/")[2]
+    return name.endswith(endings) and name not in endings

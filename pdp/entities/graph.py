@@ -70,7 +70,7 @@ def _check_cycles(loaded: Loaded, reports: list[Report]) -> None:
         if not reports[file].full:
             number = [each.parent for each in nodes[child].parents].index(parent)
             place = Place(("entities", index, "in", number))
-            reports[file].add(Fault(code="parent_cycle", message=_shown(cycle), place=place, help=_REMOVE))
+            reports[file].add(Fault(code="parent_cycle", message=round_trip(cycle), place=place, help=_REMOVE))
 
 
 _REMOVE: Final = "remove one of these memberships"
@@ -105,7 +105,8 @@ def cycles(parents: Mapping[EntityRef, Sequence[EntityRef]]) -> Iterator[list[En
                 way[parent] = iter(parents[parent])
 
 
-def _shown(cycle: list[EntityRef]) -> str:
+def round_trip(cycle: list[EntityRef]) -> str:
+    """Say of which entities a circle is made."""
     names = [named(ref) for ref in (cycle if len(cycle) <= _SHOWN else [*cycle[:3], *cycle[-3:]])]
     if len(cycle) > _SHOWN:
         names.insert(3, f"… {len(cycle) - _SHOWN} more …")

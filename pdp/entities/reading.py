@@ -28,9 +28,13 @@ _LAYOUT: Final = 'a file holds `{"entities": [{"type": …, "id": …, "in": [�
 
 @dataclass(slots=True)
 class Loaded:
-    """What has been read so far, of all files; `places` tells for each entity its file and its number there."""
+    """What has been read so far, of all files; `places` tells for each entity its file and its number there.
+
+    Where entities are `partial`, any attribute may be missing.
+    """
 
     schema: Schema
+    partial: bool = False
     nodes: list[Node] = field(default_factory=list)
     places: dict[EntityRef, tuple[int, int]] = field(default_factory=dict)
     memberships: dict[object, Membership] = field(default_factory=dict)
@@ -126,7 +130,7 @@ class Loaded:
         known = self.required.get(declared.name)
         if known is None:
             fields = declared.attributes.fields
-            known = frozenset(name for name, kind in fields.items() if not kind.optional)
+            known = frozenset(name for name, kind in fields.items() if not kind.optional and not self.partial)
             self.required[declared.name] = known
         return known
 

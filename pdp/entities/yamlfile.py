@@ -25,32 +25,38 @@ _NOT_YAML: Final = patterns.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\uff
 
 
 @dataclass(slots=True)
-class _Text:
+class Text:
+    """A text; `plain` is one without quotes."""
+
     range: Range
     text: str
     plain: bool
 
 
 @dataclass(slots=True)
-class _List:
+class List:
+    """A list."""
+
     range: Range
-    items: list[_Node] = field(default_factory=list)
+    items: list[Node] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class _Map:
+class Map:
+    """A mapping: for each key, where it stands, and what it leads to."""
+
     range: Range
-    items: dict[str, tuple[Range, _Node]] = field(default_factory=dict)
+    items: dict[str, tuple[Range, Node]] = field(default_factory=dict)
     key: tuple[Range, str] | None = None
 
 
-_Node: TypeAlias = _Text | _List | _Map
+Node: TypeAlias = Text | List | Map
 
 
 def read(text: str, source: Source, schema: Schema, report: Report) -> Any:
     """Return what the file says as plain data, words read by the types that the schema declares; None for no YAML."""
     before = len(report.faults)
-    root = _compose(text, report)
+    root = compose(text, report)
     if any(fault.code != "duplicate_key" for fault in report.faults[before:]):
         report.broken = True
         return None
@@ -67,16 +73,16 @@ _EMPTY: Final = "write `entities: []` for no entities"
 def locate(text: str, source: Source, places: Collection[Place]) -> Ranges:
     """Find places in a file that is YAML."""
     root = Wanted.of(places)
-    work: list[tuple[_Node | None, Wanted]] = [(_compose(text, Report()), root)]
+    work: list[tuple[Node | None, Wanted]] = [(compose(text, Report()), root)]
     while work:
         node, wanted = work.pop()
         if node is not None:
             wanted.value = node.range
         for step, inner in wanted.steps.items():
-            if isinstance(node, _Map) and isinstance(step, str) and step in node.items:
+            if isinstance(node, Map) and isinstance(step, str) and step in node.items:
                 inner.key, child = node.items[step]
                 work.append((child, inner))
-            elif isinstance(node, _List) and isinstance(step, int) and step < len(node.items):
+            elif isinstance(node, List) and isinstance(step, int) and step < len(node.items):
                 work.append((node.items[step], inner))
     return root.ranges(places)
 
@@ -89,8 +95,8 @@ class _Composer:
 
     def __init__(self, report: Report) -> None:
         self.report = report
-        self.root: _Node | None = None
-        self.stack: list[_List | _Map] = []
+        self.root: Node | None = None
+        self.stack: list[List | Map] = []
         self.documents = 0
 
     def fault(self, code: str, message: str, place: Range, help: str | None = None) -> None:
@@ -107,13 +113,13 @@ class _Composer:
                     return False
             case "AliasEvent":
                 self.fault("yaml_feature", f"aliases such as `*{clip(event.anchor)}` are not read", where, _WRITE)
-                self.put(_Text(where, "", False))
+                self.put(Text(where, "", False))
             case "ScalarEvent":
                 self.properties(event, where)
-                self.put(_Text(where, event.value, event.style is None or event.style == ""))
+                self.put(Text(where, event.value, event.style is None or event.style == ""))
             case "SequenceStartEvent" | "MappingStartEvent" as name:
                 self.properties(event, where)
-                return self.open(_List(where) if name.startswith("Seq") else _Map(where))
+                return self.open(List(where) if name.startswith("Seq") else Map(where))
             case "SequenceEndEvent" | "MappingEndEvent":
                 done = self.stack.pop()
                 done.range = (done.range[0], where[1])
@@ -127,7 +133,7 @@ class _Composer:
             message = f"tags such as `{clip(event.tag)}` are not read"
             self.fault("yaml_feature", message, where, "remove the tag: the schema says of what type a value is")
 
-    def open(self, node: _List | _Map) -> bool:
+    def open(self, node: List | Map) -> bool:
         if len(self.stack) >= MAX_DEPTH:
             self.fault("data_too_deep", too_deep().message, (node.range[0], node.range[0] + 1))
             return False
@@ -135,23 +141,23 @@ class _Composer:
         self.stack.append(node)
         return True
 
-    def put(self, node: _Node) -> None:
+    def put(self, node: Node) -> None:
         match self.stack[-1] if self.stack else None:
             case None:
                 self.root = node
-            case _List() as parent:
+            case List() as parent:
                 parent.items.append(node)
-            case _Map() as parent if parent.key is None:
+            case Map() as parent if parent.key is None:
                 parent.key = self.name(node)
-            case _Map() as parent:
+            case Map() as parent:
                 assert parent.key is not None
                 place, name = parent.key
                 if name in parent.items:
                     self.report.add(doubled_key(name, parent.items[name][0], place))
                 parent.items[name], parent.key = (place, node), None
 
-    def name(self, node: _Node) -> tuple[Range, str]:
-        if not isinstance(node, _Text):
+    def name(self, node: Node) -> tuple[Range, str]:
+        if not isinstance(node, Text):
             self.fault("yaml_feature", "a key is text, not a list or a mapping", node.range)
             return node.range, ""
         if node.plain and node.text == "<<":
@@ -162,7 +168,8 @@ class _Composer:
 _WRITE: Final = "write the values out where they belong"
 
 
-def _compose(text: str, report: Report) -> _Node | None:
+def compose(text: str, report: Report) -> Node | None:
+    """Return what a text says, with places, as far as it is YAML; report what is not."""
     # A process that reads no YAML need not pay for the import.
     import yaml
 
@@ -203,39 +210,41 @@ def _syntax(error: Any, text: str) -> Fault:
 # --------------------------------------------------------------------------------------------------- from nodes to data
 
 
-def _document(root: _Node, schema: Schema) -> Any:
-    if not isinstance(root, _Map):
-        return _data(root, None)
-    found = {name: _data(node, None) for name, (_, node) in root.items.items() if name != "entities"}
+def _document(root: Node, schema: Schema) -> Any:
+    if not isinstance(root, Map):
+        return data(root, None)
+    found = {name: data(node, None) for name, (_, node) in root.items.items() if name != "entities"}
     if "entities" in root.items:
         listed = root.items["entities"][1]
         found["entities"] = (
-            [_entity(node, schema) for node in listed.items] if isinstance(listed, _List) else _data(listed, None)
+            [entity(node, schema) for node in listed.items] if isinstance(listed, List) else data(listed, None)
         )
     return found
 
 
-def _entity(node: _Node, schema: Schema) -> Any:
-    if not isinstance(node, _Map):
-        return _data(node, None)
+def entity(node: Node, schema: Schema) -> Any:
+    """Return an entity as plain data, its attributes read by the type that it states."""
+    if not isinstance(node, Map):
+        return data(node, None)
     stated = node.items.get("type")
-    name = stated[1].text if stated is not None and isinstance(stated[1], _Text) else ""
+    name = stated[1].text if stated is not None and isinstance(stated[1], Text) else ""
     declared = schema.entities.get(schema.resolve(name))
     kinds: dict[str, Type] = {} if declared is None else {"attributes": declared.attributes}
-    return {key: _data(value, kinds.get(key)) for key, (_, value) in node.items.items()}
+    return {key: data(value, kinds.get(key)) for key, (_, value) in node.items.items()}
 
 
-def _data(node: _Node, kind: Type | None) -> Any:
+def data(node: Node, kind: Type | None) -> Any:
+    """Return a node as plain data, words read by the type that is asked for."""
     match node:
-        case _Text():
+        case Text():
             if not node.plain:
                 return node.text
             return None if node.text in _NULLS else read_word(node.text, kind)
-        case _List():
+        case List():
             element = kind.element if isinstance(kind, SetType) else None
-            return [_data(item, element) for item in node.items]
-        case _Map():
-            return {name: _data(inner, _field(kind, name)) for name, (_, inner) in node.items.items()}
+            return [data(item, element) for item in node.items]
+        case Map():
+            return {name: data(inner, _field(kind, name)) for name, (_, inner) in node.items.items()}
 
 
 def _field(kind: Type | None, name: str) -> Type | None:

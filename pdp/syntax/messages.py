@@ -80,7 +80,7 @@ def _excerpt(span: Span, gutter: int, tint: str, *, color: bool) -> list[str]:
     if not source.text:
         return [f"{arrow} {_plain(source.path)}"]
     number, column = source.position(span.start)
-    shown, before, width = _cut(source.line(number), column - 1, column - 1 + span.end - span.start)
+    shown, before, width = cut(source.line(number), column - 1, column - 1 + span.end - span.start)
     bar = " " * gutter + " " + _paint("|", edge)
     return [
         f"{arrow} {_plain(source.path)}:{number}:{column}",
@@ -90,7 +90,7 @@ def _excerpt(span: Span, gutter: int, tint: str, *, color: bool) -> list[str]:
     ]
 
 
-def _cut(line: str, start: int, end: int) -> tuple[str, int, int]:
+def cut(line: str, start: int, end: int) -> tuple[str, int, int]:
     """Return what to show of a line, the columns before its underline, and the width of the underline."""
     end = min(end, len(line))
     first = 0

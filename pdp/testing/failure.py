@@ -23,7 +23,7 @@ def trace_of(result: Result, runner: Runner) -> trace.Trace:
     handled = {duty.name for duty in judgement.duties}
     decision = Decision.made(leaf_of(judgement, policy.revision, handled), "", judgement.valid_until)
     request = Request(asked.principal, asked.action, asked.resource)
-    return trace.build(request, decision, judgement, question_of(case), facts)
+    return trace.build(request, decision, judgement, question_of(case, policy.schema), facts)
 
 
 def failure_lines(result: Result, runner: Runner, terminal: Terminal) -> Iterator[str]:

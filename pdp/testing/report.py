@@ -22,9 +22,10 @@ def result_lines(
     runner: Runner,
     terminal: Terminal,
     *,
+    seconds: float,
     verbose: bool = False,
 ) -> Iterator[str]:
-    """Yield what became of each file, then each failure, then how many of what there were."""
+    """Yield what became of each file, then each failure, then how many of what there were, and how long it took."""
     for file, found in groupby(results, lambda result: result.unit.file):
         yield from _file(file, list(found), terminal, verbose=verbose)
     failures = [failure for result in results for failure in result.failures]
@@ -36,7 +37,7 @@ def result_lines(
         yield f"… and {len(failures) - _SHOWN} more that came out otherwise"
     yield from _silent(unspecified, terminal)
     yield ""
-    yield _summary(results, unspecified, terminal)
+    yield f"{_summary(results, unspecified, terminal)} in {seconds:.2f} s"
 
 
 def _file(file: str, results: list[UnitResult], terminal: Terminal, *, verbose: bool) -> Iterator[str]:
@@ -71,7 +72,7 @@ def _summary(results: Sequence[UnitResult], unspecified: Sequence[Unspecified], 
     parts += [f"{len(unspecified)} unspecified"] if unspecified else []
     good = not failed and not unspecified
     word = terminal.paint("ok" if good else "not ok", "allow" if good else "deny")
-    return f"{word}: {', '.join(parts)} in {sum(result.seconds for result in results):.2f} s"
+    return f"{word}: {', '.join(parts)}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -12,7 +12,9 @@ from pdp.facts import Snapshot
 from pdp.interpreter import Judgement, judge
 from pdp.model import Outcome
 from pdp.revocation.index import Index
-from pdp.values import Datetime, quote
+from pdp.schema import Schema
+from pdp.source import Span
+from pdp.values import Datetime, EntityRef, quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,22 @@ class Result:
         return f"{self.case.expectation.span}: {self.case.test.name}: {'; '.join(self.differences) or 'as expected'}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unspecified:
+    """A request of a table of which nothing is said, and what becomes of it."""
+
+    test: str
+    principal: EntityRef
+    action: str
+    resource: EntityRef
+    span: Span
+    outcome: Outcome | None = None
+
+    def __str__(self) -> str:
+        found = "" if self.outcome is None else f", which is now {self.outcome}"
+        return f"{self.principal} to {self.action} on {self.resource}{found}"
+
+
 class Runner:
     """Answers cases by one policy, and compares. `store` has the entities of the folder, for tests beside them.
 
@@ -73,7 +91,7 @@ class Runner:
     def judge(self, case: Case) -> Judgement:
         """Answer the request of a case, by the meaning of the policy."""
         policy, facts = self.world(case)
-        return judge(policy, question_of(case), facts)
+        return judge(policy, question_of(case, policy.schema), facts)
 
     def world(self, case: Case) -> tuple[terms.Policy, Snapshot]:
         """Return the rules and the facts that a case is answered from."""
@@ -106,9 +124,10 @@ def cases(tests: Iterable[terms.Test]) -> Iterator[Case]:
                 yield Case(test=test, stage=stage, expectation=expectation)
 
 
-def question_of(case: Case) -> Question:
+def question_of(case: Case, schema: Schema) -> Question:
     """Return what a case asks."""
     asked = case.expectation
+    declared = schema.actions.get(asked.action)
     return Question(
         principal=asked.principal,
         action=asked.action,
@@ -116,6 +135,8 @@ def question_of(case: Case) -> Question:
         context=asked.context,
         session=asked.session,
         now=case.now.micros,
+        act=None if declared is None else declared.ref,
+        semantics=schema.semantics,
     )
 
 

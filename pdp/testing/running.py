@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
+from pdp.testing.coverage import Coverage, Seen
 from pdp.testing.runner import Result, Runner
 from pdp.testing.suites import Suite, Unit, collect
 
@@ -28,37 +29,47 @@ class UnitResult:
         return not self.failures
 
 
-def run_unit(runner: Runner, unit: Unit, seen: Callable[[Result], object] | None = None) -> UnitResult:
-    """Run the cases of a unit; `seen` is told of every result."""
+def run_unit(runner: Runner, unit: Unit, coverage: Coverage | None = None) -> UnitResult:
+    """Run the cases of a unit; `coverage` takes note of each."""
     start = perf_counter()
     failures = []
     for case in unit.cases:
         result = runner.answer(case)
         if not result.passed:
             failures.append(result)
-        if seen is not None:
-            seen(result)
+        if coverage is not None:
+            _, facts = runner.world(case)
+            coverage.add(result, facts)
     return UnitResult(unit=unit, failures=tuple(failures), seconds=perf_counter() - start)
 
 
-def run_units(suite: Suite, units: Sequence[Unit], jobs: int = 1) -> Iterator[UnitResult]:
-    """Run units in their order, by so many processes."""
+def run_units(
+    suite: Suite, units: Sequence[Unit], jobs: int = 1, coverage: Coverage | None = None
+) -> Iterator[UnitResult]:
+    """Run units in their order, by so many processes; `coverage` takes note of each case."""
     runner = suite.runner()
     if jobs <= 1 or len(units) <= 1:
-        yield from (run_unit(runner, unit) for unit in units)
+        yield from (run_unit(runner, unit, coverage) for unit in units)
         return
     # What takes long to import is needed here alone.
     from concurrent.futures import ProcessPoolExecutor
 
     chunks = _chunks(units)
-    with ProcessPoolExecutor(max_workers=min(jobs, len(chunks)), initializer=_begin, initargs=(suite.path,)) as pool:
-        for chunk, found in zip(
-            chunks, pool.map(_run_chunk, [[unit.id for unit in chunk] for chunk in chunks]), strict=True
-        ):
+    given = suite.path, suite.policy.revision, coverage is not None
+    with ProcessPoolExecutor(max_workers=min(jobs, len(chunks)), initializer=_begin, initargs=given) as pool:
+        named = [[unit.id for unit in chunk] for chunk in chunks]
+        for chunk, (found, seen) in zip(chunks, pool.map(_run_chunk, named), strict=True):
+            if coverage is not None and seen is not None:
+                coverage.merge(seen)
             for unit, (passed, seconds) in zip(chunk, found, strict=True):
                 # Judgements stay where they were made. What failed is run once more here, to be shown.
                 failures = () if passed else run_unit(runner, unit).failures
                 yield UnitResult(unit=unit, failures=failures, seconds=seconds)
+
+
+def coverage_of(suite: Suite) -> Coverage:
+    """Return what takes note of the cases of a suite."""
+    return Coverage(suite.policy, grants=any(test.beside for test in suite.tests))
 
 
 def _chunks(units: Sequence[Unit]) -> list[list[Unit]]:
@@ -76,25 +87,29 @@ def _chunks(units: Sequence[Unit]) -> list[list[Unit]]:
 class _Worker:
     """What a process of the pool holds: the suite, read by itself."""
 
-    def __init__(self, path: str) -> None:
-        suite = collect(path)
-        self.runner = suite.runner()
-        self.units = {unit.id: unit for unit in suite.units()}
+    def __init__(self, path: str, revision: str, covers: bool) -> None:
+        self.suite = collect(path)
+        self.covers = covers
+        if self.suite.policy.revision != revision:
+            raise RuntimeError("the policy folder changed while its tests were run")
+        self.runner = self.suite.runner()
+        self.units = {unit.id: unit for unit in self.suite.units()}
 
 
 _WORKER: list[_Worker] = []
 
 
-def _begin(path: str) -> None:
-    _WORKER[:] = [_Worker(path)]
+def _begin(path: str, revision: str, covers: bool) -> None:
+    _WORKER[:] = [_Worker(path, revision, covers)]
 
 
-def _run_chunk(ids: Sequence[str]) -> list[tuple[bool, float]]:
+def _run_chunk(ids: Sequence[str]) -> tuple[list[tuple[bool, float]], Seen | None]:
     worker = _WORKER[0]
+    coverage = coverage_of(worker.suite) if worker.covers else None
     found = []
     for each in ids:
         unit = worker.units.get(each)
-        # The folder may have changed meanwhile: what is not there any more has not passed.
-        result = None if unit is None else run_unit(worker.runner, unit)
+        # The tables of the folder may have changed meanwhile: what is not there any more has not passed.
+        result = None if unit is None else run_unit(worker.runner, unit, coverage)
         found.append((result is not None and result.passed, 0.0 if result is None else result.seconds))
-    return found
+    return found, None if coverage is None else coverage.seen

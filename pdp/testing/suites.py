@@ -8,27 +8,11 @@ from fnmatch import fnmatchcase
 
 from pdp import terms
 from pdp.entities import Store
+from pdp.errors import PolicyError
 from pdp.folder import load
-from pdp.model import Outcome
-from pdp.source import Span
 from pdp.testing.runner import Case, Runner
-from pdp.values import EntityRef
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unspecified:
-    """A request of a table of which nothing is said, and what becomes of it."""
-
-    test: str
-    principal: EntityRef
-    action: str
-    resource: EntityRef
-    span: Span
-    outcome: Outcome | None = None
-
-    def __str__(self) -> str:
-        found = "" if self.outcome is None else f", which is now {self.outcome}"
-        return f"{self.principal} to {self.action} on {self.resource}{found}"
+from pdp.testing.runner import Unspecified as Unspecified
+from pdp.testing.tables import read_tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +61,12 @@ class Suite:
 def collect(path: str) -> Suite:
     """Read a policy folder with all its tests; raise PolicyError or FactsError with every diagnostic."""
     policy, store = load(path).require()
-    return Suite(path=path, policy=policy, store=store, tests=policy.tests)
+    tables = read_tables(path, policy, store)
+    if tables.diagnostics:
+        raise PolicyError(tables.diagnostics)
+    return Suite(
+        path=path, policy=policy, store=store, tests=policy.tests + tables.tests, unspecified=tables.unspecified
+    )
 
 
 def file_of(test: terms.Test) -> str:

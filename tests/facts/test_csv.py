@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdp.entities import load
-from pdp.entities.csvfile import _Broken, _rows
+from pdp.entities.csvfile import BrokenError, split
 from pdp.model import Membership, Node
 from pdp.source import Source
 from pdp.values import Datetime, Decimal, EntityRef, EnumMember, ValueSet
@@ -224,7 +224,7 @@ def test_what_the_standard_library_writes_is_read_back(rows, line_break):
     file = io.StringIO()
     csv.writer(file, lineterminator=line_break, quoting=csv.QUOTE_ALL).writerows(rows)
 
-    found = [[cell.text for cell in row] for row in _rows(file.getvalue())]
+    found = [[cell.text for cell in row] for row in split(file.getvalue())]
 
     assert found == rows
 
@@ -238,8 +238,8 @@ def test_text_is_split_as_the_standard_library_does_in_its_strict_mode(text):
         expected, sound = [], False
 
     try:
-        found = [[cell.text for cell in row] for row in _rows(text)]
-    except _Broken:
+        found = [[cell.text for cell in row] for row in split(text)]
+    except BrokenError:
         # A quote within a cell that starts without one is text to the standard library, and no CSV to RFC 4180.
         assert not sound or any('"' in cell for row in expected for cell in row)
     else:

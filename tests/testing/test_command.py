@@ -148,3 +148,45 @@ def test_watch_and_json_do_not_go_together(run, folder):
 
     assert done.exit_code == 3
     assert "goes without `--json`" in done.stdout
+
+
+# --------------------------------------------------------------------------------------------------------- coverage
+
+
+def test_coverage_shows_what_the_tests_do_not_reach(run, passing):
+    done = run("test", passing, "--coverage")
+
+    assert done.exit_code == 0
+    assert "  rule editors\n" in done.stdout
+    assert "never" in done.stdout
+    assert "coverage:" in done.stdout.splitlines()[-2]
+
+
+@pytest.mark.parametrize(("least", "status"), [("0", 0), ("20.5", 0), ("99", 5), ("100", 5)])
+def test_too_little_coverage_has_a_status_of_its_own(run, passing, least, status):
+    done = run("test", passing, "--min-coverage", least)
+
+    assert done.exit_code == status
+    assert ("% is covered, and" in done.stdout) == bool(status)
+
+
+def test_a_failure_goes_before_too_little_coverage(run, folder):
+    assert run("test", folder, "--min-coverage", "100").exit_code == 1
+
+
+def test_coverage_is_written_with_paths_from_where_the_command_runs(run, passing, monkeypatch):
+    monkeypatch.chdir(passing.parent)
+
+    done = run("test", "policies", "--lcov", "c.lcov", "--cobertura", "c.xml", "--html", "c.html")
+
+    assert done.exit_code == 0
+    assert "SF:policies/world.pdp\n" in (passing.parent / "c.lcov").read_text()
+    assert ElementTree.parse(passing.parent / "c.xml").findtext("sources/source") == "policies"
+    assert "<title>Coverage of policies" in (passing.parent / "c.html").read_text()
+
+
+def test_several_processes_cover_what_one_covers(run, folder):
+    def covered(*options):
+        return json.loads(run("test", folder, "--coverage", "--json", *options).stdout)["coverage"]
+
+    assert covered("--jobs", 2) == covered()
