@@ -57,7 +57,7 @@ class Bench:
 
 def _trial(runner: Runner, case: Case) -> Trial | None:
     policy, facts = runner.world(case)
-    scene = Scene(question_of(case), facts)
+    scene = Scene(question_of(case, policy.schema), facts)
     # What is refused before any rule is looked at stays refused, whatever the rules say.
     if before_rules(policy.schema, scene.question, facts) is not None:
         return None

@@ -34,11 +34,11 @@ _BY_RULES: Final = (Reason.PERMITTED, Reason.FORBIDDEN, Reason.DEFAULT)
 class Pair:
     """Judges worlds by a policy and by a mutant. `rules` are those of the policy, without grants.
 
-    Without `leases`, how long an answer holds is no difference, and no time is spent on it.
+    Unless all is compared, it is no difference how long an answer holds, which takes long to find, and which rules err.
     """
 
-    def __init__(self, schema: Schema, rules: Sequence[terms.Rule], mutant: Mutant, *, leases: bool) -> None:
-        self.schema, self.mutant, self.leases = schema, mutant, leases
+    def __init__(self, schema: Schema, rules: Sequence[terms.Rule], mutant: Mutant, *, everything: bool) -> None:
+        self.schema, self.mutant, self.everything = schema, mutant, everything
         self._rules = rules
         self._settled: dict[tuple[int, int], terms.Rule] = {}
 
@@ -106,7 +106,7 @@ class Pair:
         return replace(plain, until=exact.until, standing=exact.standing)
 
     def _look(self, rule: terms.Rule, scene: Scene) -> Finding | None:
-        if self.leases:
+        if self.everything:
             return look_at(rule, scene)
         # When a calendar turns next takes long to find.
         now = scene.question.now
@@ -118,6 +118,7 @@ class Pair:
     def _exact(self, judgement: Judgement, world: World) -> terms.Expectation:
         """Return all that can be expected of an answer."""
         by_rules = judgement.reason in _BY_RULES
+        erring = frozenset(finding.rule.id for finding in judgement.erring)
         until = None if judgement.valid_until is None else Datetime(judgement.valid_until)
         return terms.Expectation(
             at=world.now,
@@ -128,11 +129,11 @@ class Pair:
             context=world.context,
             session=world.session,
             rules=determining(judgement) if by_rules else None,
-            erring=frozenset(finding.rule.id for finding in judgement.erring) if by_rules else None,
+            erring=erring if by_rules and self.everything else None,
             needs=tuple(sorted({text for remedy in judgement.remedies for text in remedy.texts})),
             obligations=frozenset(duty.name for duty in judgement.duties),
-            until=until if self.leases else None,
-            standing=self.leases and until is None,
+            until=until if self.everything else None,
+            standing=self.everything and until is None,
         )
 
 

@@ -21,6 +21,9 @@ from pdp.testing.mutation.worlds import World, needed, with_field
 BUDGET: Final = 2500
 """So many worlds are looked at for one mutant."""
 
+_LAST: Final = 600
+"""So many once more, for a difference in nothing but how long an answer holds, or which rules err."""
+
 DEPTH: Final = 4
 """So many facts are changed, one after the other."""
 
@@ -46,23 +49,23 @@ class Teller:
 
     def find(self, mutant: Mutant) -> Iterator[Told]:
         """Yield requests that tell a mutant from the policy, those first that say most."""
-        for leases in (False, True):
-            pair = Pair(self._schema, self._rules, mutant, leases=leases)
-            # How long an answer holds takes long to find, and is asked where nothing else can differ.
-            found = self._told(pair) if leases or not _only_leases(mutant) else ()
+        for everything in (False, True):
+            pair = Pair(self._schema, self._rules, mutant, everything=everything)
+            budget = _LAST if everything and not _only_leases(mutant) else self._budget
+            found = self._told(pair, budget) if everything or not _only_leases(mutant) else ()
             for _, world in sorted(found, key=lambda each: each[0]):
                 less = _least(world, pair)
                 yield Told(world=less, expectation=pair.expected(less))
 
-    def _told(self, pair: Pair) -> list[tuple[int, World]]:
+    def _told(self, pair: Pair, budget: int) -> list[tuple[int, World]]:
         told: list[tuple[int, World]] = []
-        for world in self._reached(pair):
+        for world in self._reached(pair, budget):
             told.append((pair.worth(world), world))
             if told[-1][0] == 0 or len(told) >= _ENOUGH:
                 break
         return told
 
-    def _reached(self, pair: Pair) -> Iterator[World]:
+    def _reached(self, pair: Pair, budget: int) -> Iterator[World]:
         """Yield worlds in which the answers differ, those first that take the fewest changes."""
         queue: list[tuple[int, int, int, int, World]] = []
         seen: set[str] = set()
@@ -76,7 +79,7 @@ class Teller:
                 yield world
             elif depth < DEPTH:
                 heappush(queue, (depth + distance, distance, len(seen), depth, world))
-            if len(seen) >= self._budget:
+            if len(seen) >= budget:
                 return
 
     def _tried(self, queue: list[tuple[int, int, int, int, World]], pair: Pair) -> Iterator[tuple[int, World]]:

@@ -45,6 +45,7 @@ class World:
         """Return the request and the facts, as rules look at them."""
         revocations = Index.of(self.revocations) if self.revocations else None
         store = Store.of(self.nodes.values())
+        declared = schema.actions.get(self.action)
         facts = Snapshot(store, schema, approvals=self.approvals, revocations=revocations)
         question = Question(
             principal=self.principal,
@@ -53,21 +54,10 @@ class World:
             context=self.context,
             session=self.session,
             now=self.now.micros,
-            act=None,
+            act=None if declared is None else declared.ref,
             semantics=schema.semantics,
         )
         return Scene(question, facts)
-
-    def case(self, expectation: terms.Expectation) -> terms.Test:
-        """Return the world as a test that expects something of its request."""
-        stage = terms.Stage(
-            entities=tuple(self.nodes.values()),
-            grants=self.grants,
-            approvals=self.approvals,
-            revocations=self.revocations,
-            expectations=(expectation,),
-        )
-        return terms.Test(name="", stages=(stage,))
 
 
 def world_of(case: Case, store: Store, grants: Iterable[terms.Rule] = ()) -> World:

@@ -10,6 +10,7 @@ from pdp.checker.names import Kind, Names
 from pdp.model import Approval, Node
 from pdp.source import Source
 from pdp.syntax.printer import reformat
+from pdp.syntax.words import NOT_DECLARED
 from pdp.testing.mutation.worlds import World
 from pdp.types import WEEKDAY
 from pdp.values import (
@@ -46,7 +47,7 @@ class Writer:
         """Return a test of requests in one world, in the canonical layout; raise Unspeakable where there is none."""
         first = worlds[0][0]
         lines = [f"test {quote(name)}:", *self._given(first)]
-        now = None
+        now = terms.TEST_START
         for world, expected in worlds:
             if world.now != now:
                 now = world.now
@@ -156,7 +157,7 @@ class Writer:
 
     def _member(self, value: EnumMember) -> str:
         plain = len(self._names.members(value.name)) == 1 and value.name not in self._names.tables[Kind.DEFINE]
-        if plain or value.enum == WEEKDAY.name:
+        if (plain and value.name not in NOT_DECLARED) or value.enum == WEEKDAY.name:
             return value.name
         return f"{self._word(Kind.TYPE, value.enum)}.{value.name}"
 
