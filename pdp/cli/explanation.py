@@ -102,8 +102,10 @@ def _flips(trace: Trace, width: int, terminal: Terminal) -> Iterator[str]:
     if trace.rules or trace.nearest is not None:
         yield ""
     if flips.smallest is None:
-        why = plain(flips.reason) if flips.reason else f"no change of up to {MOST} facts does it"
-        yield f"to be {goal}: {'nobody looked any further, since ' if flips.reason else ''}{why}"
+        if flips.reason:
+            yield f"what it would take to be {goal} is not known: {plain(flips.reason)}"
+        else:
+            yield f"to be {goal}: no change of up to {MOST} facts does it"
         return
     yield from _way(f"to be {goal}", flips.smallest, width, terminal)
     if not flips.complete:

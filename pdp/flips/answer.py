@@ -80,7 +80,7 @@ def find(
 
 def _hopeless(policy: terms.Policy, judgement: Judgement) -> str:
     if policy.schema.is_cedar:
-        return "for policies of Cedar, nothing is searched"
+        return "policies of Cedar are not searched"
     if judgement.reason in (Reason.SOURCE_FAILED, Reason.SOURCE_STALE):
         return "a source of facts has to be repaired first"
     if judgement.reason is Reason.INVALID_REQUEST:

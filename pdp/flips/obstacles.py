@@ -162,6 +162,7 @@ class Court:
 
     def with_change(self, state: State, change: Change) -> State:
         """Return a state in which one more fact is another."""
+        self._spend()
         assigned = {**state.assigned, change.fact: change.value}
         changes = [Change(fact, value) for fact, value in assigned.items()]
         question, facts = apply(changes, self.base.question, self.base.facts, self.schema)

@@ -278,3 +278,70 @@ def test_a_policy_that_does_not_load_is_an_error(run, tmp_path):
     result = run("trace", tmp_path / "absent", *SHOP)
 
     assert result.exit_code == 4
+
+
+def test_rules_that_say_little_are_counted_and_shown_when_asked_for(run, tmp_path):
+    rules = "".join(f"rule r{n}:\n  permit User to read on Page\n  when principal.level > {n}\n" for n in range(9))
+    world = ("type User { level: Int }", "type Page", "action read on Page by User")
+    (tmp_path / "policy.pdp").write_text("\n".join([*world, rules]), encoding="utf-8")
+    ask = ["trace", tmp_path, "User:ada", "read", "Page:p", "--at", AT]
+    ada = ["--entities", '[{"type": "User", "id": "ada", "attributes": {"level": 0}}]']
+
+    short, whole = run(*ask, *ada, env=WIDE), run(*ask, *ada, "--all", env=WIDE)
+
+    assert short.stdout == (
+        "deny (default): no permit applies\n"
+        '  asked: User "ada" to read on Page "p", at 2026-11-23T09:00:00Z\n'
+        "\n"
+        "nearest: permit r0  policy.pdp:4\n"
+        "  ✗ when principal.level > 0   principal.level = 0\n"
+        "… and 8 more rules in scope: `--all` shows them\n"
+        "\n"
+        'to be allowed: User "ada".level = 1  (caller)\n'
+    )
+    assert "does not apply: permit r8" in whole.stdout
+    assert "`--all`" not in whole.stdout
+
+
+def test_json_has_the_nearest_rule_and_the_changes(trace):
+    result = trace(*SHOP, "--context", OUTSIDE, "--json")
+
+    found = json.loads(result.stdout)
+    assert found["nearest"]["id"] == "owners_deploy"
+    assert found["flips"]["to"] == "allow"
+    assert [(each["who"], each["kind"], each["name"]) for each in found["flips"]["smallest"]] == [
+        ("caller", "context", "ip"),
+        ("caller", "session", "mfa"),
+        ("approver", "approval", '"c1"'),
+    ]
+    assert found["flips"]["without_administrator"] is None
+    assert found["flips"]["complete"] is True
+    assert {"kind", "name", "subject", "text", "value", "who"} == found["flips"]["smallest"][0].keys()
+
+
+def test_a_page_is_written_beside_what_is_printed(trace, tmp_path):
+    page = tmp_path / "trace.html"
+
+    result = trace(*SHOP, "--context", OUTSIDE, "--html", str(page))
+
+    assert result.exit_code == 2
+    assert result.stdout.startswith("deny (forbidden) by from_inside\n")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert "resource.stage == production" in text
+
+
+def test_a_page_that_cannot_be_written_is_an_error(trace, tmp_path):
+    result = trace(*SHOP, "--html", str(tmp_path / "absent" / "trace.html"))
+
+    assert result.exit_code == 3
+    assert "cannot be written: no such file or directory" in result.stderr
+    assert result.stdout == ""
+
+
+def test_of_cedars_policies_no_change_is_searched_and_the_trace_says_so(run, tmp_path):
+    (tmp_path / "p.cedar").write_text('permit (principal == User::"ada", action, resource);', encoding="utf-8")
+
+    result = run("trace", tmp_path / "p.cedar", "User:bo", "read", "Page:p", env=WIDE)
+
+    assert result.stdout.endswith("what it would take to be allowed is not known: policies of Cedar are not searched\n")

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pdp.flips.answer import Flips, find
-from pdp.flips.changes import Change
+from pdp.flips.changes import Change, Who, who
 from pdp.flips.search import Flip
 from tests.differential import writing
 from tests.flips.brute import Brute
@@ -46,6 +46,7 @@ def check(case: Case, tally: Tally, tried: int = TRIED) -> Flips | None:
         return None
     found = find(case.policy, question, facts, judgement, case.store)
     brute = Brute(case, question, facts, random.Random(f"{case.seed}:{case.number}:brute"))
+    everything = brute.changes
     tally.counts[f"{judgement.outcome}"] += 1
     tally.counts[f"reason {judgement.reason}"] += 1
     for flip, name in ((found.smallest, "smallest"), (found.alone, "alone")):
@@ -55,6 +56,12 @@ def check(case: Case, tally: Tally, tried: int = TRIED) -> Flips | None:
                 tally.wrong.append(told(case, flip, "does not hold", flip.changes))
             if decide(case, flip.changes).outcome is judgement.outcome:
                 tally.wrong.append(told(case, flip, "an engine sees no flip in", flip.changes))
+    if found.alone is not None:
+        brute.changes = [each for each in everything if who(each.fact) is not Who.ADMINISTRATOR]
+        less = brute.smaller(found.alone.size, tried)
+        brute.changes = everything
+        if less is not None:
+            tally.wrong.append(told(case, found.alone, "takes no administrator, and is less", less))
     if not found.complete:
         tally.counts[f"incomplete: {found.reason[:24]}"] += 1
         return found
