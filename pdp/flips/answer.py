@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, Protocol
 
 from pdp import terms
 from pdp.classes import dataclass
@@ -20,18 +20,29 @@ ALONE: Final = 5_000
 """So much more is looked at for what takes no administrator."""
 
 
+class Entities(Protocol):
+    """The entities that are held."""
+
+    def __iter__(self) -> Iterator[Node]:
+        """Yield each of them."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flips:
     """The smallest change of facts that turns a decision around, and the smallest that takes no administrator.
 
-    The second is None where the first takes none. Where not `complete`, less might do, and `reason` says why nobody
-    looked: without a flip, that there might be one.
+    The second is None where the first takes none. `nearest` is the rule that takes the fewest. Where not `complete`,
+    less might do, or anything at all where no flip is there; `reason` says why nobody looked.
     """
 
     smallest: Flip | None = None
     alone: Flip | None = None
     complete: bool = True
     reason: str = ""
+    nearest: terms.Rule | None = None
 
 
 def find(
@@ -39,7 +50,7 @@ def find(
     question: Question,
     facts: Facts,
     judgement: Judgement,
-    held: Collection[Node] = (),
+    held: Entities = (),
     *,
     most: int = MOST,
     budget: int = BUDGET,
@@ -53,7 +64,8 @@ def find(
     try:
         smallest = search.find()
     except Spent:
-        return Flips(complete=False, reason=f"more than {budget} things would have to be looked at")
+        reason = f"more than {budget} things would have to be looked at"
+        return Flips(complete=False, reason=reason, nearest=search.nearest(None))
     reason = "" if smallest is not None and smallest.surest else _doubt(search, known)
     alone = None
     if smallest is not None and smallest.administrator:
@@ -62,7 +74,8 @@ def find(
             alone = search.find(least=smallest.size, administrator=False)
         except Spent:
             pass
-    return Flips(smallest=smallest, alone=alone, complete=not reason, reason=reason)
+    nearest = search.nearest(smallest)
+    return Flips(smallest=smallest, alone=alone, complete=not reason, reason=reason, nearest=nearest)
 
 
 def _hopeless(policy: terms.Policy, judgement: Judgement) -> str:

@@ -48,10 +48,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Something that stands in the way, and what it depends on; `rule` is whose condition it is."""
+    """Something that stands in the way, and what it depends on; `rule` is whose condition it is.
+
+    `approvals` are how many more people have to approve at the least, whatever else changes.
+    """
 
     places: frozenset[Place]
     rule: terms.Rule | None = None
+    approvals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +111,15 @@ class Court:
         """How many rules there are about the action."""
         return len(self.permits) + len(self.forbids)
 
-    def outcome(self, state: State) -> Outcome:
-        """Return the decision: of rules that name nothing that changed, what it was."""
+    def outcome(self, state: State, target: Target) -> Outcome:
+        """Return the decision; of rules that name nothing that changed, what they came to counts."""
         if before_rules(self.schema, state.question, state.facts) is not None:
             return Outcome.DENY
-        findings = [self.finding(rule, state) for rule in (*self.forbids, *self.permits)]
+        first = () if target.rule is None else (target.rule,)
+        findings = (self.finding(rule, state) for rule in (*first, *self.forbids))
         if any(finding is not None and finding.denies for finding in findings):
             return Outcome.DENY
+        findings = (self.finding(rule, state) for rule in (*first, *self.permits))
         applies = any(each is not None and each.rule.effect is Effect.PERMIT and each.applies for each in findings)
         return Outcome.ALLOW if applies else Outcome.DENY
 
@@ -236,6 +242,10 @@ class Court:
                 if before_rules(self.schema, state.question, state.facts) is None:
                     yield Obstacle(self._before(state))
 
+    def stands(self, state: State) -> bool:
+        """Tell whether what was changed could be put on record."""
+        return next(self._dangling(state), None) is None
+
     def _dangling(self, state: State) -> Iterator[Obstacle]:
         """Yield what nobody could put on record: that an entity is in one that nothing holds."""
         for fact, value in state.assigned.items():
@@ -269,7 +279,8 @@ class Court:
                 yield self._of_side(name, rule, state)
         for at, clause in enumerate(rule.clauses):
             if self.clause(rule, at, state) is not (clause.kind is not ClauseKind.UNLESS):
-                yield self._of_clause(rule, at, state)
+                missing = 0 if clause.kind is ClauseKind.UNLESS else _missing(clause.condition, state)
+                yield Obstacle(self.places(rule, at, state), rule, missing)
         if rule.obligations and not self.duties(rule, Scene(state.question, state.facts)):
             key = None if touches(state.changed, profile.duties) else (rule.id, "duties")
             terms_ = [term for each in rule.obligations for _, term in each.arguments]
@@ -283,13 +294,13 @@ class Court:
         absent = self._absent(state, ("actor",)) if name == "actor" else ()
         return Obstacle(self._read(key, state, lambda reading: _holds(name, rule, reading.scene()), *absent), rule)
 
-    def _of_clause(self, rule: terms.Rule, at: int, state: State) -> Obstacle:
+    def places(self, rule: terms.Rule, at: int, state: State) -> frozenset[Place]:
+        """Return what a clause looks at."""
         term = rule.clauses[at].condition
         key = None if touches(state.changed, self.profiles[rule].clauses[at]) else (rule.id, at)
         late = [NOW] if timed(term) else []
         absent = self._absent(state, _session_names([term]))
-        places = self._read(key, state, lambda reading: evaluate(term, reading.scene()), *absent, *late)
-        return Obstacle(places, rule)
+        return self._read(key, state, lambda reading: evaluate(term, reading.scene()), *absent, *late)
 
     def _to_deny(self, rule: terms.Rule, state: State) -> Iterator[Obstacle]:
         """Yield what keeps a forbid from denying: whatever is neither true nor unknown."""
@@ -300,7 +311,7 @@ class Court:
             yield Obstacle(frozenset().union(*places), rule)
         for at, clause in enumerate(rule.clauses):
             if self.clause(rule, at, state) is (clause.kind is ClauseKind.UNLESS):
-                yield self._of_clause(rule, at, state)
+                yield Obstacle(self.places(rule, at, state), rule)
 
     def _those(
         self, rules: Iterable[terms.Rule], state: State, matters: Callable[[Finding], bool]
@@ -315,6 +326,18 @@ class Court:
                 absent = self._absent(state, ("actor", *_session_names(terms_)))
                 work = partial(_look_at, rule)
                 yield Obstacle(self._read(key, state, work, *absent, *late), rule)
+
+
+def _missing(term: terms.Term, state: State) -> int:
+    """Return how many more people have to approve: those who did, of whatever value, may come to count."""
+    if not isinstance(term, terms.Approvals):
+        return 0
+    question = state.question
+    asked = (question.principal, question.action, question.resource)
+    found = {
+        each.approver for each in state.facts.approvals or () if (each.principal, each.action, each.resource) == asked
+    }
+    return max(term.count - len(found), 0)
 
 
 def _look_at(rule: terms.Rule, reading: Reading) -> object:

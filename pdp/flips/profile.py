@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from pdp import terms
@@ -80,7 +81,8 @@ def touches(changed: frozenset[str], marks: frozenset[str]) -> bool:
     return _ALL in changed or not changed.isdisjoint(marks)
 
 
-def ranks_of(marks: Iterable[str]) -> int:
+@lru_cache(maxsize=1024)
+def ranks_of(marks: frozenset[str]) -> int:
     """Return as bits who could change anything of what bears some marks."""
     found = 0
     for mark in marks:

@@ -9,6 +9,7 @@ a caller can make alone, then those that take an approver, an administrator, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 from pdp import terms
@@ -23,10 +24,11 @@ from pdp.flips.changes import (
     Time,
 )
 from pdp.flips.known import Known
-from pdp.flips.obstacles import SESSION, Court, Obstacle, State, Target
+from pdp.flips.obstacles import SESSION, Aim, Court, Obstacle, State, Target
 from pdp.flips.profile import ADMINISTRATOR, APPROVER, CONTEXT, RANKS
 from pdp.flips.prospects import prospects
 from pdp.flips.reading import Approvals, Parents, Place, place_of
+from pdp.flips.sieve import Sieve
 from pdp.flips.wishes import Wishes
 from pdp.interpreter import Judgement, judge
 from pdp.model import Outcome
@@ -104,19 +106,27 @@ class Search:
         Without `administrator`, none that takes one.
         """
         for count in range(least, self._most + 1):
-            for quota in quotas(count):
-                if not administrator and quota[ADMINISTRATOR]:
-                    continue
-                for target in self.prospects.within(quota):
-                    found = self._reach(target, quota)
-                    if found is not None:
-                        return found
+            allowed = [quota for quota in quotas(count) if administrator or not quota[ADMINISTRATOR]]
+            # That nobody is asked at all, since the session does not count, says least about the rules.
+            for last in (False, True):
+                for quota in allowed:
+                    for target in self.prospects.within(quota):
+                        late = target.aim is Aim.REFUSAL
+                        found = self._reach(target, quota) if late is last else None
+                        if found is not None:
+                            return found
         return None
 
     @property
     def unsure(self) -> bool:
         """Whether anything was looked at of which nobody can tell what it is."""
         return self._court.unsure
+
+    def nearest(self, found: Flip | None) -> terms.Rule | None:
+        """Return the rule that a flip is for, or else the one that the least stands in the way of."""
+        if found is not None and found.target.rule is not None:
+            return found.target.rule
+        return next((each.target.rule for each in self.prospects.all if each.target.rule is not None), None)
 
     def allow(self, more: int) -> None:
         """Let so much more be looked at."""
@@ -128,18 +138,31 @@ class Search:
             before = len(self._relevant)
             self._visited.clear()
             state = self._deepen(target, self._court.base, quota)
-            if state is not None and self._holds(state):
-                return Flip(state.changes, target, sum(quota))
+            if state is not None and self._holds(state, target):
+                least = self._least(state, target) if len(state.assigned) > sum(quota) else state
+                return Flip(least.changes, target, sum(quota))
             if len(self._relevant) == before:
                 return None
             # A rule got in the way that was not thought of: what it wishes for is tried now as well.
 
-    def _holds(self, state: State) -> bool:
+    def _least(self, state: State, target: Target) -> State:
+        """Return a state without what it takes not: of a session that is brought, not all that was tried may matter."""
+        for left_out in state.assigned:
+            rest = [change for change in state.changes if change.fact != left_out]
+            if not isinstance(left_out, OnRecord) and len(rest) < len(state.assigned):
+                less = self._court.base
+                for change in rest:
+                    less = self._court.with_change(less, change)
+                if self._court.stands(less) and self._holds(less, target):
+                    state = less
+        return state
+
+    def _holds(self, state: State, target: Target) -> bool:
         """Judge anew: what does not turn the decision around is never shown."""
         court = self._court
         if court.size <= FEW:
             return judge(court.policy, state.question, state.facts).outcome is self._wanted
-        return court.outcome(state) is self._wanted
+        return court.outcome(state, target) is self._wanted
 
     # ---------------------------------------------------------------------------------------------------- deepening
 
@@ -180,10 +203,10 @@ class Search:
                 return None
             # Two that have no fact in common take two changes.
             if groups.isdisjoint(used) and groups.isdisjoint(open_):
-                apart += 1
+                apart += max(each.approvals, 1)
                 used |= groups
-                if apart > left:
-                    return None
+            if apart > left or each.approvals > quota[APPROVER]:
+                return None
         return found
 
     def _branches(
@@ -204,9 +227,16 @@ class Search:
             if fact in state.assigned or group not in common:
                 continue
             left = quota if group in open_ else _less(quota, fact)
-            if left is not None:
-                for change in changes_of(fact, wishes, scene, court.schema, self._known):
+            if left is None:
+                continue
+            sieve = Sieve(court, target, state, fact, partial(self._movable, left, open_))
+            for change in changes_of(fact, wishes, scene, court.schema, self._known):
+                if sieve.passes(change):
                     yield change, left
+
+    def _movable(self, left: Quota, open_: frozenset[Place], place: Place) -> bool:
+        """Tell whether what stands at a place may still change."""
+        return left[_PLACES[type(place)]] > 0 or self._court.group(place) in open_
 
     def _wishes(self, target: Target, scene: Scene) -> Wishes:
         wishes = Wishes(scene, self._court.schema, self._known)

@@ -100,12 +100,11 @@ class Wishes:
         question = self._scene.question
         now = question.now
         later, right_now, soon = (Datetime(min(now + micros, DATETIME_MAX)) for micros in (3_600_000_000, 0, 1))
-        if question.session is not None:
-            self._wish(InSession("expires_at"), (later, right_now, None))
-            for name in ("authenticated_at", "issued_at"):
-                self._wish(InSession(name), (right_now, soon, None))
-            for name in ("session_id", "token_id", "key_id", "device_id"):
-                self._wish(InSession(name), ("renewed", None))
+        self._wish(InSession("expires_at"), (later, right_now, None))
+        for name in ("authenticated_at", "issued_at"):
+            self._wish(InSession(name), (right_now, soon, None))
+        for name in ("session_id", "token_id", "key_id", "device_id"):
+            self._wish(InSession(name), ("renewed", None))
         self._edges(question)
 
     def _edges(self, question: Question) -> None:
@@ -340,8 +339,21 @@ class Wishes:
             between = {name for name in declared.parents if self._schema.can_be_in(name, target.type)}
             below = [*below, *self._known.of_types(between)]
         for parent in dict.fromkeys((*found, *below)):
-            if parent.type in declared.parents and parent != ref and ref not in self._above(parent):
+            if parent.type in declared.parents and parent != ref and not self._leads(parent, ref):
                 yield parent
+
+    def _leads(self, start: EntityRef, end: EntityRef) -> bool:
+        """Tell whether one entity is, was or will be in another: nobody is in themselves, at whatever time."""
+        seen, work = {start}, [start]
+        while work:
+            node = self._scene.facts.node(work.pop())
+            for step in node.parents if isinstance(node, Node) else ():
+                if step.parent == end:
+                    return True
+                if step.parent not in seen:
+                    seen.add(step.parent)
+                    work.append(step.parent)
+        return False
 
     # -------------------------------------------------------------------------------------------- time, approvals
 

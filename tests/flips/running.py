@@ -12,6 +12,7 @@ from pdp.flips.search import Flip
 from tests.differential import writing
 from tests.flips.brute import Brute
 from tests.flips.cases import Case, draw
+from tests.flips.reality import decide
 
 TRIED = 1500
 """So many sets of two or three changes are tried for a case, where there are more."""
@@ -52,6 +53,8 @@ def check(case: Case, tally: Tally, tried: int = TRIED) -> Flips | None:
             tally.counts[f"{name} of {flip.size}"] += 1
             if not (brute.flips(flip.changes) and brute.holds(flip.changes)):
                 tally.wrong.append(told(case, flip, "does not hold", flip.changes))
+            if decide(case, flip.changes).outcome is judgement.outcome:
+                tally.wrong.append(told(case, flip, "an engine sees no flip in", flip.changes))
     if not found.complete:
         tally.counts[f"incomplete: {found.reason[:24]}"] += 1
         return found
