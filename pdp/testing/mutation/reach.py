@@ -21,8 +21,24 @@ _NEVER_KNOWN: Final[frozenset[Truth]] = frozenset({UNKNOWN})
 
 
 def matters(rule: terms.Rule, cells: Iterable[Cell], schema: Schema) -> bool:
-    """Tell whether a rule could change an answer in any of some cells, as far as the types tell."""
-    return any(_matters(rule, cell, schema) for cell in cells)
+    """Tell whether a rule could be written for any of some cells, and change an answer there, as far as types tell."""
+    terms_ = [clause.condition for clause in rule.clauses]
+    terms_ += [term for obligation in rule.obligations for _, term in obligation.arguments]
+    return any(_is_declared(terms_, cell, schema) and _matters(rule, cell, schema) for cell in cells)
+
+
+def _is_declared(conditions: Iterable[Term], cell: Cell, schema: Schema) -> bool:
+    """Tell whether a cell has each attribute that conditions read; the checker refuses a rule for one that has not."""
+    found = [each for condition in conditions for each in terms.walk(condition)]
+    if any(isinstance(each, terms.Is) for each in found):
+        # It may guard what only some types have.
+        return True
+    guarded = {(each.base, each.name) for each in found if isinstance(each, terms.Has)}
+    return all(
+        _declares(each.base.name, each.name, cell, schema) or (each.base, each.name) in guarded
+        for each in found
+        if isinstance(each, terms.Attribute) and isinstance(each.base, terms.Root)
+    )
 
 
 def _matters(rule: terms.Rule, cell: Cell, schema: Schema) -> bool:

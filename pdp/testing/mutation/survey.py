@@ -55,7 +55,7 @@ class Surveyor:
         mutant = self.mutants[number]
         if self._bench.kills(mutant):
             return None
-        name = f"{mutant.rule}: notices where {mutant.text}"
+        name = f"{mutant.rule}: notices where {mutant.text}".replace("`", "").replace('"', "'")
         request = None
         for told in self._teller.find(mutant):
             written = None if self._scribe is None else self._scribe.tell(mutant, told, name)
