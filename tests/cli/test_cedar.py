@@ -305,10 +305,11 @@ def test_the_commands_of_the_example_do_what_its_page_says(run: Any, monkeypatch
 
     results = [run(*command) for command in commands]
 
-    assert [command[0] for command in commands] == ["check", "decide", "trace", "convert"]
-    assert [each.exit_code for each in results] == [0, 0, 2, 0]
-    assert "DENIES: forbid minors" in results[2].stdout
-    assert "rule minors:" in results[3].stdout
+    assert [command[0] for command in commands] == ["check", "test", "decide", "trace", "convert"]
+    assert [each.exit_code for each in results] == [0, 0, 0, 2, 0]
+    assert "coverage: 100.0 %" in results[1].stdout
+    assert "DENIES: forbid minors" in results[3].stdout
+    assert "rule minors:" in results[4].stdout
 
 
 def test_to_decide_is_to_start_without_what_reads_policies(tmp_path: Path) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from pdp import terms
-from pdp.classes import dataclass, field
+from pdp.classes import dataclass, field, replace
 from pdp.evaluation import Scene, evaluate
+from pdp.model import Effect
 from pdp.operators import Found
 from pdp.schema import Schema
 from pdp.source import Span
 from pdp.terms import ClauseKind
 from pdp.testing.coverage.parts import Part, operands, strip
 from pdp.testing.coverage.places import PRINCIPALS, RESOURCES, VIA
-from pdp.testing.coverage.points import BOTH, HOLDS, NOWHERE, Kind, Point
+from pdp.testing.coverage.points import BOTH, FAILS, HOLDS, NOWHERE, Kind, Point
 from pdp.values import EntityRef
+
+_HAS_ACTOR: Final = terms.Has(base=terms.Root(name=terms.RootName.SESSION), name="actor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +108,11 @@ class _Planner:
         if key not in self._known:
             self._known[key] = len(self._plan.points)
             self._plan.points.append(point)
-        return self._known[key]
+        at = self._known[key]
+        first = self._plan.points[at]
+        # One rule may have to show what another never can.
+        self._plan.points[at] = replace(first, wanted=first.wanted | point.wanted)
+        return at
 
     # ------------------------------------------------------------------------------------------------------- roles
 
@@ -182,7 +190,8 @@ class _Planner:
                 continue
             place = clause.span or clause.condition.span
             unplaced = () if place else (rule.id, nth)
-            point = Point(kind=Kind.CLAUSE, owner=rule.id, text=_text(place or NOWHERE), span=place or span)
+            text, wanted = _text(place or NOWHERE), self._wanted(clause.condition, rule)
+            point = Point(kind=Kind.CLAUSE, owner=rule.id, text=text, span=place or span, wanted=wanted)
             at = self._point(point, *unplaced)
             clauses.append(at)
             part = self._part(clause.condition, at, rule, place or span, unplaced)
@@ -197,9 +206,28 @@ class _Planner:
             # An operand without a place of its own is told from the others by where it is in its clause.
             rest = () if operand.span and not unplaced else (*(unplaced or (rule.id, at)), nth)
             place = operand.span or span
-            point = Point(kind=Kind.OPERAND, owner=rule.id, text=_text(place), span=place)
+            wanted = self._wanted(operand, rule)
+            point = Point(kind=Kind.OPERAND, owner=rule.id, text=_text(place), span=place, wanted=wanted)
             parts.append(self._part(operand, self._point(point, *rest), rule, place, rest))
         return Part(at=at, term=term, inner=inner, flipped=flipped, parts=tuple(parts))
+
+    def _wanted(self, term: terms.Term, rule: terms.Rule) -> int:
+        """Return the outcomes that a condition has: a rule about whoever acts is never asked where nobody does."""
+        inner, flipped = strip(term)
+        if inner == _HAS_ACTOR and self._needs_actor(rule):
+            return FAILS if flipped else HOLDS
+        return BOTH
+
+    def _needs_actor(self, rule: terms.Rule) -> bool:
+        """Tell whether a rule is in scope only where somebody acts for the principal."""
+        if rule.via is not None:
+            return True
+        if rule.effect is Effect.PERMIT or self._schema.open:
+            return False
+        # A forbid holds for who acts as well, and entities of these types may never ask for themselves.
+        types = [self._types(scope) for scope in rule.principals]
+        asking = [self._schema.actions[name].principals for name in rule.actions if name in self._schema.actions]
+        return all(found is not None and not any(found & each for each in asking) for found in types)
 
 
 def _is_scope(clause: terms.Clause) -> bool:
