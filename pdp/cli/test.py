@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,9 +13,11 @@ from pdp.cli.commands import Command, Options, Refusal, Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pdp.cli.terminal import Terminal
     from pdp.testing.coverage import Report
+    from pdp.testing.mutation.survey import Survey
     from pdp.testing.running import UnitResult
-    from pdp.testing.suites import Suite, Unit
+    from pdp.testing.suites import Suite, Unit, Unspecified
 
 _HELP = """Run the tests of a policy folder: the `test` blocks of its policies, and the tables beside them.
 
@@ -21,7 +25,8 @@ _HELP = """Run the tests of a policy folder: the `test` blocks of its policies, 
 PATH  the policy folder, or one `.pdp` file; by default the current folder
 
 A failure shows the place, the difference, and the trace of the answer. A request of a table of which nothing is said
-is reported, and the run is not ok. Coverage is of each rule, scope and condition, in both outcomes.
+is reported, and the run is not ok. Coverage is of each rule, scope and condition, in both outcomes. A mutant is the
+policy with one small change; each that no test notices is shown with the test to add.
 
 \b
 Exit status:
@@ -29,13 +34,15 @@ Exit status:
   1  something did not, or nothing is said of a request, or there is no test
   3  the path cannot be used, or no test is picked out
   4  the folder does not load, or something went wrong
-  5  less is covered than --min-coverage asks for"""
+  5  less is covered than --min-coverage asks for
+  6  with --mutate: a mutant lives, since no test notices it"""
 
 _EXAMPLES = """
 pdp test policies
 pdp test policies --only production --verbose
 pdp test policies --coverage --min-coverage 100
 pdp test policies --junit report.xml --cobertura coverage.xml
+pdp test policies --mutate --jobs 0
 pdp test policies --watch
 """
 
@@ -54,6 +61,7 @@ _PERCENT = click.FloatRange(0, 100)
 @click.option("--lcov", metavar="FILE", type=click.Path(), help="Write coverage as LCOV.")
 @click.option("--cobertura", metavar="FILE", type=click.Path(), help="Write coverage as Cobertura XML.")
 @click.option("--html", metavar="FILE", type=click.Path(), help="Write coverage as a page.")
+@click.option("--mutate", is_flag=True, help="Find out which changes of the policy no test notices.")
 @click.option("--watch", is_flag=True, help="Run again whenever a file of the folder changes.")
 @click.pass_obj
 def command(options: Options, /, path: str, watch: bool, **given: Any) -> int:
@@ -67,24 +75,64 @@ def command(options: Options, /, path: str, watch: bool, **given: Any) -> int:
     return watch_folder(path, lambda: _run(options, path, given), options)
 
 
-def _run(options: Options, path: str, given: dict[str, Any]) -> Status:
-    from time import perf_counter
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What a run found out. What was not asked for is None."""
 
-    from pdp.testing.running import coverage_of, run_units
+    suite: Suite
+    results: list[UnitResult]
+    unspecified: Sequence[Unspecified]
+    seconds: float
+    report: Report | None
+    survey: Survey | None = None
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.results) and all(each.passed for each in self.results) and not self.unspecified
+
+    def status(self, least: float | None) -> Status:
+        if not self.passed:
+            return Status.ERRORS
+        if least is not None and self.report is not None and not self.report.meets(least):
+            return Status.UNCOVERED
+        return Status.OK if self.survey is None or not self.survey.survivors else Status.SURVIVED
+
+
+def _run(options: Options, path: str, given: dict[str, Any]) -> Status:
     from pdp.testing.suites import collect
 
     begun = perf_counter()
-    suite = collect(path)
-    units = _picked(suite, given)
+    picked = given["only"] or given["files"]
+    if picked and given["mutate"]:
+        message = "mutants are held against all tests: `--mutate` goes without `--only` and `--file`"
+        raise Refusal("invalid_usage", message)
+    outcome = _outcome(collect(path), given, begun, whole=not picked)
+    _write(outcome, given)
+    if options.json:
+        _emit(outcome)
+    else:
+        _say(outcome, given, options.terminal())
+    return outcome.status(given["min_coverage"])
+
+
+def _outcome(suite: Suite, given: dict[str, Any], begun: float, *, whole: bool) -> _Outcome:
+    from pdp.testing.running import coverage_of, run_units
+
+    jobs = given["jobs"] or _cores()
     coverage = coverage_of(suite) if any(given[name] not in (None, False) for name in _COVERING) else None
-    results = list(run_units(suite, units, given["jobs"] or _cores(), coverage))
-    whole = not given["only"] and not given["files"]
-    report = None if coverage is None else coverage.report()
-    _say(options, suite, results, report, given, perf_counter() - begun, whole=whole)
-    if not results or not all(result.passed for result in results) or (whole and suite.unspecified):
-        return Status.ERRORS
-    least = given["min_coverage"]
-    return Status.OK if report is None or least is None or report.meets(least) else Status.UNCOVERED
+    results = list(run_units(suite, _picked(suite, given), jobs, coverage))
+    outcome = _Outcome(
+        suite=suite,
+        results=results,
+        unspecified=suite.unspecified if whole else (),
+        seconds=perf_counter() - begun,
+        report=None if coverage is None else coverage.report(),
+    )
+    if not given["mutate"] or not outcome.passed:
+        return outcome
+    from pdp.testing.mutation.survey import survey
+
+    return replace(outcome, survey=survey(suite, jobs))
 
 
 _COVERING = ("coverage", "min_coverage", "lcov", "cobertura", "html")
@@ -98,41 +146,58 @@ def _picked(suite: Suite, given: dict[str, Any]) -> Sequence[Unit]:
     return units
 
 
-def _say(
-    options: Options,
-    suite: Suite,
-    results: list[UnitResult],
-    report: Report | None,
-    given: dict[str, Any],
-    seconds: float,
-    *,
-    whole: bool,
-) -> None:
-    from pdp.cli.coverage import say_coverage, write_coverage, write_file
-    from pdp.cli.terminal import emit, say
-    from pdp.testing.failure import Failures
-    from pdp.testing.junit import junit
-    from pdp.testing.report import result_lines, results_json
-
-    runner, unspecified = suite.runner(), suite.unspecified if whole else ()
+def _write(outcome: _Outcome, given: dict[str, Any]) -> None:
+    """Write the files that others read."""
     if given["junit"] is not None:
-        write_file(given["junit"], junit(results, unspecified, Failures(runner).text))
-    if report is not None:
-        write_coverage(report, suite.path, given)
-    if options.json:
-        from pdp.testing.coverage.document import to_json
+        from pdp.cli.coverage import write_file
+        from pdp.testing.failure import Failures
+        from pdp.testing.junit import junit
 
-        found = results_json(results, unspecified, runner)
-        emit(found if report is None else {**found, "coverage": to_json(report)})
-        return
-    if not results:
+        tell = Failures(outcome.suite.runner()).text
+        write_file(given["junit"], junit(outcome.results, outcome.unspecified, tell))
+    if outcome.report is not None:
+        from pdp.cli.coverage import write_coverage
+
+        write_coverage(outcome.report, outcome.suite.path, given)
+
+
+def _emit(outcome: _Outcome) -> None:
+    from pdp.cli.terminal import emit
+    from pdp.testing.coverage import document
+    from pdp.testing.mutation import report as mutants
+    from pdp.testing.report import results_json
+
+    found = results_json(outcome.results, outcome.unspecified, outcome.suite.runner())
+    if outcome.report is not None:
+        found["coverage"] = document.to_json(outcome.report)
+    if outcome.survey is not None:
+        found["mutants"] = mutants.to_json(outcome.survey)
+    emit(found)
+
+
+def _say(outcome: _Outcome, given: dict[str, Any], terminal: Terminal) -> None:
+    from pdp.cli.terminal import say
+    from pdp.testing.report import result_lines
+
+    if not outcome.results:
         say("not ok: there is no test; `pdp test --help` says what is one")
         return
-    terminal, verbose = options.terminal(), given["verbose"]
+    results, unspecified, runner = outcome.results, outcome.unspecified, outcome.suite.runner()
+    seconds, verbose = outcome.seconds, given["verbose"]
     for line in result_lines(results, unspecified, runner, terminal, seconds=seconds, verbose=verbose):
         say(line)
-    if report is not None:
-        say_coverage(report, given, terminal)
+    if outcome.report is not None:
+        from pdp.cli.coverage import say_coverage
+
+        say_coverage(outcome.report, given, terminal)
+    if outcome.survey is not None:
+        from pdp.testing.mutation.report import text_lines
+
+        say("")
+        for line in text_lines(outcome.survey, terminal, everything=verbose):
+            say(line)
+    elif given["mutate"]:
+        say("no mutant was looked at: first, everything has to come out as expected")
 
 
 def _cores() -> int:

@@ -190,3 +190,43 @@ def test_several_processes_cover_what_one_covers(run, folder):
         return json.loads(run("test", folder, "--coverage", "--json", *options).stdout)["coverage"]
 
     assert covered("--jobs", 2) == covered()
+
+
+# ---------------------------------------------------------------------------------------------------------- mutants
+
+
+def test_a_mutant_that_no_test_notices_is_shown_with_the_test_to_add(run, passing):
+    done = run("test", passing, "--mutate")
+
+    assert done.exit_code == 6
+    assert "error[mutant_survived]: editors: no test notices where" in done.stdout
+    assert 'test "editors: notices where' in done.stdout
+    assert " noticed, " in done.stdout.splitlines()[-1]
+
+
+def test_mutants_are_not_looked_at_before_all_tests_pass(run, folder):
+    done = run("test", folder, "--mutate")
+
+    assert done.exit_code == 1
+    assert done.stdout.endswith("no mutant was looked at: first, everything has to come out as expected\n")
+
+
+def test_too_little_coverage_goes_before_mutants(run, passing):
+    assert run("test", passing, "--mutate", "--min-coverage", "99").exit_code == 5
+
+
+def test_mutants_are_held_against_all_tests(run, passing):
+    done = run("test", passing, "--mutate", "--only", "public")
+
+    assert done.exit_code == 3
+    assert "`--mutate` goes without `--only` and `--file`" in done.stderr
+
+
+def test_several_processes_find_the_mutants_that_one_finds(run, passing):
+    def mutants(*options):
+        return json.loads(run("test", passing, "--mutate", "--json", *options).stdout)["mutants"]
+
+    found = mutants()
+
+    assert found["summary"]["survived"] > 0
+    assert mutants("--jobs", 2) == found

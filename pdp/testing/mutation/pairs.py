@@ -40,7 +40,7 @@ class Pair:
     def __init__(self, schema: Schema, rules: Sequence[terms.Rule], mutant: Mutant, *, everything: bool) -> None:
         self.schema, self.mutant, self.everything = schema, mutant, everything
         self._rules = rules
-        self._settled: dict[tuple[int, int], terms.Rule] = {}
+        self._settled: dict[tuple[int, int], tuple[terms.Rule, terms.Rule]] = {}
 
     def judge(self, world: World) -> tuple[Judgement, Judgement]:
         """Return the answer of the policy, and of the mutant."""
@@ -111,8 +111,9 @@ class Pair:
         # When a calendar turns next takes long to find.
         now = scene.question.now
         if (id(rule), now) not in self._settled:
-            self._settled[id(rule), now] = _settled(rule, now)
-        found = look_at(self._settled[id(rule), now], scene)
+            # The rule is kept with what became of it: another one could come to have its number.
+            self._settled[id(rule), now] = rule, _settled(rule, now)
+        found = look_at(self._settled[id(rule), now][1], scene)
         return None if found is None else replace(found, rule=rule)
 
     def _exact(self, judgement: Judgement, world: World) -> terms.Expectation:
