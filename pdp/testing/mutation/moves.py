@@ -7,10 +7,10 @@ from itertools import chain, islice
 from typing import Final
 
 from pdp import terms
-from pdp.classes import replace
+from pdp.classes import dataclass, replace
 from pdp.evaluation import Scene, evaluate
 from pdp.flips.candidates import changes_of
-from pdp.flips.changes import Change, InContext, InSession, OfEntity, Time
+from pdp.flips.changes import Change, Fact, InContext, InSession, OfEntity, Time
 from pdp.flips.known import Known, named_in
 from pdp.flips.pool import usual
 from pdp.flips.wishes import Wishes
@@ -28,7 +28,16 @@ _MOST: Final = 60
 """So many values are tried for one fact."""
 
 
-def moves(world: World, rules: Sequence[terms.Rule], schema: Schema) -> Iterator[World]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A world with one fact changed, and to what; None is what is absent. Without a fact, approvals were given."""
+
+    world: World
+    fact: Fact | None = None
+    value: Value | None = None
+
+
+def moves(world: World, rules: Sequence[terms.Rule], schema: Schema) -> Iterator[Move]:
     """Yield worlds with one thing changed that rules look at: what is absent, and what is made up, comes last."""
     scene = world.scene(schema)
     known = known_of(world, schema)
@@ -36,18 +45,30 @@ def moves(world: World, rules: Sequence[terms.Rule], schema: Schema) -> Iterator
     wishes.before_rules()
     for rule in rules:
         wishes.rule(rule)
+    yield from wished(world, wishes, rules, schema)
+
+
+def wished(world: World, wishes: Wishes, rules: Sequence[terms.Rule], schema: Schema) -> Iterator[Move]:
+    """Yield worlds with one thing changed that is wished for."""
+    scene, known = world.scene(schema), known_of(world, schema)
+    for rule in rules:
         for clause in rule.clauses:
             for condition in _beside(clause.condition):
                 wishes.condition(condition)
-    for fact in list(wishes.facts):
+    facts = list(wishes.facts)
+    for fact in facts:
         for change in islice(changes_of(fact, wishes, scene, schema, known), _MOST):
-            yield changed(world, change)
+            yield _move(world, change)
     yield from _moments(world, scene, rules)
-    yield from _approved(world, rules, schema)
-    for fact in list(wishes.facts):
-        # A test may leave out even what an entity has to have.
-        if isinstance(fact, InContext | InSession | OfEntity):
-            yield changed(world, Change(fact, None))
+    yield from (Move(world=found) for found in _approved(world, rules, schema))
+    # A test may leave out even what an entity has to have.
+    yield from (
+        _move(world, Change(fact, None)) for fact in facts if isinstance(fact, InContext | InSession | OfEntity)
+    )
+
+
+def _move(world: World, change: Change) -> Move:
+    return Move(world=changed(world, change), fact=change.fact, value=change.value)
 
 
 def _beside(term: terms.Term) -> Iterator[terms.Term]:
@@ -66,7 +87,7 @@ def known_of(world: World, schema: Schema) -> Known:
     return Known(world.nodes.values(), len(world.nodes), schema, named)
 
 
-def _moments(world: World, scene: Scene, rules: Sequence[terms.Rule]) -> Iterator[World]:
+def _moments(world: World, scene: Scene, rules: Sequence[terms.Rule]) -> Iterator[Move]:
     """Yield the instants around the bounds of tests of time: a test may be at any time."""
     for rule in rules:
         for clause in rule.clauses:
@@ -75,7 +96,7 @@ def _moments(world: World, scene: Scene, rules: Sequence[terms.Rule]) -> Iterato
                 for step in (0, -1, 1) if bound is not None else ():
                     at = (bound or 0) + step
                     if 0 < at <= DATETIME_MAX:
-                        yield changed(world, Change(Time(), Datetime(at)))
+                        yield _move(world, Change(Time(), Datetime(at)))
 
 
 def _bound(term: terms.TimeTest, scene: Scene) -> int | None:

@@ -95,15 +95,15 @@ class Pair:
     def expected(self, world: World) -> terms.Expectation:
         """Return what to expect of the policy in a world: so much of it as the mutant does not fulfil."""
         old, new = self.judge(world)
-        exact = self._exact(old, world)
-        plain = replace(exact, erring=None, needs=None, obligations=None, until=None, standing=False)
+        whole = self._exact(old, world)
+        plain = replace(whole, erring=None, needs=None, obligations=None, until=None, standing=False)
         if any(differences(plain, new)):
             return plain
         for name in ("obligations", "needs", "erring"):
-            found = replace(plain, **{name: getattr(exact, name)})
+            found = replace(plain, **{name: getattr(whole, name)})
             if any(differences(found, new)):
                 return found
-        return replace(plain, until=exact.until, standing=exact.standing)
+        return replace(plain, until=whole.until, standing=whole.standing)
 
     def _look(self, rule: terms.Rule, scene: Scene) -> Finding | None:
         if self.everything:
@@ -117,25 +117,29 @@ class Pair:
         return None if found is None else replace(found, rule=rule)
 
     def _exact(self, judgement: Judgement, world: World) -> terms.Expectation:
-        """Return all that can be expected of an answer."""
-        by_rules = judgement.reason in _BY_RULES
-        erring = frozenset(finding.rule.id for finding in judgement.erring)
-        until = None if judgement.valid_until is None else Datetime(judgement.valid_until)
-        return terms.Expectation(
-            at=world.now,
-            allow=judgement.outcome is Outcome.ALLOW,
-            principal=world.principal,
-            action=world.action,
-            resource=world.resource,
-            context=world.context,
-            session=world.session,
-            rules=determining(judgement) if by_rules else None,
-            erring=erring if by_rules and self.everything else None,
-            needs=tuple(sorted({text for remedy in judgement.remedies for text in remedy.texts})),
-            obligations=frozenset(duty.name for duty in judgement.duties),
-            until=until if self.everything else None,
-            standing=self.everything and until is None,
-        )
+        found = exact(judgement, world)
+        return found if self.everything else replace(found, erring=None, until=None, standing=False)
+
+
+def exact(judgement: Judgement, world: World) -> terms.Expectation:
+    """Return all that can be expected of an answer."""
+    by_rules = judgement.reason in _BY_RULES
+    until = None if judgement.valid_until is None else Datetime(judgement.valid_until)
+    return terms.Expectation(
+        at=world.now,
+        allow=judgement.outcome is Outcome.ALLOW,
+        principal=world.principal,
+        action=world.action,
+        resource=world.resource,
+        context=world.context,
+        session=world.session,
+        rules=determining(judgement) if by_rules else None,
+        erring=frozenset(finding.rule.id for finding in judgement.erring) if by_rules else None,
+        needs=tuple(sorted({text for remedy in judgement.remedies for text in remedy.texts})),
+        obligations=frozenset(duty.name for duty in judgement.duties),
+        until=until,
+        standing=until is None,
+    )
 
 
 def _settled(rule: terms.Rule, now: int) -> terms.Rule:

@@ -40,6 +40,10 @@ class Scribe:
         self._names = {file.source.path: self._world.names(file) for file in files}
         self._runner = Runner(policy, Store.empty())
 
+    def names(self, file: str) -> Names:
+        """Return what a file can name."""
+        return self._names[file]
+
     def tell(self, mutant: Mutant, told: Told, name: str) -> Written | None:
         """Return the test that notices a mutant, or None where no file has words for it, or it does not do so."""
         for file, text in self.texts(
@@ -67,8 +71,7 @@ class Scribe:
         """Return a test as it would be read at the end of a file; None where anything is wrong with it."""
         found, wrong = parse(Source(file, text))
         report = Report()
-        names: Names = self._names[file]
-        checker = CaseChecker(self._world, self._policy.schema, report, names)
+        checker = CaseChecker(self._world, self._policy.schema, report, self._names[file])
         tests = [checker.check(decl) for decl in found.declarations if isinstance(decl, TestDecl)]
         return None if wrong or report.found() or len(tests) != 1 else tests[0]
 

@@ -86,8 +86,8 @@ class Teller:
         yield from ((0, world) for world in self._starts(pair.mutant))
         while queue:
             *_, depth, world = heappop(queue)
-            for found in moves(world, pair.concerned(world), self._schema):
-                yield depth + 1, found
+            for move in moves(world, pair.concerned(world), self._schema):
+                yield depth + 1, move.world
 
     def _starts(self, mutant: Mutant) -> Iterator[World]:
         own = [world for world in self._worlds if world.action in mutant.actions]

@@ -160,10 +160,9 @@ def changed(world: World, change: Change) -> World:
 
 def with_field(fields: Mapping[str, _Field], name: str, value: _Field | None) -> dict[str, _Field]:
     """Return attributes with one of them as it is to be; None where it is absent."""
-    found = {each: kept for each, kept in fields.items() if each != name}
-    if value is not None:
-        found[name] = value
-    return found
+    if value is None:
+        return {each: kept for each, kept in fields.items() if each != name}
+    return {**fields, name: value}
 
 
 def _approved(world: World, fact: ApprovedBy, given: bool) -> World:

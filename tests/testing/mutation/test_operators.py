@@ -1,6 +1,7 @@
 """Each operator makes a mutant that a good test kills, and that a bad one lets live."""
 
 import inspect
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -305,3 +306,11 @@ def test_each_kind_of_term_is_thought_of():
     assert all(inspect.isclass(kind) for kind in kinds)
     assert HANDLED.keys() | AROUND == kinds
     assert not HANDLED.keys() & AROUND
+
+
+def test_the_page_names_each_operator():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "testing.md").read_text(encoding="utf-8")
+    rows = page.partition("## Mutation")[2].partition("## From pytest")[0]
+    named = {name.strip() for row in rows.splitlines() if row.startswith("| ") for name in row.split("|")[1].split(",")}
+
+    assert {str(operator) for operator in Operator} <= named
