@@ -156,6 +156,11 @@ def held(subject: str) -> Figures:
     return {f"held.{subject}.{name}": value for name, value in probe("held", subject.partition("_")[2]).items()}
 
 
+def traces(subject: str) -> Figures:
+    """Time traces among many rules."""
+    return {f"traces.{subject}.{name}": value for name, value in probe("traces", subject.partition("_")[2]).items()}
+
+
 LOADS = 3
 
 
@@ -263,6 +268,7 @@ GIVES: dict[str, frozenset[str]] = {
     "leases": frozenset({"revoked"}),
     "lease": frozenset({"memory"}),
     "held": frozenset({"allows", "decide", "allows_with_session", "decide_with_session"}),
+    "traces": frozenset({"read", "edit", "see"}),
 }
 """What each kind of measurement gives figures of."""
 
@@ -278,5 +284,6 @@ KINDS: dict[str, Callable[[str], Figures]] = {
     "leases": leases,
     "lease": lease,
     "held": held,
+    "traces": traces,
 }
 """Each kind of figure but `call`, which is measured in one go."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import leases
+from benchmarks import leases, traces
 from benchmarks.machine import resident
 
 CALLS = 100_000
@@ -240,6 +240,7 @@ PROBES: dict[str, Callable[..., dict[str, float]]] = {
     "entity": entity,
     "leases": leases.leases,
     "held": leases.held,
+    "traces": traces.traces,
 }
 
 

@@ -22,6 +22,7 @@ UNITS = {
     "entity": "ms",
     "leases": "ms",
     "lease": "B",
+    "traces": "ms",
     "held": "µs",
 }
 """The unit of each kind of figure. A figure is called `kind.subject.what`."""

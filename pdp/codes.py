@@ -192,6 +192,7 @@ FACTS: Final[dict[str, str]] = {
 }
 
 TESTS: Final[dict[str, str]] = {
+    "mutant_survived": "No test notices where a rule is another one.",
     "test_failed": "What a test expects has not come true.",
 }
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pdp import trace
 from pdp.answers import Answers, deny, unrecorded
 from pdp.arguments import Leased
 from pdp.clocks import Clocks, wall_clock
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pdp.leases.watch import Change, Watch
+    from pdp.trace import Trace
 
 
 # What is asked with is told by its own class: what it says of itself is not asked, nor whether it equals something.
@@ -307,10 +307,17 @@ class Engine(Holder):
                     watches = self._watches = Watches(self, self._lent)
         return watches.open(request, on_change)
 
-    def explain(self, request: Request) -> trace.Trace:
-        """Answer a request with every rule in its scope and every clause with its values. It is not recorded."""
-        decision, judgement, question, facts = self.judged(request)
-        return trace.build(request, decision, judgement, question, facts)
+    def explain(self, request: Request) -> Trace:
+        """Answer a request with every rule in its scope, every clause with its values, and what would flip the answer.
+
+        It is not recorded. See docs/trace.md.
+        """
+        # Who only decides has no part in it.
+        from pdp.trace.building import build
+
+        world = self._moment()
+        decision, judgement, question, facts = self._answers.judge(world, request)
+        return build(world.policy, world.store, request, decision, judgement, question, facts)
 
     def judged(self, request: Request) -> tuple[Decision, Judgement | None, Question | None, Facts | None]:
         """Answer a request by the interpreter, with what led to the answer as far as it came. It is not recorded."""

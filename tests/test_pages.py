@@ -1,13 +1,14 @@
 """What a page of the documentation shows of a terminal is what the terminal shows.
 
 A fence may be followed by `file=PATH`: what it holds is written there. A comment of HTML such as
-`<!-- PATH: "this" becomes "that" -->` changes a file. Commands are run where the files are, and what they print is
-compared, but for times.
+`<!-- PATH: "this" becomes "that" -->` changes a file. Commands are run where the files are, beside a copy of the
+examples, and what they print is compared, but for times.
 """
 
 import contextlib
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def ran(command: str) -> str:
     words = shlex.split(command)
     assert words[0] == "pdp", command
     done = CliRunner().invoke(commands, words[1:], env={"NO_COLOR": "1", "COLUMNS": "120"})
-    return str(done.output)
+    return str(done.stdout)
 
 
 def test_the_pages_that_show_a_terminal_are_found():
@@ -60,6 +61,7 @@ def test_the_pages_that_show_a_terminal_are_found():
 def test_a_page_shows_what_the_terminal_shows(page, tmp_path, monkeypatch):
     monkeypatch.setenv("PDP_CACHE", "off")
     wrong = []
+    shutil.copytree(DOCS.parent / "examples", tmp_path / "examples")
     with contextlib.chdir(tmp_path):
         for part in PART.finditer(page.read_text(encoding="utf-8")):
             if part["changed"]:

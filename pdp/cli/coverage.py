@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def write_coverage(report: Report, path: str, given: Mapping[str, Any]) -> None:
     root = whole.relative_to(here).as_posix() if whole.is_relative_to(here) else folder.as_posix()
     texts: dict[str, Callable[[], str]] = {
         "lcov": lambda: lcov(report, root="" if root == "." else root),
-        "cobertura": lambda: cobertura(report, root=root, version=pdp.__version__),
+        "cobertura": lambda: cobertura(report, root=root, timestamp=int(time.time()), version=pdp.__version__),
         "html": lambda: page(report, title=f"Coverage of {whole.name}"),
     }
     for name, text in texts.items():

@@ -110,13 +110,13 @@ def _say(
 ) -> None:
     from pdp.cli.coverage import say_coverage, write_coverage, write_file
     from pdp.cli.terminal import emit, say
-    from pdp.testing.failure import failure_text
+    from pdp.testing.failure import Failures
     from pdp.testing.junit import junit
     from pdp.testing.report import result_lines, results_json
 
     runner, unspecified = suite.runner(), suite.unspecified if whole else ()
     if given["junit"] is not None:
-        write_file(given["junit"], junit(results, unspecified, lambda failure: failure_text(failure, runner)))
+        write_file(given["junit"], junit(results, unspecified, Failures(runner).text))
     if report is not None:
         write_coverage(report, suite.path, given)
     if options.json:

@@ -277,7 +277,7 @@ class Maker:
         if _needs_care(lowered):
             # Its obligations can change with time, whatever becomes of its condition.
             tests, late = [], []
-        ordered = sorted({self._number(each): each for each in tests}.items(), key=lambda item: _cost(item[1]))
+        ordered = sorted({self._number(each): each for each in tests}.items(), key=lambda item: cost(item[1]))
         rule = _Rule(lowered, [number for number, _ in ordered], late)
         if at is not None:
             rule.apply = self._bit(at)
@@ -307,7 +307,7 @@ class Maker:
         found: list[ast.stmt] = []
         rest = rules
         while rest:
-            shared = _most_shared(rest, self._terms)
+            shared = most_shared([rule.tests for rule in rest], self._terms)
             if shared is None or depth >= MAX_NESTED:
                 for rule in sorted(rest, key=self._weight):
                     made, ready = self._alone(rule, ready, depth, end)
@@ -323,7 +323,7 @@ class Maker:
 
     def _weight(self, rule: _Rule) -> int:
         """Return how dear a rule is: what is cheap may settle the answer."""
-        return sum(_cost(self._terms[number]) for number in rule.tests) + 10 * len(rule.timed)
+        return sum(cost(self._terms[number]) for number in rule.tests) + 10 * len(rule.timed)
 
     def _alone(
         self, rule: _Rule, ready: frozenset[str], depth: int, end: Callable[[_Rule, frozenset[str]], list[ast.stmt]]
@@ -448,16 +448,17 @@ def _compiled(tree: ast.Module, name: str) -> CodeType:
     return compile(tree, name.replace("\0", "\\0"), "exec", dont_inherit=True)
 
 
-def _most_shared(rules: Sequence[_Rule], found: Sequence[terms.Term]) -> int | None:
+def most_shared(rules: Iterable[Iterable[int]], found: Sequence[terms.Term]) -> int | None:
     """Return the test that most rules have in common, the cheapest of equals; None where no two share one."""
-    counts = Counter(number for rule in rules for number in rule.tests)
+    counts = Counter(number for tests in rules for number in tests)
     several = [number for number, count in counts.items() if count > 1]
     if not several:
         return None
-    return min(several, key=lambda number: (-counts[number], _cost(found[number]), number))
+    return min(several, key=lambda number: (-counts[number], cost(found[number]), number))
 
 
-def _cost(term: terms.Term) -> int:
+def cost(term: terms.Term) -> int:
+    """Return how dear a test is, beside others."""
     found = _COSTS.get(term.__class__, 5)
     return found + 3 * any(_is_context(each) for each in terms.walk(term))
 

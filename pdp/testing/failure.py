@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
-from pdp import trace
 from pdp.answers import leaf_of
 from pdp.cli.explanation import lines
 from pdp.cli.terminal import Terminal, plain
@@ -13,9 +12,11 @@ from pdp.errors import Diagnostic
 from pdp.model import Decision, Request
 from pdp.syntax.messages import render
 from pdp.testing.runner import Result, Runner, question_of
+from pdp.trace import Trace
+from pdp.trace.building import build
 
 
-def trace_of(result: Result, runner: Runner) -> trace.Trace:
+def trace_of(result: Result, runner: Runner) -> Trace:
     """Return the trace of the answer that a case got."""
     case, judgement = result.case, result.judgement
     policy, facts = runner.world(case)
@@ -23,7 +24,8 @@ def trace_of(result: Result, runner: Runner) -> trace.Trace:
     handled = {duty.name for duty in judgement.duties}
     decision = Decision.made(leaf_of(judgement, policy.revision, handled), "", judgement.valid_until)
     request = Request(asked.principal, asked.action, asked.resource)
-    return trace.build(request, decision, judgement, question_of(case, policy.schema), facts)
+    question = question_of(case, policy.schema)
+    return build(policy, runner.store(case), request, decision, judgement, question, facts)
 
 
 def failure_lines(result: Result, runner: Runner, terminal: Terminal) -> Iterator[str]:
@@ -39,15 +41,30 @@ def failure_lines(result: Result, runner: Runner, terminal: Terminal) -> Iterato
     yield from (f"  {line}" if line else "" for line in lines(trace_of(result, runner), policy, terminal))
 
 
-def failure_text(result: Result, runner: Runner) -> str:
-    """Return a failure as text without colours, for reports and for pytest."""
-    return "\n".join(failure_lines(result, runner, Terminal(unicode=True)))
+class Failures:
+    """Tells failures of one run, the first of them with the trace: to find out what it would take needs its time."""
 
+    TRACED: ClassVar = 100
 
-def failure_json(result: Result, runner: Runner) -> dict[str, Any]:
-    """Return a failure as plain data."""
-    return {
-        "place": str(result.case.expectation.span),
-        "differences": list(result.differences),
-        "trace": trace_of(result, runner).to_json(),
-    }
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._told: set[int] = set()
+
+    def text(self, result: Result) -> str:
+        """Return a failure as text without colours, for reports and for pytest."""
+        if not self._traced(result):
+            return str(result)
+        return "\n".join(failure_lines(result, self._runner, Terminal(unicode=True)))
+
+    def to_json(self, result: Result) -> dict[str, Any]:
+        """Return a failure as plain data; the trace is None where there are too many."""
+        return {
+            "place": str(result.case.expectation.span),
+            "differences": list(result.differences),
+            "trace": trace_of(result, self._runner).to_json() if self._traced(result) else None,
+        }
+
+    def _traced(self, result: Result) -> bool:
+        if len(self._told) < self.TRACED:
+            self._told.add(id(result))
+        return id(result) in self._told

@@ -134,13 +134,13 @@ class PolicyTest(pytest.Item):
 
     def runtest(self) -> None:
         """Run the test; raise PolicyFailure where something came out otherwise."""
-        from pdp.testing.failure import failure_text
+        from pdp.testing.failure import Failures
         from pdp.testing.running import run_unit
 
         runner = self.suite.runner()
         result: UnitResult = run_unit(runner, self.unit)
         if not result.passed:
-            raise PolicyFailure("\n\n".join(failure_text(failure, runner) for failure in result.failures))
+            raise PolicyFailure("\n\n".join(map(Failures(runner).text, result.failures)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show the text alone: where in pdp it was raised is of no interest."""

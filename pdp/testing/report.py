@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from pdp.cli.terminal import Terminal, plain
-from pdp.testing.failure import failure_json, failure_lines
+from pdp.testing.failure import Failures, failure_lines
 from pdp.testing.runner import Runner
 from pdp.testing.running import UnitResult
 from pdp.testing.suites import Unspecified
@@ -81,6 +81,7 @@ def _count(number: int, noun: str) -> str:
 
 def results_json(results: Iterable[UnitResult], unspecified: Iterable[Unspecified], runner: Runner) -> dict[str, Any]:
     """Return results as plain data."""
+    failures = Failures(runner)
     tests = [
         {
             "file": result.unit.file,
@@ -88,7 +89,7 @@ def results_json(results: Iterable[UnitResult], unspecified: Iterable[Unspecifie
             "passed": result.passed,
             "requests": len(result.unit.cases),
             "seconds": round(result.seconds, 6),
-            "failures": [failure_json(failure, runner) for failure in result.failures],
+            "failures": [failures.to_json(failure) for failure in result.failures],
         }
         for result in results
     ]

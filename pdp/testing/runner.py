@@ -104,16 +104,20 @@ class Runner:
         grants = case.stage.grants
         return replace(policy, rules=policy.rules + grants) if grants else policy
 
+    def store(self, case: Case) -> Store:
+        """Return the entities that a case is answered from."""
+        entities = case.stage.entities
+        if not case.test.beside:
+            return Store.of(entities)
+        store = self._store
+        for node in entities:
+            store = store.with_node(node)
+        return store
+
     def _facts(self, case: Case) -> Snapshot:
         stage = case.stage
-        if case.test.beside:
-            store = self._store
-            for node in stage.entities:
-                store = store.with_node(node)
-        else:
-            store = Store.of(stage.entities)
         revocations = Index.of(stage.revocations) if stage.revocations else None
-        return Snapshot(store, self.policy.schema, approvals=stage.approvals, revocations=revocations)
+        return Snapshot(self.store(case), self.policy.schema, approvals=stage.approvals, revocations=revocations)
 
 
 def cases(tests: Iterable[terms.Test]) -> Iterator[Case]:

@@ -48,15 +48,21 @@ def _class(parent: ET.Element, file: FileReport) -> None:
     path, points = plain(file.path), file.by_line()
     rates = _rates([_hits(marks) for marks in points.values()], file)
     node = ET.SubElement(parent, "class", {"name": path, "filename": path} | rates | {"complexity": "0"})
-    methods = ET.SubElement(node, "methods")
+    methods, owned = ET.SubElement(node, "methods"), _by_owner(file)
     for mark in file.of_kind(Kind.RULE).marks:
-        whole = Marks(marks=tuple(each for each in file.marks if each.point.owner == mark.point.owner))
-        rates = _rates([_hits([mark])], whole)
+        rates = _rates([_hits([mark])], Marks(marks=tuple(owned[mark.point.owner])))
         method = {"name": plain(mark.point.owner), "signature": ""} | rates | {"complexity": "0"}
         _line(ET.SubElement(ET.SubElement(methods, "method", method), "lines"), mark.point.line, [mark])
     lines = ET.SubElement(node, "lines")
     for number, marks in points.items():
         _line(lines, number, marks)
+
+
+def _by_owner(file: FileReport) -> dict[str, list[Mark]]:
+    found: dict[str, list[Mark]] = {}
+    for mark in file.marks:
+        found.setdefault(mark.point.owner, []).append(mark)
+    return found
 
 
 def _line(parent: ET.Element, number: int, marks: Sequence[Mark]) -> None:

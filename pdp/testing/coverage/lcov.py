@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pdp.cli.terminal import plain
-from pdp.testing.coverage.points import Kind, Mark
+from pdp.testing.coverage.points import HOLDS, Kind, Mark
 from pdp.testing.coverage.report import FileReport, Report
 
 
@@ -13,7 +13,7 @@ def lcov(report: Report, *, root: str = "") -> str:
     """Write a report as LCOV. `root` is the policy folder as seen from where the report is read, such as `policies`.
 
     A line counts as run where tests reached any point of it. Each point is a block of its line, and each outcome that
-    is wanted of it a branch; rules are functions.
+    is wanted of it a branch. Rules are functions, which ran where they applied.
     """
     return "".join(f"{line}\n" for file in report.files for line in _file(file, root))
 
@@ -40,9 +40,10 @@ def _file(file: FileReport, root: str) -> Iterator[str]:
 
 def _functions(rules: list[Mark]) -> Iterator[str]:
     yield from (f"FN:{mark.point.line},{_name(mark)}" for mark in rules)
-    yield from (f"FNDA:{int(mark.reached)},{_name(mark)}" for mark in rules)
+    applied = [bool(mark.seen & HOLDS) for mark in rules]
+    yield from (f"FNDA:{int(ran)},{_name(mark)}" for ran, mark in zip(applied, rules, strict=True))
     yield f"FNF:{len(rules)}"
-    yield f"FNH:{sum(mark.reached for mark in rules)}"
+    yield f"FNH:{sum(applied)}"
 
 
 def _name(mark: Mark) -> str:

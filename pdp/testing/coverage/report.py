@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import groupby
 
 from pdp import terms
 from pdp.classes import dataclass, field, replace
@@ -90,10 +91,9 @@ class Report(Marks):
         """Say what was seen of the points of a plan."""
         marks = [_mark(point, marks) for point, marks in zip(_placed(plan), seen, strict=True)]
         marks.sort(key=_order)
-        sources = {mark.point.path: mark.point.span.source for mark in marks}
         files = [
-            FileReport(source=source, marks=tuple(mark for mark in marks if mark.point.path == path))
-            for path, source in sources.items()
+            FileReport(source=source, marks=tuple(of))
+            for source, of in groupby(marks, key=lambda mark: mark.point.span.source)
         ]
         return cls(marks=tuple(marks), files=tuple(files))
 

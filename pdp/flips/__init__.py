@@ -1,0 +1,1 @@
+"""What it would take: the smallest change of facts that turns a decision around."""

@@ -1,0 +1,1 @@
+"""Mutation of policies: would the tests notice if a rule were another?"""
