@@ -26,8 +26,12 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 FOLDERS = sorted({path.parent for ending in ("pdp", "cedar") for path in EXAMPLES.rglob(f"*.{ending}")})
 GALLERY = EXAMPLES / "gallery"
+START = ROOT / "pdp" / "cli" / "start"
+"""What `pdp init` writes is an example, too."""
 
-each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.relative_to(EXAMPLES).as_posix())
+each_folder = pytest.mark.parametrize(
+    "folder", [*FOLDERS, START], ids=lambda folder: folder.relative_to(ROOT).as_posix().removeprefix("examples/")
+)
 
 
 @cache
