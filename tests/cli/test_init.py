@@ -22,7 +22,7 @@ def test_the_folder_is_written_and_checks(run, tmp_path):
     assert written.exit_code == 0
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     assert f"pdp check {folder}" in written.stdout
-    assert (checked.exit_code, checked.stdout) == (0, "ok: 2 rules, 1 grant, 1 test, 5 entities in 2 files\n")
+    assert (checked.exit_code, checked.stdout) == (0, "ok: 2 rules, 1 grant, 2 tests, 5 entities in 2 files\n")
 
 
 def test_the_tests_of_the_folder_pass(run, tmp_path):

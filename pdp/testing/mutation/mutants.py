@@ -89,8 +89,13 @@ def _of_rule(rule: terms.Rule, schema: Schema) -> Iterator[Mutant]:
 
 
 def _idle(rule: terms.Rule, change: Change, schema: Schema) -> bool:
-    """Tell whether a rule with a wider scope is of no consequence where it holds more."""
-    if change.operator not in (Operator.SCOPE, Operator.ACTION_ADDED) or schema.open:
+    """Tell whether a rule with another scope is of no consequence where it holds more, or less."""
+    if schema.open:
+        return False
+    if change.operator is Operator.ACTION_DROPPED:
+        # A group of Cedar's is an action as well, if one that nothing is asked of.
+        return not matters(rule, cells_of(rule, schema) - cells_of(change.rule, schema), schema)
+    if change.operator not in (Operator.SCOPE, Operator.ACTION_ADDED):
         return False
     if rule.clauses != change.rule.clauses or rule.via != change.rule.via:
         return False
