@@ -37,7 +37,7 @@ Exit status:
   5  less is covered than --min-coverage asks for
   6  with --mutate: a mutant lives, since no test notices it
 
-With --write-cases no test is run: what is answered today at the edges of conditions is written down, for you to read."""
+With --write-cases no test is run: what is answered today at the edges of conditions is written down, to be read."""
 
 _EXAMPLES = """
 pdp test policies
