@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property, partial
 from typing import Final
@@ -171,8 +171,8 @@ class Court:
 
     # --------------------------------------------------------------------------------------------------- looking
 
-    def _spend(self) -> None:
-        self.spent += 1
+    def _spend(self, steps: int = 1) -> None:
+        self.spent += steps
         if self.spent > self.budget:
             raise Spent
 
@@ -315,9 +315,11 @@ class Court:
                 yield Obstacle(self.places(rule, at, state), rule)
 
     def _those(
-        self, rules: Iterable[terms.Rule], state: State, matters: Callable[[Finding], bool]
+        self, rules: Sequence[terms.Rule], state: State, matters: Callable[[Finding], bool]
     ) -> Iterator[Obstacle]:
         """Yield each rule whose part in the decision has to be another."""
+        # To pass over very many takes its time, too.
+        self._spend(len(rules) // 100)
         for rule in rules:
             finding = self.finding(rule, state)
             if finding is not None and matters(finding):
