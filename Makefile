@@ -11,7 +11,7 @@ MINORS = 11 12 13 14
 export N PAIRS SEED CASE
 # An environment of its own: the peers that are compared with, and measured beside, are no part of development.
 BENCH = .venv-bench
-.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance differential differential-native differential-cedar torture bench fmt clean
+.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance differential differential-native differential-cedar flips torture bench fmt clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ differential-native: $(INSTALLED)
 
 differential-cedar: $(INSTALLED) $(BENCH)/.installed
 	@PDP_CEDARPY=$(abspath $(BENCH))/bin/python $(BIN)/python -m tests.beside
+
+flips: $(INSTALLED)  ## Hold what would flip a decision to brute force: in three thousand small worlds, or N=… of SEED=….
+	@$(BIN)/python -m tests.flips
 
 torture: $(INSTALLED)  ## Change and revoke under threads that ask, and kill writers; ARGS=--sabotage has to fail.
 	@$(BIN)/python -m tests.differential torture $(ARGS)

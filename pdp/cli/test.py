@@ -35,7 +35,9 @@ Exit status:
   3  the path cannot be used, or no test is picked out
   4  the folder does not load, or something went wrong
   5  less is covered than --min-coverage asks for
-  6  with --mutate: a mutant lives, since no test notices it"""
+  6  with --mutate: a mutant lives, since no test notices it
+
+With --write-cases no test is run: what is answered today at the edges of conditions is written down, to be read."""
 
 _EXAMPLES = """
 pdp test policies
@@ -62,6 +64,9 @@ _PERCENT = click.FloatRange(0, 100)
 @click.option("--cobertura", metavar="FILE", type=click.Path(), help="Write coverage as Cobertura XML.")
 @click.option("--html", metavar="FILE", type=click.Path(), help="Write coverage as a page.")
 @click.option("--mutate", is_flag=True, help="Find out which changes of the policy no test notices.")
+@click.option(
+    "--write-cases", metavar="FILE", type=click.Path(), help="Write tests at the edges of conditions, to read."
+)
 @click.option("--watch", is_flag=True, help="Run again whenever a file of the folder changes.")
 @click.pass_obj
 def command(options: Options, /, path: str, watch: bool, **given: Any) -> int:
@@ -106,7 +111,12 @@ def _run(options: Options, path: str, given: dict[str, Any]) -> Status:
     if picked and given["mutate"]:
         message = "mutants are held against all tests: `--mutate` goes without `--only` and `--file`"
         raise Refusal("invalid_usage", message)
-    outcome = _outcome(collect(path), given, begun, whole=not picked)
+    suite = collect(path)
+    if given["write_cases"] is not None:
+        from pdp.cli.edges import write_cases
+
+        return write_cases(suite, given["write_cases"], options)
+    outcome = _outcome(suite, given, begun, whole=not picked)
     _write(outcome, given)
     if options.json:
         _emit(outcome)
@@ -196,7 +206,7 @@ def _say(outcome: _Outcome, given: dict[str, Any], terminal: Terminal) -> None:
         say("")
         for line in text_lines(outcome.survey, terminal, everything=verbose):
             say(line)
-    elif given["mutate"]:
+    elif given["mutate"] and not outcome.passed:
         say("no mutant was looked at: first, everything has to come out as expected")
 
 

@@ -18,10 +18,11 @@ from pdp.flips.changes import (
     OnRecord,
     Time,
     Within,
+    current,
 )
 from pdp.flips.known import Known
 from pdp.flips.pool import fitting, usual
-from pdp.flips.wishes import Wishes, current
+from pdp.flips.wishes import Wishes
 from pdp.model import Node
 from pdp.schema import Schema
 from pdp.terms import Term

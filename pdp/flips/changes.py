@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from pdp.classes import dataclass, replace
-from pdp.evaluation import Question
+from pdp.evaluation import Question, Scene
 from pdp.model import Approval, Membership, Node, RevocationKind
 from pdp.schema import Schema
 from pdp.values import UNKNOWN, Datetime, EntityRef, Unknown, Value, equal
@@ -269,3 +269,24 @@ class Changed:
     def session_revoked(self, kind: RevocationKind, name: str, proved: int | None) -> bool:
         """Tell whether what a session names is revoked."""
         return self._base.session_revoked(kind, name, proved) and Lifted(kind, None, name) not in self._lifted
+
+
+def current(fact: Fact, scene: Scene) -> Found | None:
+    """Return what an attribute is now; None where it is absent, unknown where nobody can tell."""
+    match fact:
+        case InContext(name=name):
+            return scene.question.context.get(name)
+        case InSession(name=name):
+            return None if scene.question.session is None else scene.question.session.get(name)
+        case OfEntity(entity=entity, name=name):
+            node = scene.facts.node(entity)
+            return node.attributes.get(name) if isinstance(node, Node) else None
+        case Within(entity=entity, parent=parent):
+            node = scene.facts.node(entity)
+            steps = node.parents if isinstance(node, Node) else ()
+            now = scene.question.now
+            return any(each.parent == parent and (each.until is None or each.until.micros > now) for each in steps)
+        case OnRecord(entity=entity):
+            return scene.facts.node(entity) is not None
+        case _:
+            return None

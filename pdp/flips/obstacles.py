@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property, partial
 from typing import Final
@@ -10,9 +10,10 @@ from typing import Final
 from pdp import terms
 from pdp.classes import dataclass
 from pdp.evaluation import Question, Scene, evaluate, holds, membership
-from pdp.flips.changes import NOW, Change, Fact, InSession, Lifted, OnRecord, Within, apply, part
+from pdp.flips.changes import NOW, Change, Fact, InSession, OnRecord, Within, apply, part
 from pdp.flips.profile import Profiles, marks_of, touches
 from pdp.flips.reading import Approvals, Parents, Place, Reading, place_of
+from pdp.flips.refusals import READ, TOLD, anything
 from pdp.interpreter import Finding, Judgement, before_rules, look_at
 from pdp.lowering import timed
 from pdp.model import Effect, Outcome, Reason
@@ -171,8 +172,8 @@ class Court:
 
     # --------------------------------------------------------------------------------------------------- looking
 
-    def _spend(self) -> None:
-        self.spent += 1
+    def _spend(self, steps: int = 1) -> None:
+        self.spent += steps
         if self.spent > self.budget:
             raise Spent
 
@@ -257,14 +258,14 @@ class Court:
         def work(reading: Reading) -> object:
             return before_rules(self.schema, reading.question, reading)
 
-        return self._read(None if state.assigned else "before", state, work, *self._absent(state, _TOLD), NOW)
+        return self._read(None if state.assigned else "before", state, work, *self._absent(state, TOLD), NOW)
 
     def _refusal(self, state: State) -> Iterator[Obstacle]:
         self._spend()
         refused = before_rules(self.schema, state.question, state.facts)
         if refused is None:
             return
-        matters = _READ.get(refused.reason, _any)
+        matters = READ.get(refused.reason, anything)
         # All that comes before it does not refuse: nothing of that could make a difference.
         yield Obstacle(frozenset(place for place in self._before(state) if matters(place)))
         if refused.reason is not Reason.UNKNOWN_ENTITY:
@@ -315,9 +316,11 @@ class Court:
                 yield Obstacle(self.places(rule, at, state), rule)
 
     def _those(
-        self, rules: Iterable[terms.Rule], state: State, matters: Callable[[Finding], bool]
+        self, rules: Sequence[terms.Rule], state: State, matters: Callable[[Finding], bool]
     ) -> Iterator[Obstacle]:
         """Yield each rule whose part in the decision has to be another."""
+        # To pass over very many takes its time, too.
+        self._spend(len(rules) // 100)
         for rule in rules:
             finding = self.finding(rule, state)
             if finding is not None and matters(finding):
@@ -381,23 +384,3 @@ def _session_names(found: Iterable[terms.Term]) -> Iterator[str]:
 
 
 _BY_RULES: Final = (Reason.PERMITTED, Reason.FORBIDDEN, Reason.DEFAULT)
-_TOLD: Final = ("expires_at", "authenticated_at", "issued_at", "actor")
-_STARTS: Final = (InSession("authenticated_at"), InSession("issued_at"), NOW)
-
-
-def _any(place: Place) -> bool:
-    return True
-
-
-def _proof(place: Place) -> bool:
-    return place in _STARTS[:2] or isinstance(place, Lifted | Parents | OnRecord)
-
-
-_READ: Final[Mapping[Reason, Callable[[Place], bool]]] = {
-    Reason.SESSION_EXPIRED: lambda place: place == InSession("expires_at"),
-    Reason.SESSION_NOT_YET_VALID: lambda place: place in _STARTS,
-    Reason.SESSION_REVOKED: lambda place: isinstance(place, InSession | Lifted) and place != InSession("expires_at"),
-    Reason.PRINCIPAL_REVOKED: lambda place: _proof(place) or place == InSession("actor"),
-    Reason.UNKNOWN_ENTITY: lambda place: isinstance(place, OnRecord) or place == InSession("actor"),
-}
-"""What a refusal depends on, as long as what was looked at before it does not refuse."""

@@ -8,9 +8,12 @@ from typing import Final, TypeAlias
 
 from pdp.conform import Mismatch, conform
 from pdp.flips.known import Known, sample
+from pdp.operators import Found
 from pdp.schema import Schema
 from pdp.types import EntityTypes, EnumType, Primitive, RecordType, SetType, Type, Wrong
 from pdp.values import (
+    DATETIME_MAX,
+    DATETIME_MIN,
     Datetime,
     Decimal,
     Duration,
@@ -195,3 +198,26 @@ def _with(value: Value | None, path: Path, part: Value | None) -> Value:
     else:
         fields[name] = part
     return Record(fields)
+
+
+def factors(wanted: Iterable[Value], other: Found) -> Iterator[Value]:
+    """Yield what times another value comes to about what is wanted."""
+    factor = getattr(other, "micros", other)
+    if isinstance(factor, bool) or not isinstance(factor, int) or factor == 0:
+        return
+    for each in wanted:
+        product = getattr(each, "micros", each)
+        if isinstance(product, int) and not isinstance(product, bool):
+            whole = product // factor
+            for found in (whole, whole + 1):
+                # An Int times a Duration is a Duration: which of them this is, its type tells.
+                yield found
+                yield Duration(found)
+
+
+def instants(micros: int) -> Iterator[Value]:
+    """Yield an instant or a length of time, and those right beside it: which of the two it is, its type tells."""
+    for each in (micros, micros + 1, micros - 1):
+        if DATETIME_MIN <= each <= DATETIME_MAX:
+            yield Datetime(each)
+            yield Duration(each)

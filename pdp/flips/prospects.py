@@ -6,6 +6,7 @@ Most of them are set aside by that alone: whatever a clause looks at is among wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from pdp import terms
 from pdp.classes import dataclass
@@ -16,6 +17,9 @@ from pdp.model import Effect
 from pdp.schema import Schema
 from pdp.terms import ClauseKind
 from pdp.values import EntityRef
+
+_FEW: Final = 8
+"""So many forbids that deny are looked at for what a permit takes: the bound is one all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ def _near(target: Target, court: Court) -> Prospect:
         return Prospect(target, failing)
     # Nobody comes into a scope by the passing of time: memberships end then, and none begins.
     marks = [(each, ranks_of(each) & ~(1 << NOBODY)) for each in sides.values()]
-    marks += [(each, ranks_of(each)) for each in (*clauses, *(court.denying if rule.effect is Effect.PERMIT else ()))]
+    denying = court.denying[:_FEW] if rule.effect is Effect.PERMIT else []
+    marks += [(each, ranks_of(each)) for each in (*clauses, *denying)]
     # A membership may be of both who asks and what is asked for. Where it cannot, the two are apart.
     more = "principal" in sides and "resource" in sides and court.distinct
     return _measured(target, failing, marks, court, more=int(more))
@@ -130,8 +135,14 @@ def _sides(rule: terms.Rule, court: Court) -> dict[str, frozenset[str]]:
 def _clauses(rule: terms.Rule, court: Court) -> Iterator[frozenset[str]]:
     """Yield the marks of each clause that keeps a permit from applying, or a forbid from denying."""
     profile, permit = court.profiles[rule], rule.effect is Effect.PERMIT
-    for at, clause in enumerate(rule.clauses):
-        found, unless = court.clause(rule, at, court.base), clause.kind is ClauseKind.UNLESS
+    finding = court.findings.get(rule.id)
+    found_of = (
+        [found for _, found in finding.clauses]
+        if finding is not None
+        else [court.clause(rule, at, court.base) for at in range(len(rule.clauses))]
+    )
+    for at, (clause, found) in enumerate(zip(rule.clauses, found_of, strict=True)):
+        unless = clause.kind is ClauseKind.UNLESS
         if found is unless or (permit and not isinstance(found, bool)):
             yield profile.clauses[at]
 

@@ -25,7 +25,7 @@ from pdp.flips.changes import (
 )
 from pdp.flips.known import Known
 from pdp.flips.obstacles import SESSION, Aim, Court, Obstacle, State, Target
-from pdp.flips.profile import ADMINISTRATOR, APPROVER, CONTEXT, RANKS
+from pdp.flips.profile import ADMINISTRATOR, APPROVER, RANKS
 from pdp.flips.prospects import prospects
 from pdp.flips.reading import Approvals, Parents, Place, place_of
 from pdp.flips.sieve import Sieve
@@ -75,8 +75,8 @@ class Flip:
 
     @property
     def surest(self) -> bool:
-        """Whether nothing could be less: it is one attribute of the context."""
-        return self.size == 1 and _rank(self.changes[0].fact) == CONTEXT
+        """Whether nothing could be less: it is one fact."""
+        return self.size == 1
 
 
 class Search:

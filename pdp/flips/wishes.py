@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pdp import terms, zones
-from pdp.evaluation import FOREVER, Question, Scene, evaluate, holds, membership, weigh_approvals
-from pdp.flips.changes import NOW, ApprovedBy, Fact, InContext, InSession, OfEntity, OnRecord, Within
+from pdp.evaluation import Question, Scene, evaluate, holds, membership, weigh_approvals
+from pdp.flips.changes import NOW, ApprovedBy, Fact, InContext, InSession, OfEntity, Within, current
 from pdp.flips.known import Known, named_in, sample
-from pdp.flips.pool import Path, around, combined, inside, matching, outside, sets_of
+from pdp.flips.pool import Path, around, combined, factors, inside, instants, matching, outside, sets_of
+from pdp.flips.ways import ways
 from pdp.model import Approval, Node
 from pdp.operators import Found, arithmetic, negate, ordered
 from pdp.schema import Schema
@@ -284,8 +285,8 @@ class Wishes:
             # It may be out of range: whatever brings it back to nothing does.
             wanted += [0, Decimal(0), Duration(0)]
         if term.op is ArithmeticOp.MUL:
-            self._aim(term.left, _factors(wanted, right))
-            self._aim(term.right, _factors(wanted, left))
+            self._aim(term.left, factors(wanted, right))
+            self._aim(term.right, factors(wanted, left))
             return
         plus, minus = ArithmeticOp.ADD, ArithmeticOp.SUB
         back = minus if term.op is plus else plus
@@ -324,36 +325,8 @@ class Wishes:
                 if step.until is not None:
                     self._time(step.until.micros)
             for target in targets:
-                for parent in self._ways(here, target):
+                for parent in ways(here, target, self._scene, self._schema, self._known):
                     self._wish(Within(here, parent), (True,))
-
-    def _ways(self, ref: EntityRef, target: EntityRef) -> Iterator[EntityRef]:
-        """Yield what an entity would have to be in directly, to be in another one."""
-        declared = self._schema.entities.get(ref.type)
-        if declared is None or ref == target or not declared.parents:
-            return
-        found = [target] if target.type in declared.parents else []
-        below = self._known.below(target)
-        if not found:
-            # Where nothing in between is there yet, something in between may be put there first.
-            between = {name for name in declared.parents if self._schema.can_be_in(name, target.type)}
-            below = [*below, *self._known.of_types(between)]
-        for parent in dict.fromkeys((*found, *below)):
-            if parent.type in declared.parents and parent != ref and not self._leads(parent, ref):
-                yield parent
-
-    def _leads(self, start: EntityRef, end: EntityRef) -> bool:
-        """Tell whether one entity is, was or will be in another: nobody is in themselves, at whatever time."""
-        seen, work = {start}, [start]
-        while work:
-            node = self._scene.facts.node(work.pop())
-            for step in node.parents if isinstance(node, Node) else ():
-                if step.parent == end:
-                    return True
-                if step.parent not in seen:
-                    seen.add(step.parent)
-                    work.append(step.parent)
-        return False
 
     # -------------------------------------------------------------------------------------------- time, approvals
 
@@ -370,7 +343,7 @@ class Wishes:
             rest = [each for place, each in enumerate(micros) if place != at]
             if all(each is not None for each in rest):
                 gap = self._scene.question.now - sum(each for each in rest if each is not None)
-                self._aim(addend.term, _instants(-gap if addend.negative else gap))
+                self._aim(addend.term, instants(-gap if addend.negative else gap))
             else:
                 self._aim(addend.term, ())
         if all(each is not None for each in micros):
@@ -427,27 +400,6 @@ MAX_WISHED: Final = 16
 """So many elements are wished for in one set."""
 
 
-def current(fact: Fact, scene: Scene) -> Found | None:
-    """Return what an attribute is now; None where it is absent, unknown where nobody can tell."""
-    match fact:
-        case InContext(name=name):
-            return scene.question.context.get(name)
-        case InSession(name=name):
-            return None if scene.question.session is None else scene.question.session.get(name)
-        case OfEntity(entity=entity, name=name):
-            node = scene.facts.node(entity)
-            return node.attributes.get(name) if isinstance(node, Node) else None
-        case Within(entity=entity, parent=parent):
-            node = scene.facts.node(entity)
-            steps = node.parents if isinstance(node, Node) else ()
-            now = scene.question.now
-            return any(each.parent == parent and (each.until is None or each.until.micros > now) for each in steps)
-        case OnRecord(entity=entity):
-            return scene.facts.node(entity) is not None
-        case _:
-            return None
-
-
 def _is_of(record: Approval, question: Question) -> bool:
     return (record.principal, record.action, record.resource) == (
         question.principal,
@@ -460,30 +412,8 @@ def _known(found: Iterable[Found]) -> list[Wish]:
     return [each for each in found if not isinstance(each, Unknown)]
 
 
-def _factors(wanted: Iterable[Value], other: Found) -> Iterator[Value]:
-    """Yield what times another value comes to about what is wanted."""
-    factor = getattr(other, "micros", other)
-    if isinstance(factor, bool) or not isinstance(factor, int) or factor == 0:
-        return
-    for each in wanted:
-        product = getattr(each, "micros", each)
-        if isinstance(product, int) and not isinstance(product, bool):
-            whole = product // factor
-            for found in (whole, whole + 1):
-                # An Int times a Duration is a Duration: which of them this is, its type tells.
-                yield found
-                yield Duration(found)
-
-
 def _signed(addend: terms.Addend, found: Found) -> int | None:
     micros = getattr(found, "micros", None)
     if not isinstance(micros, int):
         return None
     return -micros if addend.negative else micros
-
-
-def _instants(micros: int) -> Iterator[Value]:
-    for each in (micros, micros + 1, micros - 1):
-        if -FOREVER < each < FOREVER:
-            yield Datetime(each)
-            yield Duration(each)

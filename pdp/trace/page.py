@@ -143,7 +143,7 @@ def _rule(rule: RuleTrace, *, opened: bool = False) -> Markup:
         element("p", each, class_="faint") for each in (rule.docs, f"because {rule.why}" if rule.why else "") if each
     ]
     rows = [
-        _row(False, f"{each.side}: {each.text or 'not for those who act for others'}", each.value)
+        _row(False, f"{each.side} is out of {each.text or 'it: it is not for those who act for others'}", each.value)
         for each in rule.out_of
     ]
     rows += [

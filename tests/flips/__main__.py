@@ -1,7 +1,8 @@
-"""`python -m tests.flips 5000 [SEED]`: so many cases, and what came of them."""
+"""`make flips`: three thousand cases, or N=… of SEED=…, and what came of them."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -10,10 +11,9 @@ from tests.flips.running import run
 
 def main() -> int:
     """Run, and show what is wrong."""
-    count, seed = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "flips"
-    first = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+    count, seed = int(os.environ.get("N") or 3000), os.environ.get("SEED") or "flips"
     start = time.monotonic()
-    tally = run(seed, range(first, first + count))
+    tally = run(seed, range(count))
     print(f"{count} cases of seed {seed} in {time.monotonic() - start:.0f} s\n{tally}")
     for text in tally.wrong[:5]:
         print("\n" + text)

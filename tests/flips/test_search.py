@@ -19,7 +19,7 @@ from tests.flips.running import Tally, check, run
 ROOT = Path(__file__).resolve().parents[2]
 
 SLICE = 75
-"""So many cases for each part. `python -m tests.flips 5000` takes far more."""
+"""So many cases for each part. `make flips` takes far more."""
 
 
 @pytest.mark.parametrize("part", range(3))

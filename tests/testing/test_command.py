@@ -230,3 +230,31 @@ def test_several_processes_find_the_mutants_that_one_finds(run, passing):
 
     assert found["summary"]["survived"] > 0
     assert mutants("--jobs", 2) == found
+
+
+# ------------------------------------------------------------------------------------------------ cases at the edges
+
+
+def test_cases_at_the_edges_are_written_and_pass(run, passing):
+    done = run("test", passing, "--write-cases", passing / "edges.pdp")
+
+    assert done.exit_code == 0
+    assert done.stdout.endswith("  read them: they say what the policies do, and not what they should do\n")
+    assert run("test", passing, "--verbose").exit_code == 0
+    assert run("check", passing).exit_code == 0
+
+
+def test_nothing_that_is_there_is_overwritten(run, passing):
+    before = (passing / "world.pdp").read_text()
+
+    done = run("test", passing, "--write-cases", passing / "world.pdp")
+
+    assert (done.exit_code, (passing / "world.pdp").read_text()) == (3, before)
+    assert "is there already\nhelp: name another file: nothing is overwritten" in done.stderr
+
+
+def test_cases_are_written_where_policies_are_read(run, passing):
+    done = run("test", passing, "--write-cases", passing / "edges.txt")
+
+    assert done.exit_code == 3
+    assert "its name ends in `.pdp`" in done.stderr
