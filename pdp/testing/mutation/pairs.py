@@ -9,7 +9,7 @@ from pdp import terms
 from pdp.classes import replace
 from pdp.evaluation import Scene
 from pdp.interpreter import Finding, Judgement, before_rules, conclude, look_at
-from pdp.model import Outcome, Reason
+from pdp.model import Effect, Outcome, Reason
 from pdp.operators import ordered
 from pdp.schema import Schema
 from pdp.terms import ClauseKind, Term
@@ -23,8 +23,7 @@ from pdp.zones import read
 FAR: Final = 9
 """How far it is where no rule is asked at all."""
 
-_OUT_OF_SCOPE: Final = 3
-
+_ALL: Final = (terms.Scope(),)
 _ALIKE: Final = 2
 """So much farther it is where each clause comes to the same: other facts than that have to change first."""
 
@@ -61,7 +60,8 @@ class Pair:
         pairs = [
             (self._look(rule, scene), self._look(self.mutant.changed(rule), scene)) for rule in self.changed(world)
         ]
-        gates = min((_gates(finding) for pair in pairs for finding in pair), default=_OUT_OF_SCOPE)
+        within = [_gates(finding) for pair in pairs for finding in pair if finding is not None]
+        gates = min(within or (self._outside(rule, scene) for rule in self.changed(world)), default=FAR)
         alike = all(_truths(old) == _truths(new) for old, new in pairs)
         if gates and all(_status(old) == _status(new) for old, new in pairs):
             return 1 + gates + _ALIKE * alike
@@ -104,6 +104,16 @@ class Pair:
             if any(differences(found, new)):
                 return found
         return replace(plain, until=whole.until, standing=whole.standing)
+
+    def _outside(self, rule: terms.Rule, scene: Scene) -> int:
+        """Return how much keeps a rule from applying that nobody asks in the scope of: sides of that, and clauses."""
+        actor = scene.question.actor
+        via = rule.via if rule.effect is Effect.FORBID else None if actor is None else _ALL
+        asked = replace(_settled(rule, scene.question.now), actions=frozenset({scene.question.action}), via=via)
+        sides = replace(asked, principals=_ALL), replace(asked, resources=_ALL)
+        misses = sum(look_at(side, scene) is None for side in sides)
+        found = look_at(replace(asked, principals=_ALL, resources=_ALL), scene)
+        return max(misses, 1) + (FAR if found is None else _gates(found))
 
     def _look(self, rule: terms.Rule, scene: Scene) -> Finding | None:
         if self.everything:
@@ -157,10 +167,8 @@ def _at(term: Term, now: int) -> Term:
     return with_children(term, [_at(child, now) for child in below])
 
 
-def _gates(finding: Finding | None) -> int:
+def _gates(finding: Finding) -> int:
     """Return how many clauses keep a rule from applying."""
-    if finding is None:
-        return _OUT_OF_SCOPE
     return sum(found is not (clause.kind is not ClauseKind.UNLESS) for clause, found in finding.clauses)
 
 

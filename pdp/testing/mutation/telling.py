@@ -24,7 +24,7 @@ BUDGET: Final = 2500
 _LAST: Final = 600
 """So many once more, for a difference in nothing but how long an answer holds, or which rules err."""
 
-DEPTH: Final = 4
+DEPTH: Final = 8
 """So many facts are changed, one after the other."""
 
 _ENOUGH: Final = 12
