@@ -48,7 +48,18 @@ pdp test policies --mutate --jobs 0
 pdp test policies --watch
 """
 
-_PERCENT = click.FloatRange(0, 100)
+
+class _Percent(click.FloatRange):
+    """A number from 0 to 100. What is no number is not in that range, although nothing is above or below it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = float(super().convert(value, param, ctx))
+        if found != found:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return found
+
+
+_PERCENT = _Percent(0, 100)
 
 
 @click.command(cls=Command, examples=_EXAMPLES, short_help="Run the tests of a policy folder.", help=_HELP)
@@ -116,7 +127,7 @@ def _run(options: Options, path: str, given: dict[str, Any]) -> Status:
         from pdp.cli.edges import write_cases
 
         return write_cases(suite, given["write_cases"], options)
-    outcome = _outcome(suite, given, begun, whole=not picked)
+    outcome = _outcome(suite, given, begun)
     _write(outcome, given)
     if options.json:
         _emit(outcome)
@@ -125,7 +136,7 @@ def _run(options: Options, path: str, given: dict[str, Any]) -> Status:
     return outcome.status(given["min_coverage"])
 
 
-def _outcome(suite: Suite, given: dict[str, Any], begun: float, *, whole: bool) -> _Outcome:
+def _outcome(suite: Suite, given: dict[str, Any], begun: float) -> _Outcome:
     from pdp.testing.running import coverage_of, run_units
 
     jobs = given["jobs"] or _cores()
@@ -134,7 +145,7 @@ def _outcome(suite: Suite, given: dict[str, Any], begun: float, *, whole: bool) 
     outcome = _Outcome(
         suite=suite,
         results=results,
-        unspecified=suite.unspecified if whole else (),
+        unspecified=suite.silent(given["only"], given["files"]),
         seconds=perf_counter() - begun,
         report=None if coverage is None else coverage.report(),
     )
@@ -150,7 +161,7 @@ _COVERING = ("coverage", "min_coverage", "lcov", "cobertura", "html")
 
 def _picked(suite: Suite, given: dict[str, Any]) -> Sequence[Unit]:
     units = suite.only(given["only"], given["files"])
-    if not units and suite.tests:
+    if not units and suite.tests and not suite.silent(given["only"], given["files"]):
         help_ = "`pdp test --verbose` shows the names of all tests"
         raise Refusal("no_test", "no test has such a name, in such a file", help=help_)
     return units
@@ -189,7 +200,7 @@ def _say(outcome: _Outcome, given: dict[str, Any], terminal: Terminal) -> None:
     from pdp.cli.terminal import say
     from pdp.testing.report import result_lines
 
-    if not outcome.results:
+    if not outcome.results and not outcome.unspecified:
         say("not ok: there is no test; `pdp test --help` says what is one")
         return
     results, unspecified, runner = outcome.results, outcome.unspecified, outcome.suite.runner()

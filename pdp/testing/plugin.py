@@ -7,7 +7,8 @@ the option `pdp_policies` of the configuration names it; the fixtures go by the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pdp.testing.suites import Suite, Unit, Unspecified
 
 _POLICIES: Final = (".pdp", ".cedar")
+_TABLES: Final = (".yaml", ".yml", ".csv")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -79,14 +81,39 @@ def _root(path: Path) -> Path:
 # ------------------------------------------------------------------------------------------------------- collecting
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Generator[None, bool | None, bool | None]:
+    """Look into folders with tests of policies that pytest passes over by their names, such as `build` and `dist`.
+
+    Tests that are passed over pass, and `pdp test` runs these. What is ignored by an option stays ignored.
+    """
+    ignored = yield
+    if ignored and config.stash[_FOLDERS].of(collection_path.resolve()) is not None:
+        return None if _is_passed_over(collection_path, config) else ignored
+    return ignored
+
+
+def _is_passed_over(folder: Path, config: pytest.Config) -> bool:
+    """Tell whether a folder is ignored for nothing but its name, and has tests of policies."""
+    if not folder.is_dir() or folder.name.startswith(".") or (folder / "pyvenv.cfg").exists():
+        return False
+    meant = config.getoption("ignore", None), config.getoption("ignore_glob", None)
+    by_name = any(fnmatchcase(folder.name, pattern) for pattern in config.getini("norecursedirs"))
+    return by_name and not any(meant) and any(map(_may_hold_tests, folder.rglob("*")))
+
+
+def _may_hold_tests(path: Path) -> bool:
+    return path.suffix == ".pdp" or (path.suffix in _TABLES and _is_table(path))
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect the tests of a file of a policy folder."""
-    if file_path.name.startswith(".") or file_path.suffix not in (".pdp", ".yaml", ".yml", ".csv"):
+    if file_path.name.startswith(".") or not _may_hold_tests(file_path):
         return None
     folders = parent.config.stash[_FOLDERS]
     resolved = file_path.resolve()
     root = folders.of(resolved)
-    if root is None or (file_path.suffix != ".pdp" and not _is_table(file_path)):
+    if root is None:
         return None
     return PolicyFile.from_parent(parent, path=file_path, root=root)
 

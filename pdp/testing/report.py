@@ -105,7 +105,8 @@ def results_json(results: Iterable[UnitResult], unspecified: Iterable[Unspecifie
         for each in unspecified
     ]
     return {
-        "ok": all(test["passed"] for test in tests) and not silent,
+        # Where nothing was tested, nothing is shown to be right.
+        "ok": bool(tests) and all(test["passed"] for test in tests) and not silent,
         "tests": tests,
         "unspecified": silent,
         "summary": {

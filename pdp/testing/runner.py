@@ -60,6 +60,11 @@ class Unspecified:
     span: Span
     outcome: Outcome | None = None
 
+    @property
+    def file(self) -> str:
+        """The file of the table, by its path from the folder."""
+        return self.span.source.path
+
     def __str__(self) -> str:
         found = "" if self.outcome is None else f", which is now {self.outcome}"
         return f"{self.principal} to {self.action} on {self.resource}{found}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -45,16 +45,18 @@ class Suite:
 
     def units(self) -> tuple[Unit, ...]:
         """Return all units, in the order of files and of what stands in them. No two have one id."""
-        return tuple(_numbered(unit for test in self.tests for unit in _units(test)))
+        return tuple(numbered(unit for test in self.tests for unit in _units(test)))
 
     def only(self, names: Sequence[str], files: Sequence[str] = ()) -> tuple[Unit, ...]:
         """Return the units whose ids hold one of some texts, whatever their case, in files of one of some patterns."""
-        wanted = [name.casefold() for name in names]
+        return tuple(unit for unit in self.units() if _is_picked(unit.file, unit.id, names, files))
+
+    def silent(self, names: Sequence[str], files: Sequence[str] = ()) -> tuple[Unspecified, ...]:
+        """Return the requests of which nothing is said, picked out as units are: by their table and who asks what."""
         return tuple(
-            unit
-            for unit in self.units()
-            if (not wanted or any(name in unit.id.casefold() for name in wanted))
-            and (not files or any(fnmatchcase(unit.file, pattern) for pattern in files))
+            each
+            for each in self.unspecified
+            if _is_picked(each.file, f"{each.file}::{each.test}: {each}", names, files)
         )
 
 
@@ -95,9 +97,29 @@ def _units(test: terms.Test) -> Iterator[Unit]:
         yield Unit(name=name, file=file, cases=(case,))
 
 
-def _numbered(units: Iterator[Unit]) -> Iterator[Unit]:
+def _is_picked(file: str, id_: str, names: Sequence[str], files: Sequence[str]) -> bool:
+    named = not names or any(name.casefold() in id_.casefold() for name in names)
+    return named and (not files or any(fnmatchcase(file, pattern) for pattern in files))
+
+
+def numbered(units: Iterable[Unit]) -> Iterator[Unit]:
+    """Give each unit a name of its own in its file: a number goes to what has that of one before.
+
+    >>> units = [Unit(name=name, file="wiki.pdp", cases=()) for name in ("ada", "ada", "ada #2")]
+    >>> [unit.name for unit in numbered(units)]
+    ['ada', 'ada #3', 'ada #2']
+    """
     # One request may be asked at several times, and nothing keeps two tests from having one name.
-    seen: dict[str, int] = {}
-    for unit in units:
-        count = seen[unit.id] = seen.get(unit.id, 0) + 1
-        yield unit if count == 1 else replace(unit, name=f"{unit.name} #{count}")
+    found = list(units)
+    # INVARIANT: no number makes a name that is written somewhere, since results are told apart by these.
+    taken = {unit.id for unit in found}
+    counts: dict[str, int] = {}
+    for unit in found:
+        count = counts[unit.id] = counts.get(unit.id, 0) + 1
+        named = unit
+        while count > 1 and named.id in taken:
+            named = replace(unit, name=f"{unit.name} #{count}")
+            count += 1
+        counts[unit.id] = max(counts[unit.id], count - 1)
+        taken.add(named.id)
+        yield named

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pdp.testing.suites import Unit, numbered
 from tests.testing.conftest import FAILING, PASSING, WORLD
 
 EXPECTED = """\
@@ -258,3 +259,95 @@ def test_cases_are_written_where_policies_are_read(run, passing):
 
     assert done.exit_code == 3
     assert "its name ends in `.pdp`" in done.stderr
+
+
+TABLE = """
+tests:
+  - name: reading
+    entities: [{ type: User, id: ada }, { type: User, id: ben }, { type: Page, id: home, attributes: { public: true } }]
+    principals: [User:ada, User:ben]
+    resources: [Page:home]
+    actions: [read]
+    expect: { User:ada: allow }
+"""
+
+
+@pytest.mark.parametrize("picked", [["--file", "reading.test.yaml"], ["--only", "reading"], ["--only", '"ben"']])
+def test_a_request_of_which_nothing_is_said_is_told_where_its_table_is_picked_out(run, passing, picked):
+    (passing / "reading.test.yaml").write_text(TABLE)
+
+    done = run("test", passing, *picked)
+
+    assert done.exit_code == 1
+    assert "1 unspecified" in done.stdout
+
+
+def test_a_request_of_which_nothing_is_said_is_not_told_where_its_table_is_not_picked_out(run, passing):
+    (passing / "reading.test.yaml").write_text(TABLE)
+
+    done = run("test", passing, "--file", "world.pdp")
+
+    assert done.exit_code == 0
+
+
+def test_no_test_is_not_ok_as_json(run, passing):
+    (passing / "world.pdp").write_text(WORLD)
+
+    done = run("test", passing, "--json")
+
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["ok"] is False
+
+
+@pytest.mark.parametrize("names", [["x #2", "x", "x"], ["x", "x", "x #2"], ["x", "x #2", "x", "x #3", "x"]])
+def test_no_number_makes_the_name_of_another_test(names):
+    units = [Unit(name=name, file="a.pdp", cases=()) for name in names]
+
+    ids = [unit.id for unit in numbered(units)]
+
+    assert len({*ids}) == len(names)
+    assert all(f"a.pdp::{name}" in ids for name in names)
+
+
+def test_several_processes_do_not_take_one_test_for_another_of_such_a_name(run, passing):
+    given = 'given User "ada" Page "home" { public: false, note: "" }'
+    asked = 'User "ada" to read on Page "home"'
+    wrong = f'test "x #2": {given} expect allow {asked}\n'
+    right = f'test "x": {given} expect deny {asked}\n'
+    many = "".join(right.replace('"x"', f'"{number}"') for number in range(600))
+    (passing / "names.pdp").write_text(wrong + right + right + many)
+
+    done = run("test", passing, "--jobs", 2)
+
+    assert done.exit_code == 1
+    assert "1 failed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["a.tests.yaml", "a_test.yaml", "a_tests.yml", "a-test.csv", "a.test.json", "A.Test.yaml"]
+)
+def test_a_file_that_is_called_almost_like_one_of_tests_is_not_passed_over(run, passing, name):
+    (passing / name).write_text(TABLE)
+
+    done = run("test", passing)
+
+    assert done.exit_code == 4
+    assert "error[misnamed_policy]" in done.stderr
+    assert "help: call it `" in done.stderr
+
+
+def test_a_table_that_skips_everything_tests_nothing(run, passing):
+    (passing / "reading.test.yaml").write_text(TABLE.replace("expect: { User:ada: allow }", "rest: skip"))
+
+    done = run("test", passing)
+
+    assert done.exit_code == 4
+    assert "error[empty_table]: the table expects nothing" in done.stderr
+
+
+@pytest.mark.parametrize("least", ["nan", "-1", "101", "inf"])
+def test_the_coverage_that_is_asked_for_is_a_number_of_percent(run, passing, least):
+    done = run("test", passing, "--min-coverage", least)
+
+    assert done.exit_code == 3
+    assert "internal error" not in done.stderr

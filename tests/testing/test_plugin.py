@@ -140,3 +140,22 @@ def test_pytest_starts_without_what_only_policies_need(pytester):
     done = pytester.runpytest_subprocess()
 
     done.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("name", ["build", "dist"])
+def test_a_folder_of_tests_is_not_passed_over_for_its_name(pytester, folder, name):
+    (folder / name).mkdir()
+    (folder / "editing.pdp").rename(folder / name / "editing.pdp")
+
+    done = pytester.runpytest(folder)
+
+    done.assert_outcomes(passed=1, failed=1)
+
+
+def test_a_folder_that_an_option_ignores_stays_ignored(pytester, folder):
+    (folder / "build").mkdir()
+    (folder / "editing.pdp").rename(folder / "build" / "editing.pdp")
+
+    done = pytester.runpytest(folder, f"--ignore={folder / 'build'}")
+
+    done.assert_outcomes(passed=1)

@@ -95,6 +95,9 @@ class Matrix:
             if expected:
                 stages.append(self._stage(step, expected))
         if not stages:
+            if not self.sheet.report.faults:
+                help_ = "say of some request what is expected: `rest: skip` is for what else there is"
+                self.sheet.wrong("empty_table", "the table expects nothing", self.at, help_)
             return None, []
         test = terms.Test(
             name=self.name, stages=tuple(stages), beside=self.steps[0].world.beside, span=self.sheet.span(self.at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from posixpath import dirname, join, normpath
@@ -45,13 +46,11 @@ def read_tables(path: str | os.PathLike[str], policy: terms.Policy, store: Store
     problems: list[Diagnostic] = []
     files = {shown: file for file, shown in walk(root, problems)} if Path(root).is_dir() else {}
     for shown in files:
-        if not is_table_file(shown) and is_table_file(shown.lower()):
+        meant = _meant(shown)
+        if meant is not None and not is_table_file(shown):
             # Tests that are passed over pass.
-            message, help_ = (
-                "the name is that of a file of tests, but for capital letters",
-                f"call it `{shown.lower()}`",
-            )
-            problems.append(_problem("misnamed_policy", Source(shown, ""), message, help_))
+            message = "the name is almost that of a file of tests, and the file would be passed over"
+            problems.append(_problem("misnamed_policy", Source(shown, ""), message, f"call it `{meant}`"))
 
     def opened(shown: str) -> Source | Diagnostic:
         if Path(files[shown]).is_symlink():
@@ -60,6 +59,22 @@ def read_tables(path: str | os.PathLike[str], policy: terms.Policy, store: Store
 
     found = _read(files, opened, policy, store)
     return found if not problems else Tables(diagnostics=(*problems, *found.diagnostics))
+
+
+_ALMOST: Final = re.compile(r"(?<=[^/])(?:[._-]tests?)\.(yaml|yml|csv|json)$", re.IGNORECASE)
+
+
+def _meant(shown: str) -> str | None:
+    """Return what a file has to be called to be one of tests, where its name looks like that of one.
+
+    >>> [_meant(path) for path in ("a/wiki_test.yaml", "Wiki.Test.YAML", "wiki.tests.json", "latest.csv", "test.csv")]
+    ['a/wiki.test.yaml', 'Wiki.test.yaml', 'wiki.test.yaml', None, None]
+    """
+    found = _ALMOST.search(shown)
+    if found is None:
+        return None
+    last = found[1].lower()
+    return f"{shown[: found.start()]}.test.{'yaml' if last == 'json' else last}"
 
 
 def read_sources(sources: Iterable[Source], policy: terms.Policy, store: Store | None = None) -> Tables:
