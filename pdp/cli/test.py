@@ -128,20 +128,25 @@ def _run(options: Options, path: str, given: dict[str, Any]) -> Status:
 
         return write_cases(suite, given["write_cases"], options)
     outcome = _outcome(suite, given, begun)
-    _write(outcome, given)
     if options.json:
         _emit(outcome)
     else:
         _say(outcome, given, options.terminal())
+    # What cannot be written is told below what was found out.
+    _write(outcome, given)
     return outcome.status(given["min_coverage"])
 
 
 def _outcome(suite: Suite, given: dict[str, Any], begun: float) -> _Outcome:
-    from pdp.testing.running import coverage_of, run_units
+    from pdp.testing.running import ChangedError, coverage_of, run_units
 
     jobs = given["jobs"] or _cores()
     coverage = coverage_of(suite) if any(given[name] not in (None, False) for name in _COVERING) else None
-    results = list(run_units(suite, _picked(suite, given), jobs, coverage))
+    try:
+        results = list(run_units(suite, _picked(suite, given), jobs, coverage))
+    except ChangedError:
+        message = "the policy folder changed while its tests were run"
+        raise Refusal("folder_changed", message, help="run them again", status=Status.FAILED) from None
     outcome = _Outcome(
         suite=suite,
         results=results,

@@ -7,6 +7,7 @@ the option `pdp_policies` of the configuration names it; the fixtures go by the 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from pdp.entities import Store
     from pdp.model import Decision
     from pdp.terms import Policy
+    from pdp.testing.runner import Runner
     from pdp.testing.running import UnitResult
-    from pdp.testing.suites import Suite, Unit, Unspecified
+    from pdp.testing.suites import Unit, Unspecified
 
 _POLICIES: Final = (".pdp", ".cedar")
 _TABLES: Final = (".yaml", ".yml", ".csv")
@@ -44,19 +46,33 @@ class _Folders:
 
     def __init__(self, roots: Iterable[Path]) -> None:
         self.roots = list(dict.fromkeys(roots))
-        self._suites: dict[Path, Suite] = {}
+        self._tests: dict[Path, _Tests] = {}
 
     def of(self, path: Path) -> Path | None:
         """Return the policy folder that a file stands in."""
         return next((root for root in self.roots if root == path.parent or root in path.parents), None)
 
-    def suite(self, root: Path) -> Suite:
+    def tests(self, root: Path) -> _Tests:
         """Return what there is to test in a folder."""
+        if root not in self._tests:
+            self._tests[root] = _Tests(root)
+        return self._tests[root]
+
+
+class _Tests:
+    """What there is to test in a folder, by its files, and what runs it."""
+
+    def __init__(self, root: Path) -> None:
         from pdp.testing.suites import collect
 
-        if root not in self._suites:
-            self._suites[root] = collect(str(root))
-        return self._suites[root]
+        suite = collect(str(root))
+        self.runner = suite.runner()
+        self.units: defaultdict[str, list[Unit]] = defaultdict(list)
+        self.unspecified: defaultdict[str, list[Unspecified]] = defaultdict(list)
+        for unit in suite.units():
+            self.units[unit.file].append(unit)
+        for each in suite.unspecified:
+            self.unspecified[each.file].append(each)
 
 
 _FOLDERS: Final = pytest.StashKey[_Folders]()
@@ -135,16 +151,14 @@ class PolicyFile(pytest.File):
         from pdp.syntax.messages import render_all
 
         try:
-            suite = self.config.stash[_FOLDERS].suite(self.root)
+            tests = self.config.stash[_FOLDERS].tests(self.root)
         except DiagnosticError as error:
             raise self.CollectError(render_all(error.diagnostics)) from None
         file = self.path.resolve().relative_to(self.root).as_posix()
-        for unit in suite.units():
-            if unit.file == file:
-                yield PolicyTest.from_parent(self, name=unit.name, suite=suite, unit=unit)
-        for each in suite.unspecified:
-            if each.span.source.path == file:
-                yield UnspecifiedRequest.from_parent(self, name=f"{each.test}: {each}", found=each)
+        for unit in tests.units[file]:
+            yield PolicyTest.from_parent(self, name=unit.name, runner=tests.runner, unit=unit)
+        for each in tests.unspecified[file]:
+            yield UnspecifiedRequest.from_parent(self, name=f"{each.test}: {each}", found=each)
 
 
 class PolicyFailure(Exception):
@@ -154,9 +168,9 @@ class PolicyFailure(Exception):
 class PolicyTest(pytest.Item):
     """A `test` block, or one request of a table."""
 
-    def __init__(self, *, suite: Suite, unit: Unit, **options: Any) -> None:
+    def __init__(self, *, runner: Runner, unit: Unit, **options: Any) -> None:
         super().__init__(**options)
-        self.suite = suite
+        self.runner = runner
         self.unit = unit
 
     def runtest(self) -> None:
@@ -164,10 +178,9 @@ class PolicyTest(pytest.Item):
         from pdp.testing.failure import Failures
         from pdp.testing.running import run_unit
 
-        runner = self.suite.runner()
-        result: UnitResult = run_unit(runner, self.unit)
+        result: UnitResult = run_unit(self.runner, self.unit)
         if not result.passed:
-            raise PolicyFailure("\n\n".join(map(Failures(runner).text, result.failures)))
+            raise PolicyFailure("\n\n".join(map(Failures(self.runner).text, result.failures)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show the text alone: where in pdp it was raised is of no interest."""

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
+from pdp.errors import DiagnosticError, PdpError
 from pdp.testing.coverage import Coverage, Seen
 from pdp.testing.runner import Result, Runner
 from pdp.testing.suites import Suite, Unit, collect
 
 _CHUNK: Final = 500
 """How many cases a process is given at a time, at least."""
+
+
+class ChangedError(PdpError):
+    """The folder changed while several processes read it: what one of them found says nothing of what another has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,7 @@ def run_units(
     from concurrent.futures import ProcessPoolExecutor
 
     chunks = _chunks(units)
-    given = suite.path, suite.policy.revision, coverage is not None
+    given = suite.path, suite.digest, coverage is not None
     with ProcessPoolExecutor(max_workers=min(jobs, len(chunks)), initializer=_begin, initargs=given) as pool:
         named = [[unit.id for unit in chunk] for chunk in chunks]
         for chunk, (found, seen) in zip(chunks, pool.map(_run_chunk, named), strict=True):
@@ -87,11 +92,10 @@ def _chunks(units: Sequence[Unit]) -> list[list[Unit]]:
 class _Worker:
     """What a process of the pool holds: the suite, read by itself."""
 
-    def __init__(self, path: str, revision: str, covers: bool) -> None:
+    def __init__(self, path: str, digest: str, covers: bool) -> None:
         self.suite = collect(path)
         self.covers = covers
-        if self.suite.policy.revision != revision:
-            raise RuntimeError("the policy folder changed while its tests were run")
+        self.same = self.suite.digest == digest
         self.runner = self.suite.runner()
         self.units = {unit.id: unit for unit in self.suite.units()}
 
@@ -99,17 +103,19 @@ class _Worker:
 _WORKER: list[_Worker] = []
 
 
-def _begin(path: str, revision: str, covers: bool) -> None:
-    _WORKER[:] = [_Worker(path, revision, covers)]
+def _begin(path: str, digest: str, covers: bool) -> None:
+    try:
+        _WORKER[:] = [_Worker(path, digest, covers)]
+    except DiagnosticError:
+        # It was sound a moment ago.
+        _WORKER.clear()
 
 
 def _run_chunk(ids: Sequence[str]) -> tuple[list[tuple[bool, float]], Seen | None]:
+    if not _WORKER or not _WORKER[0].same:
+        raise ChangedError
     worker = _WORKER[0]
     coverage = coverage_of(worker.suite) if worker.covers else None
-    found = []
-    for each in ids:
-        unit = worker.units.get(each)
-        # The tables of the folder may have changed meanwhile: what is not there any more has not passed.
-        result = None if unit is None else run_unit(worker.runner, unit, coverage)
-        found.append((result is not None and result.passed, 0.0 if result is None else result.seconds))
+    results = [run_unit(worker.runner, worker.units[each], coverage) for each in ids]
+    found = [(result.passed, result.seconds) for result in results]
     return found, None if coverage is None else coverage.seen

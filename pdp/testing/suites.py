@@ -31,13 +31,19 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """A policy folder with its tests."""
+    """A policy folder with its tests; `tables` is the digest of the files of tables."""
 
     path: str
     policy: terms.Policy
     store: Store
     tests: tuple[terms.Test, ...]
     unspecified: tuple[Unspecified, ...] = ()
+    tables: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What tells this suite from one of other policies, entities, grants or tests."""
+        return f"{self.policy.revision} {self.store.revision} {self.tables}"
 
     def runner(self, policy: terms.Policy | None = None) -> Runner:
         """Return what answers the cases, by another policy where one is given."""
@@ -67,7 +73,12 @@ def collect(path: str) -> Suite:
     if tables.diagnostics:
         raise PolicyError(tables.diagnostics)
     return Suite(
-        path=path, policy=policy, store=store, tests=policy.tests + tables.tests, unspecified=tables.unspecified
+        path=path,
+        policy=policy,
+        store=store,
+        tests=policy.tests + tables.tests,
+        unspecified=tables.unspecified,
+        tables=tables.digest,
     )
 
 

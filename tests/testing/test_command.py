@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pdp.testing import suites
 from pdp.testing.suites import Unit, numbered
 from tests.testing.conftest import FAILING, PASSING, WORLD
 
@@ -351,3 +352,24 @@ def test_the_coverage_that_is_asked_for_is_a_number_of_percent(run, passing, lea
 
     assert done.exit_code == 3
     assert "internal error" not in done.stderr
+
+
+def test_a_table_that_changes_while_several_processes_read_it_is_no_success(run, folder, monkeypatch):
+    # The first look at the folder is that of the command, and the others are those of its processes.
+    table = folder / "reading.test.yaml"
+    expect = "{User:ada: {read: {Page:home: deny}}}"
+    table.write_text(f"tests: [{{name: t, expect: {expect}, entities: [{{type: User, id: ada}}]}}]")
+    (folder / "fixtures.yaml").write_text("entities: [{type: Page, id: home}]")
+    look = suites.collect
+
+    def changing(path):
+        found = look(path)
+        (folder / "fixtures.yaml").write_text("entities: [{type: Page, id: home, attributes: {public: true}}]")
+        return found
+
+    monkeypatch.setattr(suites, "collect", changing)
+
+    done = run("test", folder, "--jobs", 2)
+
+    assert done.exit_code == 4
+    assert done.stderr == "error: the policy folder changed while its tests were run\nhelp: run them again\n"

@@ -19,6 +19,7 @@ from pdp.entities.loading import body, check_text, collector_paused, diagnostics
 from pdp.entities.yamlfile import Node, compose
 from pdp.errors import Diagnostic
 from pdp.folder import walk
+from pdp.loaded import digest
 from pdp.source import Source, Span
 from pdp.syntax.reader import read_source
 from pdp.testing.runner import Unspecified
@@ -33,11 +34,15 @@ _YAML: Final = (".yaml", ".yml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The tables of a folder. There are neither tests nor what they leave open where anything is wrong."""
+    """The tables of a folder. There are neither tests nor what they leave open where anything is wrong.
+
+    `digest` is that of the texts, fixtures too, where they are from a folder.
+    """
 
     tests: tuple[terms.Test, ...] = ()
     unspecified: tuple[Unspecified, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    digest: str = ""
 
 
 def read_tables(path: str | os.PathLike[str], policy: terms.Policy, store: Store) -> Tables:
@@ -52,13 +57,19 @@ def read_tables(path: str | os.PathLike[str], policy: terms.Policy, store: Store
             message = "the name is almost that of a file of tests, and the file would be passed over"
             problems.append(_problem("misnamed_policy", Source(shown, ""), message, f"call it `{meant}`"))
 
+    sources: list[Source] = []
+
     def opened(shown: str) -> Source | Diagnostic:
         if Path(files[shown]).is_symlink():
             return _problem("unreadable_file", Source(shown, ""), "the file is a link", "links are not followed")
-        return read_source(files[shown], shown, limit=MAX_FILE)
+        source = read_source(files[shown], shown, limit=MAX_FILE)
+        sources.extend([source] if isinstance(source, Source) else [])
+        return source
 
     found = _read(files, opened, policy, store)
-    return found if not problems else Tables(diagnostics=(*problems, *found.diagnostics))
+    if problems:
+        return Tables(diagnostics=(*problems, *found.diagnostics))
+    return replace(found, digest=digest(sources))
 
 
 _ALMOST: Final = re.compile(r"(?<=[^/])(?:[._-]tests?)\.(yaml|yml|csv|json)$", re.IGNORECASE)
