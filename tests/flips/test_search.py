@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import pdp
 from pdp.flips import pool, search, wishes
 from pdp.flips.answer import find
 from tests.flips.brute import Brute
@@ -81,7 +82,6 @@ def breaches():
     yield "time", 0, wishes.Wishes, "_time", nothing
     yield "approvals", 0, wishes.Wishes, "_approved", nothing
     yield "usual_values", 300, pool, "_PLAIN", dict.fromkeys(pool._PLAIN, ())
-    yield "rules_that_get_in_the_way", 340, search.Search, "_wishes", target_alone
 
 
 def target_alone(self, target, scene):
@@ -90,6 +90,37 @@ def target_alone(self, target, scene):
     if target.rule is not None:
         found.rule(target.rule)
     return found
+
+
+IN_THE_WAY = """
+type User
+type Page
+context { level: String }
+action read on Page by User
+rule those_of_a:
+  permit User to read on Page
+  when context.level like "a*"
+rule but_one:
+  forbid User to read on Page
+  when context.level like "a*" and context.level != "alpha"
+  because "all but one are closed"
+"""
+
+
+def smallest_in_the_way():
+    engine = pdp.Engine.from_text(IN_THE_WAY)
+    asked = pdp.Request(pdp.ref("User", "ada"), "read", pdp.ref("Page", "home"), {"level": "beta"})
+    flips = engine.explain(asked).flips
+    return flips.smallest and [change.text for change in flips.smallest]
+
+
+def test_what_another_rule_asks_is_tried_before_it_gets_in_the_way(monkeypatch):
+    found = smallest_in_the_way()
+
+    monkeypatch.setattr(search.Search, "_wishes", target_alone)
+
+    assert found == ['context.level = "alpha"']
+    assert smallest_in_the_way() is None
 
 
 @pytest.mark.slow
