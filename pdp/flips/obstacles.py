@@ -20,7 +20,7 @@ from pdp.model import Effect, Outcome, Reason
 from pdp.operators import Found
 from pdp.ports import Facts
 from pdp.terms import ClauseKind, RootName
-from pdp.values import Unknown, Value
+from pdp.values import EntityRef, Unknown, Value
 
 SESSION: Final = InSession("")
 """A session as a whole, where there is none."""
@@ -79,9 +79,15 @@ class Court:
     """Looks at one rule, or one clause, at a time, and at none again that cannot have changed."""
 
     def __init__(
-        self, policy: terms.Policy, question: Question, facts: Facts, judgement: Judgement, budget: int
+        self,
+        policy: terms.Policy,
+        question: Question,
+        facts: Facts,
+        judgement: Judgement,
+        budget: int,
+        brought: frozenset[EntityRef] = frozenset(),
     ) -> None:
-        self.policy, self.schema = policy, policy.schema
+        self.policy, self.schema, self.brought = policy, policy.schema, brought
         self.base = State({}, question, facts)
         self.profiles = Profiles.of(policy)
         self.spent, self.budget = 0, budget

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Final
 
 from pdp import terms
 from pdp.classes import dataclass
 from pdp.flips.changes import ApprovedBy, Fact, InContext, InSession, Lifted, OfEntity, OnRecord, Time, Within
+from pdp.flips.reading import Approvals, Parents, Place
 from pdp.terms import RootName
+from pdp.values import EntityRef
 
 CONTEXT, SESSION, APPROVER, ADMINISTRATOR, NOBODY = range(5)
 """Who could change a fact, as a place in a quota."""
@@ -29,6 +32,16 @@ RANKS: Final[dict[type, int]] = {
     Lifted: ADMINISTRATOR,
     Time: NOBODY,
 }
+
+_PLACES: Final[dict[type, int]] = {**RANKS, Approvals: APPROVER, Parents: ADMINISTRATOR}
+
+
+def rank_of(place: Fact | Place, brought: AbstractSet[EntityRef]) -> int:
+    """Return who could change what stands at a place; what is `brought` with the request is the caller's to say."""
+    if brought and isinstance(place, OfEntity | Within | Parents) and place.entity in brought:
+        return CONTEXT
+    return _PLACES[type(place)]
+
 
 _ALL: Final = "*"
 _IN: Final = "in"
@@ -82,12 +95,13 @@ def touches(changed: frozenset[str], marks: frozenset[str]) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def ranks_of(marks: frozenset[str]) -> int:
-    """Return as bits who could change anything of what bears some marks."""
+def ranks_of(marks: frozenset[str], *, brought: bool = False) -> int:
+    """Return as bits who could change anything of what bears some marks; `brought`, where a request brings entities."""
     found = 0
     for mark in marks:
         found |= _ranks_of(mark)
-    return found
+    # A mark does not tell whose attribute it is.
+    return found | 1 << CONTEXT if brought and found & 1 << ADMINISTRATOR else found
 
 
 def _ranks_of(mark: str) -> int:

@@ -10,8 +10,8 @@ from pdp import terms
 from pdp.checker.names import Kind, Names
 from pdp.classes import dataclass, replace
 from pdp.evaluation import Scene, evaluate
-from pdp.flips.changes import Fact, InContext, InSession, OfEntity, Time
-from pdp.flips.wishes import Wishes, current
+from pdp.flips.changes import Fact, InContext, InSession, OfEntity, Time, current
+from pdp.flips.wishes import Wishes
 from pdp.folder import read_folder
 from pdp.interpreter import judge
 from pdp.operators import Found
