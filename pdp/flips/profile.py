@@ -60,12 +60,13 @@ MEMBERSHIP: Final = frozenset({_IN, _RECORD})
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The marks of a rule: of each clause, of its scope, and of what it obliges to."""
+    """The marks of a rule: of each clause, of its scope, of its obligations; `sizes` is how many terms a clause has."""
 
     clauses: tuple[frozenset[str], ...]
     scope: frozenset[str]
     duties: frozenset[str]
     whole: frozenset[str]
+    sizes: tuple[int, ...]
 
 
 def marks_of(fact: Fact, *, absent: bool) -> Iterator[str]:
@@ -168,7 +169,8 @@ def _profile(rule: terms.Rule) -> Profile:
     scopes = (*rule.principals, *rule.resources, *(rule.via or ()))
     # Who acts for somebody else is in the scope of every rule, or of none.
     scope = ACTING | MEMBERSHIP if any(each.within is not None for each in scopes) else ACTING
-    return Profile(clauses, scope, duties, scope.union(duties, *clauses))
+    sizes = tuple(sum(1 for _ in terms.walk(clause.condition)) for clause in rule.clauses)
+    return Profile(clauses, scope, duties, scope.union(duties, *clauses), sizes)
 
 
 def _marks(term: terms.Term) -> Iterator[str]:
@@ -198,3 +200,13 @@ def _attribute_marks(term: terms.Attribute | terms.Has) -> Iterator[str]:
         yield from (f"session.{term.name}", _WHOLE)
     else:
         yield f".{term.name}"
+
+
+def session_names(found: Iterable[terms.Term]) -> Iterator[str]:
+    """Yield the attributes of the session that terms name."""
+    for term in found:
+        for each in terms.walk(term):
+            if isinstance(each, terms.Attribute | terms.Has):
+                base = each.base
+                if isinstance(base, terms.Root) and base.name is RootName.SESSION:
+                    yield each.name

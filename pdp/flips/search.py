@@ -220,7 +220,7 @@ class Search:
         if sum(quota) <= 1 and not open_:
             # The last change has to remove all of them.
             common = set.intersection(*groups)
-        scene = Scene(state.question, state.facts)
+        scene = court.scene(state)
         wishes = self._wishes(target, scene)
         for fact in self._ordered(found[at].places, wishes.facts):
             group = court.group(place_of(fact))
