@@ -56,6 +56,11 @@ class Snapshot:
         self.lent = False
 
     @property
+    def brought(self) -> frozenset[EntityRef]:
+        """The entities of which the request has the say, since nothing else holds them."""
+        return frozenset(ref for ref, node in self._brought.items() if self.node(ref) is node)
+
+    @property
     def approvals(self) -> Sequence[Approval] | None:
         """Every approval of what is asked, lapsed ones included; None where the record cannot be read."""
         return self._approvals

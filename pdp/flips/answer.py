@@ -54,13 +54,17 @@ def find(
     *,
     most: int = MOST,
     budget: int = BUDGET,
+    brought: frozenset[EntityRef] = frozenset(),
 ) -> Flips:
-    """Search for what turns a judgement around; `held` are the entities that facts can be about besides those named."""
+    """Search for what turns a judgement around; `held` are the entities that facts can be about besides those named.
+
+    What those are that are `brought` with the request is the caller's to say.
+    """
     refused = _hopeless(policy, judgement)
     if refused:
         return Flips(complete=False, reason=refused)
     known = Known(held, len(held), policy.schema, _named(question))
-    search = Search(policy, question, facts, judgement, known, most=most, budget=budget)
+    search = Search(policy, question, facts, judgement, known, most=most, budget=budget, brought=brought)
     try:
         smallest = search.find()
     except Spent:

@@ -11,16 +11,20 @@ from pdp import terms
 from pdp.classes import dataclass
 from pdp.evaluation import Question, Scene, evaluate, holds, membership
 from pdp.flips.changes import NOW, Change, Fact, InSession, OnRecord, Within, apply, part
-from pdp.flips.profile import Profiles, marks_of, touches
-from pdp.flips.reading import Approvals, Parents, Place, Reading, place_of
+from pdp.flips.profile import Profiles, marks_of, session_names, touches
+from pdp.flips.reading import Approvals, Parents, Place, Reading, Steps, place_of
 from pdp.flips.refusals import READ, TOLD, anything
 from pdp.interpreter import Finding, Judgement, before_rules, look_at
 from pdp.lowering import timed
 from pdp.model import Effect, Outcome, Reason
 from pdp.operators import Found
 from pdp.ports import Facts
-from pdp.terms import ClauseKind, RootName
-from pdp.values import Unknown, Value
+from pdp.terms import ClauseKind
+from pdp.values import EntityRef, Unknown, Value
+
+TERMS: Final = 150
+ELEMENTS: Final = 20
+"""So many terms, or elements of sets, take about as long to look at as one thing may."""
 
 SESSION: Final = InSession("")
 """A session as a whole, where there is none."""
@@ -79,13 +83,20 @@ class Court:
     """Looks at one rule, or one clause, at a time, and at none again that cannot have changed."""
 
     def __init__(
-        self, policy: terms.Policy, question: Question, facts: Facts, judgement: Judgement, budget: int
+        self,
+        policy: terms.Policy,
+        question: Question,
+        facts: Facts,
+        judgement: Judgement,
+        budget: int,
+        brought: frozenset[EntityRef] = frozenset(),
     ) -> None:
-        self.policy, self.schema = policy, policy.schema
+        self.policy, self.schema, self.brought = policy, policy.schema, brought
         self.base = State({}, question, facts)
         self.profiles = Profiles.of(policy)
         self.spent, self.budget = 0, budget
         self.unsure = False
+        self._steps, self._paid = Steps(), 0
         self.measures: dict[object, tuple[int, tuple[int, ...], frozenset[int]]] = {}
         """What ways of failing take, once that is known."""
         self._judgement = judgement
@@ -173,7 +184,10 @@ class Court:
     # --------------------------------------------------------------------------------------------------- looking
 
     def _spend(self, steps: int = 1) -> None:
-        self.spent += steps
+        # Sets inside sets multiply: what quantifiers went through since the last time is paid now.
+        due = (self._steps.taken - self._paid) // ELEMENTS
+        self._paid += due * ELEMENTS
+        self.spent += steps + due
         if self.spent > self.budget:
             raise Spent
 
@@ -182,7 +196,7 @@ class Court:
         found = self._places.get(key)
         if found is None:
             self._spend()
-            reading = Reading(state.question, state.facts)
+            reading = Reading(state.question, state.facts, self._steps)
             work(reading)
             self.unsure = self.unsure or reading.unsure
             found = frozenset((*reading.seen, *reads))
@@ -199,8 +213,12 @@ class Court:
         """Return what becomes of a rule."""
         if not touches(state.changed, self.profiles[rule].whole):
             return self.findings.get(rule.id)
-        self._spend()
-        return look_at(rule, Scene(state.question, state.facts))
+        self._spend(1 + sum(self.profiles[rule].sizes) // TERMS)
+        return look_at(rule, self.scene(state))
+
+    def scene(self, state: State) -> Scene:
+        """Return a scene in which what is gone through is counted."""
+        return Scene(state.question, state.facts, variables=self._steps)
 
     def side(self, name: str, rule: terms.Rule, state: State) -> bool:
         """Tell whether a rule holds for who asks (`principal`), on what (`resource`), and whoever acts (`actor`)."""
@@ -218,8 +236,8 @@ class Court:
             if finding is not None:
                 return finding.clauses[at][1]
             return evaluate(rule.clauses[at].condition, self._scene)
-        self._spend()
-        return evaluate(rule.clauses[at].condition, Scene(state.question, state.facts))
+        self._spend(1 + self.profiles[rule].sizes[at] // TERMS)
+        return evaluate(rule.clauses[at].condition, self.scene(state))
 
     def duties(self, rule: terms.Rule, scene: Scene) -> bool:
         """Tell whether all arguments of a rule's obligations are known."""
@@ -287,7 +305,7 @@ class Court:
             key = None if touches(state.changed, profile.duties) else (rule.id, "duties")
             terms_ = [term for each in rule.obligations for _, term in each.arguments]
             late = [NOW] if any(map(timed, terms_)) else []
-            absent = self._absent(state, _session_names(terms_))
+            absent = self._absent(state, session_names(terms_))
             places = self._read(key, state, lambda reading: self.duties(rule, reading.scene()), *absent, *late)
             yield Obstacle(places, rule)
 
@@ -299,9 +317,10 @@ class Court:
     def places(self, rule: terms.Rule, at: int, state: State) -> frozenset[Place]:
         """Return what a clause looks at."""
         term = rule.clauses[at].condition
+        self._spend(self.profiles[rule].sizes[at] // TERMS)
         key = None if touches(state.changed, self.profiles[rule].clauses[at]) else (rule.id, at)
         late = [NOW] if timed(term) else []
-        absent = self._absent(state, _session_names([term]))
+        absent = self._absent(state, session_names([term]))
         return self._read(key, state, lambda reading: evaluate(term, reading.scene()), *absent, *late)
 
     def _to_deny(self, rule: terms.Rule, state: State) -> Iterator[Obstacle]:
@@ -327,7 +346,7 @@ class Court:
                 key = None if touches(state.changed, self.profiles[rule].whole) else rule.id
                 terms_ = list(_terms_of(rule))
                 late = [NOW] if any(map(timed, terms_)) else []
-                absent = self._absent(state, ("actor", *_session_names(terms_)))
+                absent = self._absent(state, ("actor", *session_names(terms_)))
                 work = partial(_look_at, rule)
                 yield Obstacle(self._read(key, state, work, *absent, *late), rule)
 
@@ -371,16 +390,6 @@ def _terms_of(rule: terms.Rule) -> Iterator[terms.Term]:
     for obligation in rule.obligations:
         for _, term in obligation.arguments:
             yield term
-
-
-def _session_names(found: Iterable[terms.Term]) -> Iterator[str]:
-    """Yield the attributes of the session that terms name."""
-    for term in found:
-        for each in terms.walk(term):
-            if isinstance(each, terms.Attribute | terms.Has):
-                base = each.base
-                if isinstance(base, terms.Root) and base.name is RootName.SESSION:
-                    yield each.name
 
 
 _BY_RULES: Final = (Reason.PERMITTED, Reason.FORBIDDEN, Reason.DEFAULT)

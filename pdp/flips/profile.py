@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Final
 
 from pdp import terms
 from pdp.classes import dataclass
 from pdp.flips.changes import ApprovedBy, Fact, InContext, InSession, Lifted, OfEntity, OnRecord, Time, Within
+from pdp.flips.reading import Approvals, Parents, Place
 from pdp.terms import RootName
+from pdp.values import EntityRef
 
 CONTEXT, SESSION, APPROVER, ADMINISTRATOR, NOBODY = range(5)
 """Who could change a fact, as a place in a quota."""
@@ -29,6 +32,16 @@ RANKS: Final[dict[type, int]] = {
     Lifted: ADMINISTRATOR,
     Time: NOBODY,
 }
+
+_PLACES: Final[dict[type, int]] = {**RANKS, Approvals: APPROVER, Parents: ADMINISTRATOR}
+
+
+def rank_of(place: Fact | Place, brought: AbstractSet[EntityRef]) -> int:
+    """Return who could change what stands at a place; what is `brought` with the request is the caller's to say."""
+    if brought and isinstance(place, OfEntity | Within | Parents) and place.entity in brought:
+        return CONTEXT
+    return _PLACES[type(place)]
+
 
 _ALL: Final = "*"
 _IN: Final = "in"
@@ -47,12 +60,13 @@ MEMBERSHIP: Final = frozenset({_IN, _RECORD})
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The marks of a rule: of each clause, of its scope, and of what it obliges to."""
+    """The marks of a rule: of each clause, of its scope, of its obligations; `sizes` is how many terms a clause has."""
 
     clauses: tuple[frozenset[str], ...]
     scope: frozenset[str]
     duties: frozenset[str]
     whole: frozenset[str]
+    sizes: tuple[int, ...]
 
 
 def marks_of(fact: Fact, *, absent: bool) -> Iterator[str]:
@@ -82,12 +96,13 @@ def touches(changed: frozenset[str], marks: frozenset[str]) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def ranks_of(marks: frozenset[str]) -> int:
-    """Return as bits who could change anything of what bears some marks."""
+def ranks_of(marks: frozenset[str], *, brought: bool = False) -> int:
+    """Return as bits who could change anything of what bears some marks; `brought`, where a request brings entities."""
     found = 0
     for mark in marks:
         found |= _ranks_of(mark)
-    return found
+    # A mark does not tell whose attribute it is.
+    return found | 1 << CONTEXT if brought and found & 1 << ADMINISTRATOR else found
 
 
 def _ranks_of(mark: str) -> int:
@@ -154,7 +169,8 @@ def _profile(rule: terms.Rule) -> Profile:
     scopes = (*rule.principals, *rule.resources, *(rule.via or ()))
     # Who acts for somebody else is in the scope of every rule, or of none.
     scope = ACTING | MEMBERSHIP if any(each.within is not None for each in scopes) else ACTING
-    return Profile(clauses, scope, duties, scope.union(duties, *clauses))
+    sizes = tuple(sum(1 for _ in terms.walk(clause.condition)) for clause in rule.clauses)
+    return Profile(clauses, scope, duties, scope.union(duties, *clauses), sizes)
 
 
 def _marks(term: terms.Term) -> Iterator[str]:
@@ -184,3 +200,13 @@ def _attribute_marks(term: terms.Attribute | terms.Has) -> Iterator[str]:
         yield from (f"session.{term.name}", _WHOLE)
     else:
         yield f".{term.name}"
+
+
+def session_names(found: Iterable[terms.Term]) -> Iterator[str]:
+    """Yield the attributes of the session that terms name."""
+    for term in found:
+        for each in terms.walk(term):
+            if isinstance(each, terms.Attribute | terms.Has):
+                base = each.base
+                if isinstance(base, terms.Root) and base.name is RootName.SESSION:
+                    yield each.name

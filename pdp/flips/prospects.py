@@ -84,9 +84,10 @@ def _near(target: Target, court: Court) -> Prospect:
     if court.strange:
         return Prospect(target, failing)
     # Nobody comes into a scope by the passing of time: memberships end then, and none begins.
-    marks = [(each, ranks_of(each) & ~(1 << NOBODY)) for each in sides.values()]
+    brought = bool(court.brought)
+    marks = [(each, ranks_of(each, brought=brought) & ~(1 << NOBODY)) for each in sides.values()]
     denying = court.denying[:_FEW] if rule.effect is Effect.PERMIT else []
-    marks += [(each, ranks_of(each)) for each in (*clauses, *denying)]
+    marks += [(each, ranks_of(each, brought=brought)) for each in (*clauses, *denying)]
     # A membership may be of both who asks and what is asked for. Where it cannot, the two are apart.
     more = "principal" in sides and "resource" in sides and court.distinct
     return _measured(target, failing, marks, court, more=int(more))
@@ -94,7 +95,8 @@ def _near(target: Target, court: Court) -> Prospect:
 
 def _no_permit(court: Court) -> Prospect:
     found = [court.profiles[rule].whole for rule in court.permits if _applies(court.findings.get(rule.id))]
-    return _measured(Target(Aim.NO_PERMIT), len(found), [(each, ranks_of(each)) for each in found], court)
+    marks = [(each, ranks_of(each, brought=bool(court.brought))) for each in found]
+    return _measured(Target(Aim.NO_PERMIT), len(found), marks, court)
 
 
 def _measured(
@@ -105,7 +107,8 @@ def _measured(
     if key not in court.measures:
         absent = court.base.question.session is None
         only = [apart((each for each, who in marks if who == 1 << rank), absent=absent) for rank in range(NOBODY + 1)]
-        only[ADMINISTRATOR] += more
+        if not court.brought:
+            only[ADMINISTRATOR] += more
         least = max(apart((each for each, _ in marks), absent=absent) + more, 1)
         court.measures[key] = least, tuple(only), frozenset(ranks for _, ranks in marks)
     return Prospect(target, failing, *court.measures[key])

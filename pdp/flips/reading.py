@@ -52,13 +52,27 @@ def place_of(fact: Fact) -> Place:
             return fact
 
 
+class Steps(dict[int, Value]):
+    """The variables of a scene, which count the elements that quantifiers go through."""
+
+    __slots__ = ("taken",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = 0
+
+    def __setitem__(self, index: int, element: Value) -> None:
+        self.taken += 1
+        super().__setitem__(index, element)
+
+
 class Reading:
     """A question and what is known, which remember what they were asked for."""
 
-    __slots__ = ("_facts", "_nodes", "question", "seen", "unsure")
+    __slots__ = ("_facts", "_nodes", "_steps", "question", "seen", "unsure")
 
-    def __init__(self, question: Question, facts: Facts) -> None:
-        self._facts = facts
+    def __init__(self, question: Question, facts: Facts, steps: Steps) -> None:
+        self._facts, self._steps = facts, steps
         self._nodes: dict[EntityRef, Node | Unknown | None] = {}
         self.seen: set[Place] = set()
         self.unsure = False
@@ -69,7 +83,7 @@ class Reading:
 
     def scene(self) -> Scene:
         """Return a scene in which nothing has been looked at yet."""
-        return Scene(self.question, self)
+        return Scene(self.question, self, variables=self._steps)
 
     @property
     def approvals(self) -> Sequence[Approval] | None:

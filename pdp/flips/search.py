@@ -25,7 +25,7 @@ from pdp.flips.changes import (
 )
 from pdp.flips.known import Known
 from pdp.flips.obstacles import SESSION, Aim, Court, Obstacle, State, Target
-from pdp.flips.profile import ADMINISTRATOR, APPROVER, RANKS
+from pdp.flips.profile import ADMINISTRATOR, APPROVER, rank_of
 from pdp.flips.prospects import prospects
 from pdp.flips.reading import Approvals, Parents, Place, place_of
 from pdp.flips.sieve import Sieve
@@ -33,6 +33,7 @@ from pdp.flips.wishes import Wishes
 from pdp.interpreter import Judgement, judge
 from pdp.model import Outcome
 from pdp.ports import Facts
+from pdp.values import EntityRef
 
 MOST: Final = 4
 """So many facts are changed at once at the most."""
@@ -67,11 +68,8 @@ class Flip:
     changes: tuple[Change, ...]
     target: Target
     size: int
-
-    @property
-    def administrator(self) -> bool:
-        """Whether an administrator has to change something."""
-        return any(_rank(change.fact) == ADMINISTRATOR for change in self.changes)
+    administrator: bool
+    """Whether an administrator has to change something."""
 
     @property
     def surest(self) -> bool:
@@ -92,8 +90,9 @@ class Search:
         *,
         most: int = MOST,
         budget: int = BUDGET,
+        brought: frozenset[EntityRef] = frozenset(),
     ) -> None:
-        self._court = Court(policy, question, facts, judgement, budget)
+        self._court = Court(policy, question, facts, judgement, budget, brought)
         self._known, self._most = known, most
         self._wanted = Outcome.DENY if judgement.outcome is Outcome.ALLOW else Outcome.ALLOW
         self.prospects = prospects(self._court, allowed=self._wanted is Outcome.DENY)
@@ -140,7 +139,8 @@ class Search:
             state = self._deepen(target, self._court.base, quota)
             if state is not None and self._holds(state, target):
                 least = self._least(state, target) if len(state.assigned) > sum(quota) else state
-                return Flip(least.changes, target, sum(quota))
+                ranks = {self._rank(change.fact) for change in least.changes}
+                return Flip(least.changes, target, sum(quota), ADMINISTRATOR in ranks)
             if len(self._relevant) == before:
                 return None
             # A rule got in the way that was not thought of: what it wishes for is tried now as well.
@@ -198,7 +198,7 @@ class Search:
             if each.rule is not None and each.rule is not target.rule:
                 self._relevant.setdefault(each.rule.id, each.rule)
             groups = {court.group(place) for place in each.places}
-            if groups.isdisjoint(open_) and not any(quota[_PLACES[type(place)]] for place in each.places):
+            if groups.isdisjoint(open_) and not any(quota[self._rank(place)] for place in each.places):
                 # Whoever could remove it has no change left.
                 return None
             # Two that have no fact in common take two changes.
@@ -220,13 +220,13 @@ class Search:
         if sum(quota) <= 1 and not open_:
             # The last change has to remove all of them.
             common = set.intersection(*groups)
-        scene = Scene(state.question, state.facts)
+        scene = court.scene(state)
         wishes = self._wishes(target, scene)
-        for fact in _ordered(found[at].places, wishes.facts, state):
+        for fact in self._ordered(found[at].places, wishes.facts):
             group = court.group(place_of(fact))
             if fact in state.assigned or group not in common:
                 continue
-            left = quota if group in open_ else _less(quota, fact)
+            left = quota if group in open_ else _less(quota, self._rank(fact))
             if left is None:
                 continue
             sieve = Sieve(court, target, state, fact, partial(self._movable, left, open_))
@@ -236,7 +236,20 @@ class Search:
 
     def _movable(self, left: Quota, open_: frozenset[Place], place: Place) -> bool:
         """Tell whether what stands at a place may still change."""
-        return left[_PLACES[type(place)]] > 0 or self._court.group(place) in open_
+        return left[self._rank(place)] > 0 or self._court.group(place) in open_
+
+    def _ordered(self, places: frozenset[Place], wished: Iterable[Fact]) -> Sequence[Fact]:
+        """Return the facts that make a difference at some places, those first that a caller can supply."""
+        found = {fact for fact in wished if place_of(fact) in places}
+        found |= {place for place in places if not isinstance(place, Parents | Approvals | Time) and place != SESSION}
+        # To act for somebody else is the last thing to try.
+        return sorted(
+            found, key=lambda fact: (self._rank(fact), fact == InSession("actor"), type(fact).__name__, repr(fact))
+        )
+
+    def _rank(self, place: Fact | Place) -> int:
+        """Return where in a quota it counts that something stands at a place."""
+        return rank_of(place, self._court.brought)
 
     def _wishes(self, target: Target, scene: Scene) -> Wishes:
         wishes = Wishes(scene, self._court.schema, self._known)
@@ -246,24 +259,7 @@ class Search:
         return wishes
 
 
-def _less(quota: Quota, fact: Fact) -> Quota | None:
-    at = _rank(fact)
+def _less(quota: Quota, at: int) -> Quota | None:
     if not quota[at]:
         return None
     return *quota[:at], quota[at] - 1, *quota[at + 1 :]
-
-
-def _rank(fact: Fact) -> int:
-    """Return where in a quota a fact counts."""
-    return RANKS[type(fact)]
-
-
-_PLACES: Final = {**RANKS, Approvals: APPROVER, Parents: ADMINISTRATOR}
-
-
-def _ordered(places: frozenset[Place], wished: Iterable[Fact], state: State) -> Sequence[Fact]:
-    """Return the facts that make a difference at some places, those first that a caller can supply."""
-    found = {fact for fact in wished if place_of(fact) in places}
-    found |= {place for place in places if not isinstance(place, Parents | Approvals | Time) and place != SESSION}
-    # To act for somebody else is the last thing to try.
-    return sorted(found, key=lambda fact: (_rank(fact), fact == InSession("actor"), type(fact).__name__, repr(fact)))

@@ -8,9 +8,9 @@ from typing import Final
 from pdp import terms
 from pdp.entities import Store
 from pdp.evaluation import Question, Scene, evaluate, holds, membership, weigh_approvals
+from pdp.facts import Snapshot
 from pdp.flips.answer import Flips as Found
 from pdp.flips.answer import find
-from pdp.flips.changes import Who
 from pdp.interpreter import Finding, Judgement, look_at
 from pdp.model import Decision, Effect, Entity, Outcome, Request
 from pdp.ports import Facts
@@ -38,8 +38,9 @@ def build(
         deciding = {finding.rule.id for finding in judgement.determining}
         rules = [teller.rule(finding, finding.rule.id in deciding) for finding in judgement.findings]
         rules.sort(key=_weight)
-        found = _found(policy, question, facts, judgement, store)
-        flips = _flips(found, judgement, _callers(request))
+        brought = _brought(facts)
+        found = _found(policy, question, facts, judgement, store, brought)
+        flips = _flips(found, judgement, brought)
         nearest = None if found.nearest is None else _nearest(found.nearest, rules, teller)
     return Trace(
         decision=decision,
@@ -54,9 +55,16 @@ def build(
     )
 
 
-def _found(policy: terms.Policy, question: Question, facts: Facts, judgement: Judgement, store: Store) -> Found:
+def _found(
+    policy: terms.Policy,
+    question: Question,
+    facts: Facts,
+    judgement: Judgement,
+    store: Store,
+    brought: frozenset[EntityRef],
+) -> Found:
     try:
-        return find(policy, question, facts, judgement, store)
+        return find(policy, question, facts, judgement, store, brought=brought)
     except Exception as error:
         # A source may be asked for more than the decision took. What became of the rules is told all the same.
         return Found(complete=False, reason=f"the search failed: {type(error).__name__}")
@@ -72,24 +80,25 @@ def _named(given: object, shown: Callable[[Value], str]) -> str:
     return shown(ref) if isinstance(ref, EntityRef) else str(ref)
 
 
-def _callers(request: Request) -> frozenset[tuple[str, str]]:
-    """Return the entities that a request brings: what they are is the caller's to say."""
-    brought = (request.principal, request.resource, *request.entities)
-    return frozenset((each.type, each.id) for each in brought if isinstance(each, Entity))
+def _brought(facts: Facts) -> frozenset[EntityRef]:
+    """Return the entities that are as the request says: what they are is the caller's to say."""
+    try:
+        return facts.brought if isinstance(facts, Snapshot) else frozenset()
+    except Exception:
+        # A source may be asked for more than the decision took: whatever it holds is not the caller's.
+        return frozenset()
 
 
 def _nearest(rule: terms.Rule, rules: list[RuleTrace], teller: Teller) -> RuleTrace:
     return next((each for each in rules if each.id == rule.id), None) or teller.outside(rule)
 
 
-def _flips(found: Found, judgement: Judgement, brought: frozenset[tuple[str, str]]) -> Flips:
-    smallest = None if found.smallest is None else told(found.smallest.changes, brought)
-    # What an entity is that the request brings is no administrator's.
-    needs = smallest is not None and any(change.who == Who.ADMINISTRATOR for change in smallest)
+def _flips(found: Found, judgement: Judgement, brought: frozenset[EntityRef]) -> Flips:
+    smallest, alone = (None if each is None else told(each.changes, brought) for each in (found.smallest, found.alone))
     return Flips(
         to=str(Outcome.DENY if judgement.outcome is Outcome.ALLOW else Outcome.ALLOW),
         smallest=smallest,
-        alone=told(found.alone.changes, brought) if needs and found.alone is not None else None,
+        alone=alone,
         complete=found.complete,
         reason=found.reason,
     )

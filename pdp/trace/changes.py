@@ -23,7 +23,7 @@ from pdp.trace.told import ChangeTrace
 from pdp.values import EntityRef, Value, quote, show
 
 
-def told(changes: Iterable[Change], brought: frozenset[tuple[str, str]]) -> tuple[ChangeTrace, ...]:
+def told(changes: Iterable[Change], brought: frozenset[EntityRef]) -> tuple[ChangeTrace, ...]:
     """Tell changes; what is `brought` is the caller's to say."""
     found = [_told(change, brought) for change in changes]
     return tuple(sorted(found, key=lambda each: (_ORDER.index(each.who), each.kind != "context")))
@@ -32,7 +32,7 @@ def told(changes: Iterable[Change], brought: frozenset[tuple[str, str]]) -> tupl
 _ORDER: Final = tuple(map(str, Who))
 
 
-def _told(change: Change, brought: frozenset[tuple[str, str]]) -> ChangeTrace:
+def _told(change: Change, brought: frozenset[EntityRef]) -> ChangeTrace:
     fact, value = change.fact, change.value
     by = who(fact)
     match fact:
@@ -61,7 +61,7 @@ def _told(change: Change, brought: frozenset[tuple[str, str]]) -> ChangeTrace:
             assert_never(fact)
 
 
-def _by(entity: EntityRef, brought: frozenset[tuple[str, str]]) -> Who:
+def _by(entity: EntityRef, brought: frozenset[EntityRef]) -> Who:
     return Who.CALLER if entity in brought else Who.ADMINISTRATOR
 
 
