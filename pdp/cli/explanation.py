@@ -105,7 +105,7 @@ def _flips(trace: Trace, width: int, terminal: Terminal) -> Iterator[str]:
         if flips.reason:
             yield f"what it would take to be {goal} is not known: {plain(flips.reason)}"
         else:
-            yield f"to be {goal}: no change of up to {MOST} facts does it"
+            yield f"to be {goal}: no change of up to {MOST} facts does it, of the values that were tried"
         return
     yield from _way(f"to be {goal}", flips.smallest, width, terminal)
     if not flips.complete:

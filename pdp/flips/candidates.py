@@ -27,7 +27,7 @@ from pdp.model import Node
 from pdp.schema import Schema
 from pdp.terms import Term
 from pdp.types import EntityTypes, FieldType, Type
-from pdp.values import Datetime, EntityRef, Unknown, Value, equal
+from pdp.values import Datetime, EntityRef, Ip, Unknown, Value, equal
 
 MAX_VALUES: Final = 200
 """So many values are tried for one fact."""
@@ -99,13 +99,18 @@ def _values(
     plain = list(usual(declared.type, schema, known, now))
     # The time of the request is a better one than an instant at the edge of what would do.
     first = plain[:1] if plain and isinstance(plain[0], Datetime) else []
-    for value in chain(first, wishes.of(fact, plain), plain):
+    # An address is what somebody may come from, a range is not.
+    for value in sorted(chain(first, wishes.of(fact, plain), plain), key=_is_range):
         found = None if value is None else fitting(value, declared.type, schema, known, now)
         if found is not None:
             yield found
     # A file that an administrator keeps has to have what is not optional. Callers may leave out anything.
     if declared.optional or not isinstance(fact, OfEntity):
         yield None
+
+
+def _is_range(value: Value | None) -> bool:
+    return isinstance(value, Ip) and value.first != value.last
 
 
 def _possible(fact: Fact, value: Value | None, scene: Scene, schema: Schema) -> bool:

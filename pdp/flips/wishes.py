@@ -218,8 +218,9 @@ class Wishes:
         sets = [
             ValueSet(good),
             ValueSet(bad),
-            *sets_of(ValueSet(items), more),
+            # One more element is easier to read than all that were thought of.
             *(ValueSet((*good, each)) for each in more),
+            *sets_of(ValueSet(items), more),
         ]
         self._aim(term.domain, sets)
 

@@ -85,7 +85,7 @@ def test_a_deny_without_a_rule_in_scope_says_so_and_what_permits(trace):
         "no rule is in scope: none is about this principal, action and resource\n"
         "what permits read:\n"
         '  grant reader on Service "shop" to Team "support"\n'
-        "to be allowed: no change of up to 4 facts does it\n"
+        "to be allowed: no change of up to 4 facts does it, of the values that were tried\n"
     )
 
 
@@ -120,7 +120,7 @@ def test_where_no_rule_could_ever_be_meant_those_that_permit_are_named(run, tmp_
         '  r1: User in Team "t1" on Page\n'
         '  r2: User in Team "t2" on Page\n'
         "  … and 2 more\n"
-        "to be allowed: no change of up to 4 facts does it\n"
+        "to be allowed: no change of up to 4 facts does it, of the values that were tried\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""A search comes to an end in bounded time, whatever a request brings; that it gave up is told."""
+"""A search ends in bounded time, whatever a request brings, and offers what somebody could say."""
 
 from __future__ import annotations
 
@@ -15,6 +15,35 @@ rule sets:
   permit User to read on Doc
   when any x in context.xs: all y in context.ys: any z in context.zs: x + y == z * 7
 """
+
+
+VALUES = """\
+type User
+type Doc
+action read on Doc by User with { ip: Ip, found: [{ level: Int, name: String }] }
+action list on Doc by User with { ip: Ip, found: [{ level: Int, name: String }] }
+rule addresses:
+  permit User to read on Doc
+  when context.ip in 10.0.0.0/8 and not context.ip in 10.0.0.0/9
+rule elements:
+  permit User to list on Doc
+  when any each in context.found: each.level > 3 and each.name == "k"
+"""
+
+
+def texts(action: str):
+    engine = Engine.from_text(VALUES, entities=[Entity("User", "ada"), Entity("Doc", "plan")])
+    found = engine.explain(Request(ref("User", "ada"), action, ref("Doc", "plan"), {"found": []})).flips
+    assert found is not None and found.smallest is not None
+    return [change.text for change in found.smallest]
+
+
+def test_an_address_is_offered_before_a_range():
+    assert texts("read") == ["context.ip = 10.255.255.255"]
+
+
+def test_one_element_is_offered_before_many():
+    assert texts("list") == ['context.found = [{ level: 4, name: "k" }]']
 
 
 def searched(length: int, budget: int):

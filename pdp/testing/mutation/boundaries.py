@@ -68,8 +68,8 @@ def boundary_cases(suite: Suite) -> dict[str, str]:
 
 def _file(scribe: Scribe, texts: Sequence[tuple[str, str]]) -> str:
     names = [scribe.names(file) for file, _ in texts]
-    lines = [f"namespace {names[0].namespace}"] if names[0].namespace else []
-    lines += sorted({line for each, (_, text) in zip(names, texts, strict=True) for line in _imports(each, text)})
+    imports = sorted({line for each, (_, text) in zip(names, texts, strict=True) for line in _imports(each, text)})
+    lines = [f"namespace {names[0].namespace}", *([""] if imports else []), *imports] if names[0].namespace else imports
     head = "\n".join([NOTE, *lines]) + "\n" if lines else NOTE
     return "\n".join([head, *(text for _, text in texts)])
 

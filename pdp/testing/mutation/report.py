@@ -64,7 +64,8 @@ def _survivor(survivor: Survivor, terminal: Terminal) -> Iterator[str]:
         yield ""
         yield from (f"    {name}: {plain(_written(value))}" for name, value in survivor.request.items())
     else:
-        yield "  no request was found that tells them apart: perhaps another rule makes this one needless"
+        yield "  no request was found that tells them apart, from those of the tests on: add one that this rule"
+        yield "  decides, and look again; where there is none, another rule makes this one needless"
 
 
 def _written(value: Any) -> str:

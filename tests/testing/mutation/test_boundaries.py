@@ -100,7 +100,8 @@ def test_cases_stand_in_the_namespace_of_their_rule_and_import_what_they_name(tm
     (tmp_path / "edges.pdp").write_text(text)
 
     assert (namespace, others) == ("shop", [])
-    assert "\nnamespace shop\nimport people: User as Person\n" in text
+    assert "\nnamespace shop\n\nimport people: User as Person\n" in text
+    assert reformat(Source("edges.pdp", text))[0] == text
     assert load(tmp_path).diagnostics == ()
 
 
