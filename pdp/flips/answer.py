@@ -95,7 +95,7 @@ def _hopeless(policy: terms.Policy, judgement: Judgement) -> str:
 def _doubt(search: Search, known: Known) -> str:
     if search.unsure:
         return "what a source would say is not known"
-    return "there are more entities than were tried" if known.cut else ""
+    return "there is more than was tried" if known.cut else ""
 
 
 def _named(question: Question) -> list[EntityRef]:

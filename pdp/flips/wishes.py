@@ -38,6 +38,9 @@ Wish = Value | None
 _ELEMENTS: Final = 8
 """So many elements of a set are looked at one by one."""
 
+_NESTED: Final = 2
+"""So many quantifiers within one another are asked of each element; of what is deeper, only as it is written."""
+
 _TURNS: Final = 4
 """So many times at which the calendar turns are tried."""
 
@@ -50,6 +53,7 @@ class Wishes:
         self._shapes: dict[Fact, dict[Path, list[Wish]]] = {}
         self._patterns: dict[Fact, dict[Path, list[tuple[str, ...]]]] = {}
         self._elements: dict[int, dict[Path, list[Wish]]] = {}
+        self._depth = 0
 
     @property
     def facts(self) -> Iterable[Fact]:
@@ -205,13 +209,18 @@ class Wishes:
         domain = self._found(term.domain)
         items = sample(domain) if isinstance(domain, ValueSet) else []
         good: list[Value] = []
-        for item in items[:_ELEMENTS]:
+        # Each looks at what is within it once for each element: many within one another would never come to an end.
+        deep = self._depth >= _NESTED and bool(items)
+        self._known.cut = self._known.cut or deep
+        self._depth += 1
+        for item in [] if deep else items[:_ELEMENTS]:
             scene.variables[index] = item
             self.condition(term.body)
             if self._found(term.body) is True:
                 good.append(item)
         scene.variables.pop(index, None)
         self.condition(term.body)
+        self._depth -= 1
         wished = combined(self._elements.pop(index, {}), items)
         more = [each for each in wished if each is not None][:MAX_WISHED]
         bad = [item for item in items if item not in good]

@@ -68,3 +68,16 @@ def test_short_sets_inside_sets_are_searched_in_the_same_budget():
 
     assert found.smallest is not None
     assert found.complete
+
+
+def test_quantifiers_within_one_another_are_passed_over_in_bounded_time():
+    nested = "".join(f"any x{at} in context.each: " for at in range(12))
+    engine = Engine.from_text(
+        "type User\ntype Page\ncontext { each: [Int] }\naction read on Page by User\n"
+        f"rule deep: permit User to read on Page when {nested}x11 == 3\n"
+    )
+
+    flips = engine.explain(Request(ref("User", "ada"), "read", ref("Page", "home"), {"each": [1]})).flips
+
+    assert flips is not None
+    assert flips.smallest is not None or not flips.complete
