@@ -278,6 +278,12 @@ def membership(ref: EntityRef, parents: Iterable[EntityRef], scene: Scene) -> tu
     return (UNKNOWN, doubt) if doubt > NEVER else (False, FOREVER)
 
 
+def above(ref: EntityRef, scene: Scene) -> Iterable[EntityRef]:
+    """Return what an entity is in now, itself too, as far as that is known."""
+    ends, _ = _closure(ref, scene)
+    return ends
+
+
 def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], int]:
     """Return what an entity is in, itself too, with the end of the longest way; and up to when it may be in more.
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from pdp import terms
 from pdp.entities import Store
-from pdp.evaluation import Question, Scene, evaluate, holds, membership, weigh_approvals
+from pdp.evaluation import Question, Scene, above, evaluate, holds, weigh_approvals
 from pdp.facts import Snapshot
 from pdp.flips.answer import Flips as Found
 from pdp.flips.answer import find
@@ -179,11 +179,9 @@ class Teller:
 
     def _whereabouts(self, ref: EntityRef) -> str:
         """Return an entity with all that it is in."""
-        membership(ref, (ref,), self._scene)
-        ends, _ = self._scene.closures[ref]
-        above = [str(each) for each in sorted(ends) if each != ref]
-        more = f" and {len(above) - _SHOWN} more" if len(above) > _SHOWN else ""
-        shown = f"in {', '.join(above[:_SHOWN])}{more}" if above else "in nothing"
+        groups = [str(each) for each in sorted(above(ref, self._scene)) if each != ref]
+        more = f" and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else ""
+        shown = f"in {', '.join(groups[:_SHOWN])}{more}" if groups else "in nothing"
         return f"{ref}, {shown}"
 
 

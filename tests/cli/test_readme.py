@@ -33,7 +33,7 @@ def test_a_newcomer_writes_checks_and_asks_a_first_policy(
     run: Any, first: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     title = "Your first policy, in five minutes"
-    begin, show, again = [
+    begin, show, again, tested = [
         [shlex.split(line, comments=True) for line in block.splitlines() if line.startswith("pdp ")]
         for block in blocks(title, "sh")
     ]
@@ -49,6 +49,7 @@ def test_a_newcomer_writes_checks_and_asks_a_first_policy(
     policy.write_text(f"{text}\n{lines}", encoding="utf-8")
     mended = run("check", ".")
     asked = [run(*command[1:]) for command in again]
+    passes, notices = [run(*command[1:]) for command in tested]
 
     assert [each.exit_code for each in started] == [0, 2, 0, 0]
     assert "sign in with a second factor" in started[1].stdout
@@ -57,6 +58,9 @@ def test_a_newcomer_writes_checks_and_asks_a_first_policy(
     assert mended.exit_code == 0
     assert [each.exit_code for each in asked] == [0, 2]
     assert asked[0].stdout.endswith("valid until 2027-01-01T00:00:00Z\n")
+    assert passes.exit_code == 0
+    assert notices.exit_code == 6
+    assert 'to deploy on Service "beta" by deployer' in notices.stdout
 
 
 def test_what_a_newcomer_does_from_python_does_what_the_page_says(first: Path) -> None:

@@ -62,6 +62,15 @@ def test_a_watch_goes_by_a_clock_that_was_put_right() -> None:
     assert not watch
 
 
+def hear(engine: pdp.Engine) -> None:
+    """Wait until all was told that is to be told."""
+    heard = threading.Event()
+    watches = engine._watches
+    assert watches is not None
+    watches._teller.tell(lambda _: heard.set(), None)
+    assert heard.wait(60)
+
+
 def test_what_ends_after_a_clock_was_put_right_is_told_when_it_ends() -> None:
     machine = Machine()
     engine = machine.engine(GRANTED)
@@ -75,6 +84,7 @@ def test_what_ends_after_a_clock_was_put_right_is_told_when_it_ends() -> None:
     begun = bool(watch)
     machine.go(timedelta(minutes=4))
     engine._tick()
+    hear(engine)
 
     assert begun
     assert [change.state for change in told if change is not None] == [pdp.WatchState.ALLOWED, pdp.WatchState.SUSPENDED]
