@@ -278,10 +278,9 @@ def membership(ref: EntityRef, parents: Iterable[EntityRef], scene: Scene) -> tu
     return (UNKNOWN, doubt) if doubt > NEVER else (False, FOREVER)
 
 
-def above(ref: EntityRef, scene: Scene) -> Iterable[EntityRef]:
-    """Return what an entity is in now, itself too, as far as that is known."""
-    ends, _ = _closure(ref, scene)
-    return ends
+def closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], int]:
+    """Return what an entity is in now, itself too, each with its end, and up to when it may be in more."""
+    return _closure(ref, scene)
 
 
 def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], int]:

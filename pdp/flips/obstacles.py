@@ -9,7 +9,7 @@ from typing import Final
 
 from pdp import terms
 from pdp.classes import dataclass
-from pdp.evaluation import Question, Scene, evaluate, holds, membership
+from pdp.evaluation import Question, Scene, closure, evaluate, holds
 from pdp.flips.changes import NOW, Change, Fact, InSession, OnRecord, Within, apply, part
 from pdp.flips.profile import Profiles, marks_of, session_names, touches
 from pdp.flips.reading import Approvals, Parents, Place, Reading, Steps, place_of
@@ -152,8 +152,7 @@ class Court:
         """Whether no membership can put both principal and resource into something."""
         above = []
         for ref in (self.base.question.principal, self.base.question.resource):
-            membership(ref, (ref,), self._scene)
-            above.append(self._scene.closures[ref][0].keys())
+            above.append(closure(ref, self._scene)[0].keys())
         return above[0].isdisjoint(above[1])
 
     def part(self, fact: Fact) -> Fact:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pdp import terms, zones
-from pdp.evaluation import Question, Scene, evaluate, holds, membership, weigh_approvals
+from pdp.evaluation import Question, Scene, closure, evaluate, holds, weigh_approvals
 from pdp.flips.changes import NOW, ApprovedBy, Fact, InContext, InSession, OfEntity, Within, current
 from pdp.flips.known import Known, named_in, sample
 from pdp.flips.pool import Path, around, combined, factors, inside, instants, matching, outside, sets_of
@@ -320,8 +320,7 @@ class Wishes:
 
     def _above(self, ref: EntityRef) -> list[EntityRef]:
         """Return all that an entity is in, itself not."""
-        membership(ref, (ref,), self._scene)
-        ends, _ = self._scene.closures[ref]
+        ends, _ = closure(ref, self._scene)
         return sorted(each for each in ends if each != ref)
 
     def _into(self, ref: EntityRef, targets: Iterable[EntityRef]) -> None:

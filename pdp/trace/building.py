@@ -7,7 +7,7 @@ from typing import Final
 
 from pdp import terms
 from pdp.entities import Store
-from pdp.evaluation import Question, Scene, above, evaluate, holds, weigh_approvals
+from pdp.evaluation import Question, Scene, closure, evaluate, holds, weigh_approvals
 from pdp.facts import Snapshot
 from pdp.flips.answer import Flips as Found
 from pdp.flips.answer import find
@@ -179,7 +179,7 @@ class Teller:
 
     def _whereabouts(self, ref: EntityRef) -> str:
         """Return an entity with all that it is in."""
-        groups = [str(each) for each in sorted(above(ref, self._scene)) if each != ref]
+        groups = [str(each) for each in sorted(closure(ref, self._scene)[0]) if each != ref]
         more = f" and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else ""
         shown = f"in {', '.join(groups[:_SHOWN])}{more}" if groups else "in nothing"
         return f"{ref}, {shown}"

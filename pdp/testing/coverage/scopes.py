@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pdp.evaluation import NEVER, Question, Scene, membership
+from pdp.evaluation import NEVER, Question, Scene, closure
 from pdp.interpreter import Finding
 from pdp.model import Effect
 from pdp.operators import Truth
@@ -36,8 +36,7 @@ class Scopes:
         self._forbid = {PRINCIPALS: (principal, *actor), RESOURCES: (resource,)}
 
     def _asked(self, ref: EntityRef) -> Asked:
-        membership(ref, (ref,), self._scene)
-        up, doubt = self._scene.closures[ref]
+        up, doubt = closure(ref, self._scene)
         return Asked(ref, up, doubt > NEVER)
 
     def look(self, found: RulePlan, finding: Finding | None, seen: bytearray) -> None:
