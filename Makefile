@@ -11,7 +11,7 @@ MINORS = 11 12 13 14
 export N PAIRS SEED CASE
 # An environment of its own: the peers that are compared with, and measured beside, are no part of development.
 BENCH = .venv-bench
-.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance differential differential-native differential-cedar flips torture bench fmt clean
+.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance differential differential-native differential-cedar flips torture bench fmt clean proto
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -93,6 +93,9 @@ assert path.is_relative_to(Path(sys.argv[1]).resolve()), path
 assert path.read_text(encoding="utf-8"), path
 endef
 export FIND_GRAMMAR
+
+proto: $(INSTALLED)  ## Write the Python of the protobuf files anew.
+	$(BIN)/python proto/generate.py
 
 wheel-test: $(INSTALLED)  ## Build the wheel and the sdist, install each way there is, and try the result elsewhere.
 	@set -eu; \

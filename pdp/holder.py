@@ -76,6 +76,7 @@ class Holder:
         self._world = World(self._program(policy), store, given, direct)
         self._keeper = Keeper(self._tick, self._forked)
         self._watches: Watches | None = None
+        self._listeners: tuple[Callable[[], object], ...] = ()
         if limits:
             self._change(_as_it_is)
 
@@ -200,18 +201,58 @@ class Holder:
 
     def _changed(self, before: World, after: World) -> None:
         """Have all looked at again that is watched and may be another answer now. It takes as long as that takes."""
-        if self._watches is not None and before is not after:
-            self._watches.changed(before, after)
+        if before is after:
+            return
+        try:
+            if self._watches is not None:
+                self._watches.changed(before, after)
+        finally:
+            # INVARIANT: only after the new world is there: what was decided of the one before may be kept no longer.
+            self._tell()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            try:
+                listener()
+            except Exception:
+                # One that fails keeps neither the change nor the next listener from going on.
+                pass
 
     # ---------------------------------------------------------------------------------------------------- watching
+
+    def listen(self, listener: Callable[[], object]) -> Callable[[], None]:
+        """Have a listener called after each change of policy, facts or clock, in the thread of whoever makes it.
+
+        It is called before the change returns, when the next decision is made by what is new. It must be quick, change
+        nothing, and what it raises is lost. Return what ends that.
+
+        >>> from pdp.engine import Engine
+        >>> engine, heard = Engine.from_text("type User"), []
+        >>> stop = engine.listen(lambda: heard.append("changed"))
+        >>> engine.revoke(principal=EntityRef("User", "ada"))
+        >>> heard
+        ['changed']
+        >>> stop()
+        """
+        with self._changing.turn():
+            self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            with self._changing.turn():
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return stop
 
     def changed(self, *entities: EntityRef) -> None:
         """Say that providers hold these entities otherwise now: what is watched and depends on them is asked anew.
 
         Without it, that is found out only when the word of a provider has counted for `lent`.
         """
-        if self._watches is not None:
-            self._watches.entity_changed([resolved(each, self._world.schema) for each in entities])
+        try:
+            if self._watches is not None:
+                self._watches.entity_changed([resolved(each, self._world.schema) for each in entities])
+        finally:
+            self._tell()
 
     def _tick(self) -> float | None:
         """Do what is due; return in how many seconds something is again."""
@@ -349,10 +390,12 @@ class Holder:
             return world
 
         self._change(confirmed)
-        if source == CLOCK and self._watches is not None:
+        if source == CLOCK:
             # What was allowed later may not be so yet.
             with SHELTER:
-                self._watches.anew()
+                if self._watches is not None:
+                    self._watches.anew()
+                self._tell()
 
     def _moment(self) -> World:
         """Return the world for a question that is not answered at once: there is time to look at its age."""

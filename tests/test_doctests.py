@@ -9,9 +9,13 @@ import pkgutil
 import pytest
 
 import pdp
+import pdp_sidecar
 
 MODULES = sorted(
-    info.name for info in pkgutil.walk_packages(pdp.__path__, "pdp.") if not info.name.endswith("__main__")
+    info.name
+    for package in (pdp, pdp_sidecar)
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    if not info.name.endswith("__main__") and ".generated." not in info.name
 )
 
 

@@ -1,0 +1,147 @@
+"""Who asks the sidecar, and what they may ask."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from pdp.classes import dataclass, field
+from pdp.conform import read_ref
+from pdp.model import Entity
+from pdp.values import EntityRef
+
+
+class May(StrEnum):
+    """What a caller may do. `check` is to ask for decisions, `watch` to be told when they change."""
+
+    CHECK = "check"
+    WATCH = "watch"
+    EXPLAIN = "explain"
+    SEARCH = "search"
+    REVOKE = "revoke"
+    STATUS = "status"
+
+
+class NotPermitted(Exception):
+    """The caller may not do this. The message says what it may not, and is safe to send to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Principals for whom a caller may ask: all of a type, one, or all whose id begins like it (`is_prefix`).
+
+    >>> Bound.parse("Workload:spiffe://example.org/ci/*")
+    Bound(type='Workload', id='spiffe://example.org/ci/', is_prefix=True)
+    """
+
+    type: str
+    id: str = ""
+    is_prefix: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> Bound:
+        """Read `Type`, `Type:id`, `Type "id"`, or one of these with `*` at the end of the id; else raise ValueError."""
+        if ":" not in text and '"' not in text:
+            return cls(text)
+        ref = read_ref(text)
+        return cls(ref.type, ref.id.removesuffix("*"), ref.id.endswith("*"))
+
+    def holds(self, principal: EntityRef) -> bool:
+        """Tell whether a principal is among them."""
+        if principal.type != self.type:
+            return False
+        return principal.id.startswith(self.id) if self.is_prefix else principal.id == self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A process that asks. `principals` are those for whom it may ask, None for anybody.
+
+    `asserts_session` says whether what it tells of sessions counts: whoever may not vouch for anybody asks without one.
+    """
+
+    name: str
+    may: frozenset[May]
+    principals: tuple[Bound, ...] | None = None
+    asserts_session: bool = True
+
+    def require(self, what: May) -> None:
+        """Raise NotPermitted where the caller may not do something."""
+        if what not in self.may:
+            raise NotPermitted(f"`{self.name}` may not {what}")
+
+    def may_ask_for(self, principal: Entity | EntityRef) -> bool:
+        """Tell whether the caller may ask for a principal."""
+        if self.principals is None:
+            return True
+        named = principal.ref if isinstance(principal, Entity) else principal
+        return any(bound.holds(named) for bound in self.principals)
+
+
+ANYTHING: Final = frozenset(May)
+
+
+def caller(name: str, may: Iterable[May] = ANYTHING, principals: Iterable[str] | None = None) -> Caller:
+    """Return a caller; raise ValueError where a principal is not written as one.
+
+    >>> caller("shop", [May.CHECK], ["User"]).may_ask_for(EntityRef("Workload", "ci"))
+    False
+    """
+    bounds = None if principals is None else tuple(map(Bound.parse, principals))
+    return Caller(name, frozenset(may), bounds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """What a connection, and what comes with a request, show of who is there.
+
+    `uid` is that of the process at the other end of a Unix socket, as the kernel has it. `identities` are the URI names
+    of a certificate that was verified and has not run out. `token` came as `Authorization: Bearer`.
+    """
+
+    uid: int | None = None
+    identities: tuple[str, ...] = ()
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callers:
+    """Who is who. `by_identity` is looked through in its order; a name that ends in `/*` is that of all under it.
+
+    `by_token` has callers by the SHA-256 of their token. `otherwise` is whoever shows nothing, None where they may ask
+    nothing.
+
+    >>> ci = caller("ci")
+    >>> callers = Callers(by_identity=(("spiffe://example.org/ci/*", ci),))
+    >>> callers.of(Peer(identities=("spiffe://example.org/ci/build",))) is ci
+    True
+    >>> callers.of(Peer(identities=("spiffe://example.org/cicero",))), callers.of(Peer())
+    (None, None)
+    """
+
+    by_uid: Mapping[int, Caller] = field(default_factory=dict)
+    by_identity: tuple[tuple[str, Caller], ...] = ()
+    by_token: Mapping[bytes, Caller] = field(default_factory=dict)
+    otherwise: Caller | None = None
+
+    def of(self, peer: Peer) -> Caller | None:
+        """Return who a peer is, None for nobody who may ask. A token that is not known is nobody's, whatever else."""
+        if peer.token is not None:
+            # By its digest: how long the look-up takes says nothing of the token.
+            return self.by_token.get(hashlib.sha256(peer.token.encode("utf-8", "surrogatepass")).digest())
+        if len(peer.identities) == 1:
+            found = next((who for name, who in self.by_identity if _is(peer.identities[0], name)), None)
+            if found is not None:
+                return found
+        elif peer.identities:
+            # A certificate of several names is of nobody in particular (SPIFFE X.509-SVID 2 has exactly one).
+            return None
+        if peer.uid is not None and peer.uid in self.by_uid:
+            return self.by_uid[peer.uid]
+        return self.otherwise
+
+
+def _is(identity: str, name: str) -> bool:
+    return identity.startswith(name[:-1]) and len(identity) >= len(name) if name.endswith("/*") else identity == name

@@ -1,0 +1,1 @@
+"""What protoc writes of `proto/`: nothing here is edited by hand."""

@@ -1,0 +1,109 @@
+# Written by `make proto`; not to be edited.
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from pdp_sidecar.generated import value_pb2 as _value_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class SourceState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SOURCE_STATE_UNSPECIFIED: _ClassVar[SourceState]
+    SOURCE_STATE_LOADED: _ClassVar[SourceState]
+    SOURCE_STATE_STALE: _ClassVar[SourceState]
+    SOURCE_STATE_FAILED: _ClassVar[SourceState]
+SOURCE_STATE_UNSPECIFIED: SourceState
+SOURCE_STATE_LOADED: SourceState
+SOURCE_STATE_STALE: SourceState
+SOURCE_STATE_FAILED: SourceState
+
+class RevokeRequest(_message.Message):
+    __slots__ = ("principal", "group", "workload", "session", "token", "key", "device", "not_before", "why")
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    WORKLOAD_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    NOT_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    principal: _value_pb2.EntityRef
+    group: _value_pb2.EntityRef
+    workload: _value_pb2.EntityRef
+    session: str
+    token: str
+    key: str
+    device: str
+    not_before: _timestamp_pb2.Timestamp
+    why: str
+    def __init__(self, principal: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., group: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., workload: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., session: _Optional[str] = ..., token: _Optional[str] = ..., key: _Optional[str] = ..., device: _Optional[str] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., why: _Optional[str] = ...) -> None: ...
+
+class RevokeResponse(_message.Message):
+    __slots__ = ("sequence", "epoch", "workers", "ended")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    epoch: str
+    workers: int
+    ended: int
+    def __init__(self, sequence: _Optional[int] = ..., epoch: _Optional[str] = ..., workers: _Optional[int] = ..., ended: _Optional[int] = ...) -> None: ...
+
+class StatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StatusResponse(_message.Message):
+    __slots__ = ("version", "ready", "problems", "revision", "facts_revision", "epoch", "started", "sources", "reload", "workers")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    FACTS_REVISION_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    RELOAD_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    ready: bool
+    problems: _containers.RepeatedScalarFieldContainer[str]
+    revision: str
+    facts_revision: str
+    epoch: str
+    started: _timestamp_pb2.Timestamp
+    sources: _containers.RepeatedCompositeFieldContainer[SourceStatus]
+    reload: Reload
+    workers: int
+    def __init__(self, version: _Optional[str] = ..., ready: _Optional[bool] = ..., problems: _Optional[_Iterable[str]] = ..., revision: _Optional[str] = ..., facts_revision: _Optional[str] = ..., epoch: _Optional[str] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[SourceStatus, _Mapping]]] = ..., reload: _Optional[_Union[Reload, _Mapping]] = ..., workers: _Optional[int] = ...) -> None: ...
+
+class SourceStatus(_message.Message):
+    __slots__ = ("name", "state", "age", "detail")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    AGE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    state: SourceState
+    age: _duration_pb2.Duration
+    detail: str
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[SourceState, str]] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class Reload(_message.Message):
+    __slots__ = ("at", "taken", "detail")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    at: _timestamp_pb2.Timestamp
+    taken: bool
+    detail: str
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., taken: _Optional[bool] = ..., detail: _Optional[str] = ...) -> None: ...

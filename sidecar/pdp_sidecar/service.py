@@ -1,0 +1,177 @@
+"""What every protocol of the sidecar asks: an engine, behind what a caller may do.
+
+Nothing here knows of gRPC or HTTP. Decisions are made in the thread that asks, which is that of the event loop; what
+takes long (`explain`, a search, a revocation) is for a thread of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as _datetime
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from pdp.classes import dataclass
+from pdp.engine import Engine
+from pdp.model import Decision, Outcome, Reason, Request
+from pdp.trace import Trace
+from pdp_sidecar.callers import Caller, May, NotPermitted
+
+NO_HANDLES: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A decision, and the epoch of the service before it was made: whoever keeps it drops it with that epoch."""
+
+    decision: Decision
+    epoch: str
+
+
+def granted(decision: Decision, handles: frozenset[str] = NO_HANDLES) -> bool:
+    """Tell whether a decision is a yes to a caller that handles some obligations: every one of an allow."""
+    if decision:
+        return True
+    return decision.outcome is Outcome.ALLOW and not unhandled(decision, handles)
+
+
+def unhandled(decision: Decision, handles: frozenset[str]) -> tuple[str, ...]:
+    """Return the names of the obligations of an allow that a caller does not handle."""
+    return tuple(name for name in decision.unhandled if name not in handles)
+
+
+class Service:
+    """Answers the callers of one process by one engine, which handles no obligation itself.
+
+    `record` sees each decision with its caller, for metrics and logs; it must be quick. `revoke_elsewhere` is called
+    after a revocation holds here, with the number of its record, and returns how many other workers it holds in and how
+    many were ended, when there is no other that it does not hold in.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        record: Callable[[Caller, Request, Decision], object] | None = None,
+        revoke_elsewhere: Callable[[int | None], tuple[int, int]] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.record = record
+        self.revoke_elsewhere = revoke_elsewhere
+        self.started = _datetime.datetime.now(_datetime.UTC)
+        self._instance = secrets.token_hex(6)
+        self._lock = threading.Lock()
+        self._number = 0
+        self._epoch = f"{self._instance}.0"
+        self._listeners: tuple[Callable[[str], object], ...] = ()
+        self._stop = engine.listen(self._changed)
+
+    # -------------------------------------------------------------------------------------------------------- epochs
+
+    @property
+    def epoch(self) -> str:
+        """Which state of this process answers. Another process, or another state, has another."""
+        return self._epoch
+
+    def _changed(self) -> None:
+        with self._lock:
+            self._number += 1
+            self._epoch = epoch = f"{self._instance}.{self._number}"
+        for listener in self._listeners:
+            listener(epoch)
+
+    def listen(self, listener: Callable[[str], object]) -> Callable[[], None]:
+        """Have a listener called with each new epoch, in any thread; return what ends that."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return stop
+
+    def close(self) -> None:
+        """Take no further part in what the engine does."""
+        self._stop()
+
+    # ------------------------------------------------------------------------------------------------------- answers
+
+    def check(self, caller: Caller, request: Request) -> Answer:
+        """Answer a request. What goes wrong is a deny; raise NotPermitted where the caller may not ask at all."""
+        caller.require(May.CHECK)
+        # INVARIANT: read before the decision. One of a later state only bears a name that is dropped sooner.
+        epoch = self._epoch
+        return Answer(self._decide(caller, request), epoch)
+
+    def check_many(self, caller: Caller, requests: Sequence[Request]) -> tuple[Sequence[Decision], str]:
+        """Answer requests in their order, all of one state; raise NotPermitted where the caller may not ask at all."""
+        caller.require(May.CHECK)
+        epoch = self._epoch
+        try:
+            found = self._decide_many(caller, requests)
+            if self.record is not None:
+                for request, decision in zip(requests, found, strict=True):
+                    self.record(caller, request, decision)
+        except Exception as error:
+            # INVARIANT: an exception is a deny of each with its cause, whatever raised it.
+            failed = self.deny(Reason.INTERNAL_ERROR, f"the batch could not be answered: {type(error).__name__}")
+            return [failed] * len(requests), epoch
+        return found, epoch
+
+    def _decide_many(self, caller: Caller, requests: Sequence[Request]) -> list[Decision]:
+        refused = [self._refusal(caller, request) for request in requests]
+        may = [request for request, refusal in zip(requests, refused, strict=True) if refusal is None]
+        decided = iter(self.engine.decide_many(may))
+        return [next(decided) if refusal is None else refusal for refusal in refused]
+
+    def _decide(self, caller: Caller, request: Request) -> Decision:
+        try:
+            refused = self._refusal(caller, request)
+            if refused is None:
+                principal, action, resource, context, session, now, entities = request
+                decision = self.engine.decide(principal, action, resource, context, session, now, entities)
+            else:
+                decision = refused
+            if self.record is not None:
+                self.record(caller, request, decision)
+        except Exception as error:
+            # INVARIANT: an exception is a deny with its cause, whatever raised it.
+            return self.deny(Reason.INTERNAL_ERROR, f"the request could not be answered: {type(error).__name__}")
+        return decision
+
+    def _refusal(self, caller: Caller, request: Request) -> Decision | None:
+        """Return the deny of a request that the caller may not make."""
+        if caller.principals is not None and not caller.may_ask_for(request.principal):
+            return self.deny(Reason.INVALID_REQUEST, f"`{caller.name}` may not ask for this principal")
+        if request.session is not None and not caller.asserts_session:
+            return self.deny(Reason.INVALID_REQUEST, f"`{caller.name}` may not vouch for a session")
+        if request.now is not None and May.EXPLAIN not in caller.may:
+            return self.deny(Reason.INVALID_REQUEST, f"`{caller.name}` may not ask for another time")
+        return None
+
+    def deny(self, reason: Reason, detail: str) -> Decision:
+        """Return a deny that no rule was asked about."""
+        return Decision(outcome=Outcome.DENY, reason=reason, detail=detail, revision=self.engine.policy.revision)
+
+    def explain(self, caller: Caller, request: Request) -> Trace:
+        """Answer a request with what led to it; raise NotPermitted. For a thread of its own."""
+        caller.require(May.EXPLAIN)
+        refused = self._refusal(caller, request)
+        if refused is not None:
+            raise NotPermitted(refused.detail)
+        return self.engine.explain(request)
+
+    # ------------------------------------------------------------------------------------------------------- changes
+
+    def revoke(self, caller: Caller, **target: Any) -> tuple[int | None, int, int]:
+        """Let something count no more, by the arguments of `Engine.revoke`, here and in every other worker.
+
+        Return its number on record, how many workers it holds in, and how many were ended for not saying so in time.
+        Raise NotPermitted, RequestError or RecordError. For a thread of its own.
+        """
+        caller.require(May.REVOKE)
+        sequence = self.engine.revoke(**target)
+        others, ended = (0, 0) if self.revoke_elsewhere is None else self.revoke_elsewhere(sequence)
+        return sequence, 1 + others, ended
