@@ -43,7 +43,7 @@ class Bound:
     @classmethod
     def parse(cls, text: str) -> Bound:
         """Read `Type`, `Type:id`, `Type "id"`, or one of these with `*` at the end of the id; else raise ValueError."""
-        if ":" not in text and '"' not in text:
+        if all(part.isidentifier() for part in text.split(".")):
             return cls(text)
         ref = read_ref(text)
         return cls(ref.type, ref.id.removesuffix("*"), ref.id.endswith("*"))
