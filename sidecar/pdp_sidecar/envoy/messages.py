@@ -51,7 +51,7 @@ def denied(
     return CheckResponse(
         status=Status(code=PERMISSION_DENIED, message=why),
         denied_response=DeniedHttpResponse(
-            status=HttpStatus(code=status if 400 <= status < 600 else 403), headers=options(headers or {}), body=body
+            status=HttpStatus(code=status if 400 <= status < 600 else 403), headers=settings(headers or {}), body=body
         ),
         dynamic_metadata=struct(metadata or {}),
     )
@@ -69,17 +69,13 @@ def allowed(
         CheckResponse(
             status=Status(code=0, message="allowed"),
             ok_response=OkHttpResponse(
-                headers=options(headers),
+                headers=settings(headers),
                 headers_to_remove=[name for name in remove if name not in headers],
-                response_headers_to_add=options(response_headers),
+                response_headers_to_add=settings(response_headers),
             ),
             dynamic_metadata=struct(metadata),
         )
     )
-
-
-FAILED: Final = denied(403, body='{"decision":"deny"}', why="internal_error").SerializeToString()
-"""What is sent where all else went wrong. It is made before the first request, so that nothing is needed to send it."""
 
 
 def serialised(reply: CheckResponse | Allowance) -> bytes:
@@ -97,7 +93,7 @@ def serialised(reply: CheckResponse | Allowance) -> bytes:
     return FAILED
 
 
-def options(headers: Mapping[str, str]) -> list[HeaderValueOption]:
+def settings(headers: Mapping[str, str]) -> list[HeaderValueOption]:
     """Return headers that take the place of those that are there."""
     return [
         HeaderValueOption(
@@ -142,3 +138,7 @@ def _value(plain: Any) -> Value:
             found.list_value.values.extend(map(_value, plain))
             return found
     return Value(string_value=str(plain))
+
+
+FAILED: Final = denied(403, body='{"decision":"deny"}', why="internal_error").SerializeToString()
+"""What is sent where all else went wrong. It is made before the first request, so that nothing is needed to send it."""

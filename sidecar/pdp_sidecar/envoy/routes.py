@@ -12,7 +12,7 @@ from pdp_sidecar.envoy.templates import NAME
 _METHOD: Final = re.compile(r"[A-Z][A-Z-]{0,31}\Z")
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _NAMES: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\Z|\[[0-9a-f:.]+\]\Z")
-_FIXED: Final = re.compile(r"[^{}%?#;\\*/\x00-\x20]*\Z")
+_FIXED: Final = re.compile(r"[^{}%?#;\\*/\x00-\x1f]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
