@@ -136,8 +136,8 @@ def host(text: str) -> str:
     >>> host("Shop.Example.com:8443")
     'shop.example.com'
     """
-    lowered = text.lower()
-    found = _HOST.match(lowered) if lowered.isascii() and len(lowered) <= 300 and ".." not in lowered else None
+    # Before anything else: some letters of other scripts become those of ASCII in lower case.
+    found = _HOST.match(text.lower()) if text.isascii() and len(text) <= 300 and ".." not in text else None
     if found is None:
         raise ambiguous("odd_host", "the host is not one name or address")
     return found[1]
