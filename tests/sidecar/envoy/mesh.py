@@ -145,7 +145,8 @@ class Mesh:
     def _config(self) -> dict[str, Any]:
         """Return the example with addresses of this machine, and two more listeners.
 
-        `bare` makes no path plain and lets underscores through; `tls` asks for certificates.
+        `bare` makes no path plain, lets underscores through, tells headers one by one and what its route says, and
+        tells the workload what it was told of the decision; `tls` asks for certificates.
         """
         config: dict[str, Any] = yaml.safe_load((DEPLOY / "envoy.yaml").read_text("utf-8"))
         config["admin"]["address"]["socket_address"]["port_value"] = 0
@@ -161,9 +162,19 @@ class Mesh:
         for key in ("normalize_path", "merge_slashes", "path_with_escaped_slashes_action"):
             del _manager(bare)[key]
         del _manager(bare)["common_http_protocol_options"]
+        self._show_more(_manager(bare))
         tls["filter_chains"][0]["transport_socket"] = self._tls()
         config["static_resources"]["listeners"] += [bare, tls]
         return config
+
+    def _show_more(self, manager: dict[str, Any]) -> None:
+        authz = next(each for each in manager["http_filters"] if each["name"].endswith("ext_authz"))
+        authz["typed_config"]["encode_raw_headers"] = True
+        per_route = f"{authz['typed_config']['@type']}PerRoute"
+        extensions = {"@type": per_route, "check_settings": {"context_extensions": {"policy": "strict"}}}
+        manager["route_config"]["virtual_hosts"][0]["typed_per_filter_config"] = {authz["name"]: extensions}
+        told = f"%DYNAMIC_METADATA({authz['name']}:decision)%"
+        manager["route_config"]["request_headers_to_add"] = [{"header": {"key": "x-decision", "value": told}}]
 
     def _jwk(self) -> dict[str, str]:
         numbers = self.key.public_key().public_numbers()
