@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
+from pdp_sidecar.callers import May, caller
 from pdp_sidecar.envoy.authorization import METHOD, Authorization
 from pdp_sidecar.envoy.messages import serialised
 from pdp_sidecar.generated.ext_authz_pb2 import CheckResponse
@@ -154,3 +155,18 @@ def test_another_method_is_not_ours(authorization):
         method = "/envoy.service.auth.v3.Authorization/Other"
 
     assert authorization.service(Details()) is None
+
+
+def test_a_proxy_asks_for_its_own_principals_only(authorization):
+    machines = caller("mesh", [May.CHECK], ["Workload"])
+
+    response = authorization.answer(machines, ALLOWED)
+
+    assert response.status.code == 7
+    assert response.dynamic_metadata["reason"] == "invalid_request"
+
+
+def test_a_proxy_that_may_not_vouch_for_sessions_brings_none(authorization):
+    plain = type(ENVOY)("plain", ENVOY.may, None, asserts_session=False)
+
+    assert authorization.answer(plain, ALLOWED).status.code == 7
