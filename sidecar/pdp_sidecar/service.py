@@ -123,6 +123,8 @@ class Service:
         return found, epoch
 
     def _decide_many(self, caller: Caller, requests: Sequence[Request]) -> list[Decision]:
+        if caller.is_free:
+            return self.engine.decide_many(requests)
         refused = [self._refusal(caller, request) for request in requests]
         may = [request for request, refusal in zip(requests, refused, strict=True) if refusal is None]
         decided = iter(self.engine.decide_many(may))

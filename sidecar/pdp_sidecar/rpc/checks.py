@@ -18,7 +18,7 @@ from pdp_sidecar.rpc.refusals import abort, refusal
 from pdp_sidecar.service import NO_HANDLES, Service, granted
 from pdp_sidecar.wire.answers import response_message
 from pdp_sidecar.wire.replies import Replies, item
-from pdp_sidecar.wire.requests import NO_DEFAULTS, Defaults, request_of
+from pdp_sidecar.wire.requests import NO_DEFAULTS, Defaults, Questions
 
 FAILED: Final = check_pb2.CheckResponse(
     decision=check_pb2.DECISION_DENY,
@@ -44,7 +44,7 @@ class Checks:
 
     def __init__(self, service: Service, identities: Identities, *, items: int, size: int) -> None:
         self._service, self._identities, self._items, self._size = service, identities, items, size
-        self._replies = Replies()
+        self._replies, self._read = Replies(), Questions().of
 
     # ----------------------------------------------------------------------------------------------------- one by one
 
@@ -78,7 +78,7 @@ class Checks:
         try:
             service = self._service
             try:
-                request = request_of(message)
+                request = self._read(message)
             except RequestError as error:
                 decision, epoch = service.deny(Reason.INVALID_REQUEST, str(error)), service.epoch
             else:
@@ -121,7 +121,7 @@ class Checks:
         service, defaults, shared = self._service, NO_DEFAULTS, NO_HANDLES
         if message.HasField("defaults"):
             defaults, shared = Defaults.of(message.defaults), frozenset(message.defaults.handles)
-        questions = [_question(each, defaults) for each in message.items]
+        questions = [self._question(each, defaults) for each in message.items]
         asked = [each for each in questions if type(each) is Request]
         decisions, epoch = service.check_many(caller, asked)
         if len(asked) != len(questions):
@@ -130,6 +130,12 @@ class Checks:
         if message.defaults.view == check_pb2.VIEW_FULL:
             return await asyncio.to_thread(self._full_items, decisions, handles, epoch, until_yes)
         return self._replies.items(decisions, handles, epoch, service.time, until_yes)
+
+    def _question(self, message: CheckRequest, defaults: Defaults) -> Request | RequestError:
+        try:
+            return self._read(message, defaults)
+        except RequestError as error:
+            return error
 
     def _filled(self, questions: Sequence[Request | RequestError], decisions: Sequence[Decision]) -> list[Decision]:
         """Return decisions with a deny for each question that could not be read."""
@@ -152,13 +158,6 @@ class Checks:
             if granted(decision, handled) is until_yes:
                 break
         return b"".join(found)
-
-
-def _question(message: CheckRequest, defaults: Defaults) -> Request | RequestError:
-    try:
-        return request_of(message, defaults)
-    except RequestError as error:
-        return error
 
 
 def _until_yes(message: CheckBatchRequest) -> bool | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as _datetime
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from pdp.classes import dataclass
 from pdp.errors import RequestError
@@ -18,6 +18,17 @@ MAX_BROUGHT: Final = 10_000
 """No request brings more entities, and no entity that it brings more parents."""
 
 # ------------------------------------------------------------------------------------------------------ off the wire
+
+
+def entity_of(message: value_pb2.Entity) -> Entity | EntityRef:
+    """Return a reference, or an entity where the message has attributes or parents; raise RequestError."""
+    has_attributes = message.HasField("attributes")
+    if not has_attributes and not message.parents:
+        return EntityRef(message.type, message.id)
+    if len(message.parents) > MAX_BROUGHT:
+        raise RequestError(f"an entity that a request brings has at most {MAX_BROUGHT} parents")
+    attributes = fields_of(message.attributes) if has_attributes else {}
+    return Entity(message.type, message.id, attributes, tuple(map(_parent_of, message.parents)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +60,14 @@ class Defaults:
 NO_DEFAULTS: Final = Defaults()
 
 
-def request_of(message: check_pb2.CheckRequest, defaults: Defaults = NO_DEFAULTS) -> Request:
+def request_of(
+    message: check_pb2.CheckRequest,
+    defaults: Defaults = NO_DEFAULTS,
+    entity: Callable[[value_pb2.Entity], Entity | EntityRef] = entity_of,
+) -> Request:
     """Return a question; raise RequestError where it names no principal or resource, or what it brings is damaged.
+
+    `entity` reads principal and resource.
 
     >>> entity = value_pb2.Entity(type="User", id="ada")
     >>> request_of(check_pb2.CheckRequest(principal=entity, action="read"))
@@ -58,12 +75,13 @@ def request_of(message: check_pb2.CheckRequest, defaults: Defaults = NO_DEFAULTS
     pdp.errors.RequestError: the request names no resource
     """
     has = message.HasField
-    principal = entity_of(message.principal) if has("principal") else defaults.principal
+    principal = entity(message.principal) if has("principal") else defaults.principal
     if principal is None:
         raise RequestError("the request names no principal")
-    resource = entity_of(message.resource) if has("resource") else defaults.resource
+    resource = entity(message.resource) if has("resource") else defaults.resource
     if resource is None:
         raise RequestError("the request names no resource")
+    brought = message.entities
     return Request(
         principal,
         message.action or defaults.action,
@@ -71,19 +89,53 @@ def request_of(message: check_pb2.CheckRequest, defaults: Defaults = NO_DEFAULTS
         fields_of(message.context) if has("context") else defaults.context,
         fields_of(message.session) if has("session") else defaults.session,
         _now_of(message) if has("now") else defaults.now,
-        defaults.entities + entities_of(message.entities) if message.entities else defaults.entities,
+        defaults.entities + entities_of(brought) if brought else defaults.entities,
     )
 
 
-def entity_of(message: value_pb2.Entity) -> Entity | EntityRef:
-    """Return a reference, or an entity where the message has attributes or parents; raise RequestError."""
-    has_attributes = message.HasField("attributes")
-    if not has_attributes and not message.parents:
-        return EntityRef(message.type, message.id)
-    if len(message.parents) > MAX_BROUGHT:
-        raise RequestError(f"an entity that a request brings has at most {MAX_BROUGHT} parents")
-    attributes = fields_of(message.attributes) if has_attributes else {}
-    return Entity(message.type, message.id, attributes, tuple(map(_parent_of, message.parents)))
+class Questions:
+    """Reads questions, and remembers by their bytes those that only name things, and what they name, up to a number.
+
+    To look one up takes a fifth of reading it. What brings a context, a session or entities is read each time.
+    """
+
+    def __init__(self, most: int = 2**14) -> None:
+        self._most = most
+        self._requests: dict[bytes, Request] = {}
+        self._refs: dict[bytes, EntityRef] = {}
+
+    def of(self, message: check_pb2.CheckRequest, defaults: Defaults = NO_DEFAULTS) -> Request:
+        """Return what `request_of` does."""
+        if defaults is not NO_DEFAULTS:
+            return request_of(message, defaults, self._entity)
+        # What else is in them (handles, view) tells them apart, and does no harm.
+        key = message.SerializeToString()
+        found = self._requests.get(key)
+        if found is None:
+            found = request_of(message, entity=self._entity)
+            if type(found.principal) is EntityRef is type(found.resource) and tuple(found)[3:] == _BRINGS_NOTHING:
+                _keep(self._requests, key, found, self._most)
+        return found
+
+    def _entity(self, message: value_pb2.Entity) -> Entity | EntityRef:
+        key = message.SerializeToString()
+        found = self._refs.get(key)
+        if found is not None:
+            return found
+        read = entity_of(message)
+        if type(read) is EntityRef:
+            _keep(self._refs, key, read, self._most)
+        return read
+
+
+_BRINGS_NOTHING: Final = (None, None, None, ())
+_T = TypeVar("_T")
+
+
+def _keep(kept: dict[bytes, _T], key: bytes, value: _T, most: int) -> None:
+    if len(kept) >= most:
+        kept.clear()
+    kept[key] = value
 
 
 def entities_of(messages: Sequence[value_pb2.Entity]) -> tuple[Entity, ...]:
