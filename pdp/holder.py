@@ -86,6 +86,11 @@ class Holder:
         """The policy that answers now."""
         return self._world.policy
 
+    @property
+    def facts_revision(self) -> str:
+        """The revision of the entities that are held now."""
+        return self._world.store.revision
+
     def _program(self, policy: Policy) -> Program:
         return Program(policy, self._handles)
 
