@@ -1,7 +1,7 @@
 """Cerbos: the same rules as its policies, the same questions as its requests, and its server.
 
-Of the forms that role rules can have in Cerbos, `SCOPES` costs its server least: a policy for each project, found by the
-scope of the resource. `RULES`, one policy with a condition for each group and role, is what one would write first.
+Of the forms that role rules can have in Cerbos, `SCOPES` costs its server least: a policy for each project, found by
+the scope of the resource. `RULES`, one policy with a condition for each group and role, is what one would write first.
 """
 
 from __future__ import annotations

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.measures import MeasurementError
+
 PROGRAM = "h2load"
 GRPC = ("te: trailers", "content-type: application/grpc")
 JSON = ("content-type: application/json",)
 
 
-class LoadError(Exception):
+class LoadError(MeasurementError):
     """A load did not come to its end, or not each of its requests was answered as it has to be."""
 
 
@@ -61,6 +63,12 @@ class Load:
 def is_there() -> bool:
     """Tell whether this machine has it."""
     return shutil.which(PROGRAM) is not None
+
+
+def version() -> str:
+    """Return which one it is."""
+    said = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
+    return said.strip().rpartition("/")[2]
 
 
 def run(target: Target, body: bytes, *, clients: int, seconds: float, warm: float, answer: int) -> Load:

@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.measures import MeasurementError
+
 PATIENCE = 120.0
 """How many seconds a server may take until it answers: ten thousand policies take Cerbos some."""
 
 
-class ServerError(Exception):
+class ServerError(MeasurementError):
     """A server did not come up, or is gone."""
 
 
