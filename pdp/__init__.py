@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     )
     from pdp.ports import ApprovalSource, AttributeProvider, DecisionSink, FactSource
     from pdp.revocation.log import RevocationLog
+    from pdp.search import Page
     from pdp.session import Session
     from pdp.trace import Trace
     from pdp.values import EntityRef, ref
@@ -87,6 +88,7 @@ _HOMES = {
     "Need": "pdp.model",
     "Obligation": "pdp.model",
     "Outcome": "pdp.model",
+    "Page": "pdp.search",
     "PdpError": "pdp.errors",
     "PolicyError": "pdp.errors",
     "Reason": "pdp.model",
@@ -155,6 +157,7 @@ __all__ = [
     "Need",
     "Obligation",
     "Outcome",
+    "Page",
     "PdpError",
     "PolicyError",
     "Reason",
