@@ -23,7 +23,6 @@ LARGEST: Final = 1 << 20
 """Bytes of a file of configuration."""
 
 _AT: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
-_VALUE: Final = re.compile(r"=[ \t]*(?P<value>[^\r\n]*)")
 
 
 def read_file(path: str) -> tuple[dict[str, Any], Report]:
@@ -49,9 +48,16 @@ def _malformed(source: Source, error: str) -> Diagnostic:
         starts = [0, *(found.end() for found in re.finditer("\n", source.text))]
         offset = min(starts[int(at[1]) - 1] + int(at[2]) - 1, offset)
     # What is half written may be a secret: no value is shown, only where it goes wrong.
-    source.text = _VALUE.sub(lambda found: "=" + "*" * (len(found[0]) - 1), source.text)
+    source.text = "\n".join(map(_hidden, source.text.split("\n")))
     span = Span(source, offset, min(offset + 1, len(source.text)))
     return Diagnostic(code="invalid_toml", message=message[:1].lower() + message[1:], span=span)
+
+
+def _hidden(line: str) -> str:
+    key, equals, value = line.partition("=") if "=" in line else ("", "", line)
+    if not equals and line.lstrip().startswith("["):
+        return line
+    return key + equals + "".join(each if each.isspace() else "*" for each in value)
 
 
 def put(data: dict[str, Any], path: Path, value: Any, source: Source, report: Report) -> None:
