@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from pdp.classes import dataclass
 from pdp.engine import Engine
+from pdp.leases.watch import Watch
 from pdp.model import Decision, Outcome, Reason, Request
 from pdp.trace import Trace
+from pdp.values import Datetime
 from pdp_sidecar.callers import Caller, May, NotPermitted
 
 NO_HANDLES: Final[frozenset[str]] = frozenset()
@@ -121,6 +123,8 @@ class Service:
         return found, epoch
 
     def _decide_many(self, caller: Caller, requests: Sequence[Request]) -> list[Decision]:
+        if caller.is_free:
+            return self.engine.decide_many(requests)
         refused = [self._refusal(caller, request) for request in requests]
         may = [request for request, refusal in zip(requests, refused, strict=True) if refusal is None]
         decided = iter(self.engine.decide_many(may))
@@ -150,6 +154,20 @@ class Service:
         if request.now is not None and May.EXPLAIN not in caller.may:
             return self.deny(Reason.INVALID_REQUEST, f"`{caller.name}` may not ask for another time")
         return None
+
+    def time(self) -> int:
+        """Return the time that is decided by, in microseconds since the epoch: what leases are counted against."""
+        clocks = self.engine._clocks
+        found = clocks.micros()
+        return Datetime.of(clocks.now()).micros if found is None else found
+
+    def watch(self, caller: Caller, request: Request) -> Watch:
+        """Watch the answer to a request; raise NotPermitted or RequestError. For a thread of its own."""
+        caller.require(May.WATCH)
+        refused = self._refusal(caller, request)
+        if refused is not None:
+            raise NotPermitted(refused.detail)
+        return self.engine.watch(request)
 
     def deny(self, reason: Reason, detail: str) -> Decision:
         """Return a deny that no rule was asked about."""
