@@ -181,7 +181,7 @@ class Service:
     def who_can(
         self, caller: Caller, principal_type: str, action: str, resource: Entity | EntityRef, **terms: Unpack[Asking]
     ) -> Page[EntityRef]:
-        """List principals as `Engine.who_can` does, those for whom the caller may ask; raise NotPermitted, RequestError.
+        """List principals as `Engine.who_can` does, if the caller may ask for them; raise NotPermitted, RequestError.
 
         This and the other searches are for a thread of their own.
         """
