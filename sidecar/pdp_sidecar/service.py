@@ -6,6 +6,7 @@ takes long (`explain`, a search, a revocation) is for a thread of its own.
 
 from __future__ import annotations
 
+import copy
 import datetime as _datetime
 import secrets
 import threading
@@ -70,41 +71,28 @@ class Service:
         self.record = record
         self.revoke_elsewhere = revoke_elsewhere
         self.started = _datetime.datetime.now(_datetime.UTC)
-        self._instance = secrets.token_hex(6)
-        self._lock = threading.Lock()
-        self._number = 0
-        self._epoch = f"{self._instance}.0"
-        self._listeners: tuple[Callable[[str], object], ...] = ()
-        self._stop = engine.listen(self._changed)
+        self._epochs = _Epochs(engine)
+
+    def through(self, record: Callable[[Caller, Request, Decision], object] | None) -> Service:
+        """Return the same service as one protocol asks it: `record` sees the decisions that are asked for there."""
+        found = copy.copy(self)
+        found.record = record
+        return found
 
     # -------------------------------------------------------------------------------------------------------- epochs
 
     @property
     def epoch(self) -> str:
         """Which state of this process answers. Another process, or another state, has another."""
-        return self._epoch
-
-    def _changed(self) -> None:
-        with self._lock:
-            self._number += 1
-            self._epoch = epoch = f"{self._instance}.{self._number}"
-        for listener in self._listeners:
-            listener(epoch)
+        return self._epochs.current
 
     def listen(self, listener: Callable[[str], object]) -> Callable[[], None]:
         """Have a listener called with each new epoch, in any thread; return what ends that."""
-        with self._lock:
-            self._listeners = (*self._listeners, listener)
-
-        def stop() -> None:
-            with self._lock:
-                self._listeners = tuple(each for each in self._listeners if each is not listener)
-
-        return stop
+        return self._epochs.listen(listener)
 
     def close(self) -> None:
         """Take no further part in what the engine does."""
-        self._stop()
+        self._epochs.stop()
 
     # ------------------------------------------------------------------------------------------------------- answers
 
@@ -112,13 +100,13 @@ class Service:
         """Answer a request. What goes wrong is a deny; raise NotPermitted where the caller may not ask at all."""
         caller.require(May.CHECK)
         # INVARIANT: read before the decision. One of a later state only bears a name that is dropped sooner.
-        epoch = self._epoch
+        epoch = self._epochs.current
         return Answer(self._decide(caller, request), epoch)
 
     def check_many(self, caller: Caller, requests: Sequence[Request]) -> tuple[Sequence[Decision], str]:
         """Answer requests in their order, all of one state; raise NotPermitted where the caller may not ask at all."""
         caller.require(May.CHECK)
-        epoch = self._epoch
+        epoch = self._epochs.current
         try:
             found = self._decide_many(caller, requests)
             if self.record is not None:
@@ -200,7 +188,7 @@ class Service:
     def who_can(
         self, caller: Caller, principal_type: str, action: str, resource: Entity | EntityRef, **terms: Unpack[Asking]
     ) -> Page[EntityRef]:
-        """List those for whom the caller may ask, as `Engine.who_can` does; raise NotPermitted or RequestError.
+        """List principals as `Engine.who_can` does, if the caller may ask for them; raise NotPermitted, RequestError.
 
         This and the other searches are for a thread of their own.
         """
@@ -249,3 +237,32 @@ class Service:
         sequence = self.engine.revoke(**target)
         others, ended = (0, 0) if self.revoke_elsewhere is None else self.revoke_elsewhere(sequence)
         return sequence, 1 + others, ended
+
+
+class _Epochs:
+    """The names of the states of an engine in this process, one after another, and who is told of them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._instance = secrets.token_hex(6)
+        self._lock = threading.Lock()
+        self._number = 0
+        self.current = f"{self._instance}.0"
+        self._listeners: tuple[Callable[[str], object], ...] = ()
+        self.stop = engine.listen(self._changed)
+
+    def _changed(self) -> None:
+        with self._lock:
+            self._number += 1
+            self.current = epoch = f"{self._instance}.{self._number}"
+        for listener in self._listeners:
+            listener(epoch)
+
+    def listen(self, listener: Callable[[str], object]) -> Callable[[], None]:
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return stop

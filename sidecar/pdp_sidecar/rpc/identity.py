@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as _datetime
 import os
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,7 +10,7 @@ import grpc
 
 from pdp_sidecar.callers import Caller, Callers, Peer
 from pdp_sidecar.rpc.refusals import Refused
-from pdp_sidecar.tls import identities_of, utc_now
+from pdp_sidecar.tls import identities_of
 
 _NOBODY: Final = "nobody who may ask is at the other end"
 
@@ -19,13 +18,9 @@ _NOBODY: Final = "nobody who may ask is at the other end"
 class Identities:
     """Tells who calls. A certificate is looked at on each call: TLS looks at it once, when the connection begins."""
 
-    def __init__(
-        self,
-        callers: Callers,
-        trust_domain: str | None = None,
-        now: Callable[[], _datetime.datetime] = utc_now,
-    ) -> None:
-        self._callers, self._trust_domain, self._now = callers, trust_domain, now
+    def __init__(self, callers: Callers, named: Callable[[bytes], tuple[str, ...]] = identities_of) -> None:
+        """Take whom a certificate names now; nobody where it does not count."""
+        self._callers, self._named = callers, named
         # gRPC shows nothing of who is at the other end of a Unix socket. The kernel let nobody connect whom the mode of
         # the socket and its folder keep out: whoever did counts as the owner of this process.
         self._uid = os.getuid()
@@ -51,7 +46,7 @@ class Identities:
         certificates = shown.get("x509_pem_cert")
         if not certificates:
             return ()
-        found = identities_of(bytes(certificates[0]), self._now(), self._trust_domain)
+        found = self._named(bytes(certificates[0]))
         if not found:
             # Whoever shows a certificate that does not count is not somebody who shows none.
             raise Refused(grpc.StatusCode.UNAUTHENTICATED, "the certificate has run out, or names nobody who may ask")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as _datetime
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -28,7 +27,7 @@ from pdp_sidecar.rpc.streams import Places, Streams
 from pdp_sidecar.rpc.watching import Watching
 from pdp_sidecar.service import Service
 from pdp_sidecar.status import Readiness, Status
-from pdp_sidecar.tls import utc_now
+from pdp_sidecar.tls import identities_of
 
 DECISIONS: Final = "pdp.v1.DecisionService"
 ADMINISTRATION: Final = "pdp.v1.AdminService"
@@ -64,29 +63,28 @@ async def start(
     status: Callable[[], Status] | None = None,
     handlers: Sequence[grpc.GenericRpcHandler] = (),
     interceptors: Sequence[aio.ServerInterceptor] = (),
-    trust_domain: str | None = None,
-    now: Callable[[], _datetime.datetime] = utc_now,
+    identities: Callable[[bytes], tuple[str, ...]] = identities_of,
 ) -> Server:
     """Answer calls on all listeners; raise OSError where one cannot be had.
 
     `ready` is what health tells, `status` what Status does; without them a server that has started is ready. `handlers`
-    are of further services, which see to it themselves who asks. A certificate counts where it is of the trust domain,
-    if one is given, and by `now` has not run out.
+    are of further services, which see to it themselves who asks. `identities` says whom a certificate that TLS has
+    verified names now, nobody where it has run out.
     """
     alone = Readiness(service, waiting=set())
-    streams, identities = Streams(options.streams), Identities(callers, trust_domain, now)
+    streams, known = Streams(options.streams), Identities(callers, identities)
     server = aio.server(
         handlers=handlers,
         interceptors=interceptors,
         options=options.channel(),
         maximum_concurrent_rpcs=options.calls,
     )
-    calls = Calls(identities, Places(options.slow_calls, "calls of this kind are answered"))
+    calls = Calls(known, Places(options.slow_calls, "calls of this kind are answered"))
     server.add_generic_rpc_handlers(
         (
             _decisions(
-                Checks(service, identities, streams, options),
-                Watching(service, identities, streams, options),
+                Checks(service, known, streams, options),
+                Watching(service, known, streams, options),
                 calls,
                 service,
             ),
