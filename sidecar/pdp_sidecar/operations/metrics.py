@@ -38,6 +38,15 @@ _MOST_LEAVES: Final = 4_096
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*", re.ASCII)
 
 
+def named(rule: str) -> str:
+    """Return the name that a rule is told by, that of all grants for one of them.
+
+    >>> named("only_trunk_ships"), named('grant reader on Page "home" to User "ada"')
+    ('only_trunk_ships', 'grants')
+    """
+    return rule if _NAME.fullmatch(rule) else GRANTS
+
+
 class Latencies(msgspec.Struct):
     """How long calls took: how many ended in each bucket, the last of which has no end, and all of it in seconds."""
 
@@ -176,8 +185,7 @@ class Metrics:
             self._rules[name, outcome] += number
 
     def _name(self, rule: str) -> str:
-        if not _NAME.fullmatch(rule):
-            return GRANTS
+        rule = named(rule)
         if rule not in self._names:
             if len(self._names) >= MAX_RULES:
                 return OTHER
