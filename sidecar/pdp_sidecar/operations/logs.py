@@ -16,7 +16,7 @@ _FIELDS: Final = "pdp_fields"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:+-]+", re.ASCII)
 
 
-def tell(level: int, event: str, **fields: Any) -> None:
+def tell(level: int, event: str, /, **fields: Any) -> None:
     """Log an event: a name that programs look for, with what there is to know of it. It never raises."""
     if LOGGER.isEnabledFor(level):
         LOGGER.log(level, event, extra={_FIELDS: fields})

@@ -83,7 +83,11 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Have a record written. It is put together at once: what it names may be another later."""
-        line = self.format(record)
+        try:
+            line = self.format(record)
+        except Exception as error:
+            # Such as a message whose arguments do not fit it. What logging does then writes more than one line.
+            line = self.format(logging.LogRecord(record.name, record.levelno, "", 0, type(error).__name__, None, None))
         self._writer.put(lambda: line)
 
 
