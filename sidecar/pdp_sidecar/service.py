@@ -11,15 +11,24 @@ import datetime as _datetime
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pdp.classes import dataclass
+from pdp.classes import dataclass, replace
 from pdp.engine import Engine
-from pdp.model import Decision, Outcome, Reason, Request
+from pdp.leases.watch import Watch
+from pdp.model import Decision, Entity, Outcome, Reason, Request
+from pdp.search import Page
 from pdp.trace import Trace
+from pdp.values import Datetime, EntityRef
 from pdp_sidecar.callers import Caller, May, NotPermitted
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pdp.search import Asking
+
 NO_HANDLES: Final[frozenset[str]] = frozenset()
+_ANYBODY: Final = EntityRef("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,8 @@ class Service:
         return found, epoch
 
     def _decide_many(self, caller: Caller, requests: Sequence[Request]) -> list[Decision]:
+        if caller.is_free:
+            return self.engine.decide_many(requests)
         refused = [self._refusal(caller, request) for request in requests]
         may = [request for request, refusal in zip(requests, refused, strict=True) if refusal is None]
         decided = iter(self.engine.decide_many(may))
@@ -139,6 +150,20 @@ class Service:
             return self.deny(Reason.INVALID_REQUEST, f"`{caller.name}` may not ask for another time")
         return None
 
+    def time(self) -> int:
+        """Return the time that is decided by, in microseconds since the epoch: what leases are counted against."""
+        clocks = self.engine._clocks
+        found = clocks.micros()
+        return Datetime.of(clocks.now()).micros if found is None else found
+
+    def watch(self, caller: Caller, request: Request) -> Watch:
+        """Watch the answer to a request; raise NotPermitted or RequestError. For a thread of its own."""
+        caller.require(May.WATCH)
+        refused = self._refusal(caller, request)
+        if refused is not None:
+            raise NotPermitted(refused.detail)
+        return self.engine.watch(request)
+
     def deny(self, reason: Reason, detail: str) -> Decision:
         """Return a deny that no rule was asked about."""
         return Decision(outcome=Outcome.DENY, reason=reason, detail=detail, revision=self.engine.policy.revision)
@@ -150,6 +175,48 @@ class Service:
         if refused is not None:
             raise NotPermitted(refused.detail)
         return self.engine.explain(request)
+
+    # ------------------------------------------------------------------------------------------------------ searches
+
+    def who_can(
+        self, caller: Caller, principal_type: str, action: str, resource: Entity | EntityRef, **terms: Unpack[Asking]
+    ) -> Page[EntityRef]:
+        """List principals as `Engine.who_can` does, if the caller may ask for them; raise NotPermitted, RequestError.
+
+        This and the other searches are for a thread of their own.
+        """
+        self._require_search(caller, terms)
+        page = self.engine.who_can(principal_type, action, resource, **terms)
+        if caller.principals is None:
+            return page
+        return Page(tuple(each for each in page.results if caller.may_ask_for(each)), page.next_token)
+
+    def what_can(
+        self, caller: Caller, principal: Entity | EntityRef, action: str, resource_type: str, **terms: Unpack[Asking]
+    ) -> Page[EntityRef]:
+        """List resources as `Engine.what_can` does; raise NotPermitted or RequestError."""
+        self._require_search(caller, terms, principal)
+        return self.engine.what_can(principal, action, resource_type, **terms)
+
+    def actions(
+        self,
+        caller: Caller,
+        principal: Entity | EntityRef,
+        resource: Entity | EntityRef,
+        **terms: Unpack[Asking],
+    ) -> Page[str]:
+        """List actions as `Engine.actions` does; raise NotPermitted or RequestError."""
+        self._require_search(caller, terms, principal)
+        return self.engine.actions(principal, resource, **terms)
+
+    def _require_search(self, caller: Caller, terms: Asking, principal: Entity | EntityRef | None = None) -> None:
+        caller.require(May.SEARCH)
+        # Who asks for everybody asks for nobody in particular: of these, the caller is shown whom it may ask for.
+        asked = _ANYBODY if principal is None else principal
+        request = Request(asked, "", _ANYBODY, None, terms.get("session"), terms.get("now"))
+        refused = self._refusal(replace(caller, principals=None) if principal is None else caller, request)
+        if refused is not None:
+            raise NotPermitted(refused.detail)
 
     # ------------------------------------------------------------------------------------------------------- changes
 
