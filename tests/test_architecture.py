@@ -58,7 +58,7 @@ LAYERS = {
         "session",
     },
     6: {"answers", "arguments", "cells", "engine", "flips", "holder", "keeper", "leases", "trace", "wide", "world"},
-    7: {"__main__", "cli", "enforcement", "integrations", "testing"},
+    7: {"__main__", "cli", "enforcement", "integrations", "remote", "testing"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
 
