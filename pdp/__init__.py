@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from pdp.ports import ApprovalSource, AttributeProvider, DecisionPoint, DecisionSink, FactSource
     from pdp.remote import connect, connect_async
     from pdp.revocation.log import RevocationLog
+    from pdp.search import Page
     from pdp.session import Session
     from pdp.trace import Trace
     from pdp.values import EntityRef, ref
@@ -89,6 +90,7 @@ _HOMES = {
     "Need": "pdp.model",
     "Obligation": "pdp.model",
     "Outcome": "pdp.model",
+    "Page": "pdp.search",
     "PdpError": "pdp.errors",
     "PolicyError": "pdp.errors",
     "Reason": "pdp.model",
@@ -161,6 +163,7 @@ __all__ = [
     "Need",
     "Obligation",
     "Outcome",
+    "Page",
     "PdpError",
     "PolicyError",
     "Reason",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from pdp.model import Membership, Node
@@ -39,7 +39,7 @@ class Store:
     False
     """
 
-    __slots__ = ("_changes", "_nodes", "_revision", "_size", "_total")
+    __slots__ = ("_changes", "_names", "_nodes", "_revision", "_size", "_total")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Store:
         self._size = len(nodes) if size is None else size
         self._total = total
         self._revision: str | None = None
+        self._names: dict[str, tuple[EntityRef, ...]] = {}
 
     @classmethod
     def empty(cls) -> Store:
@@ -77,6 +78,16 @@ class Store:
             if found is not _UNCHANGED:
                 return found  # type: ignore[return-value]
         return self._nodes.get(ref)
+
+    def names(self, kind: str) -> Sequence[EntityRef]:
+        """Return the names of all entities of a type, in the order of their ids: found when first asked for."""
+        found = self._names.get(kind)
+        if found is None:
+            changes = self._changes
+            held = [ref for ref in self._nodes if ref.type == kind and ref not in changes]
+            held += [ref for ref, node in changes.items() if ref.type == kind and node is not None]
+            found = self._names[kind] = tuple(sorted(held))
+        return found
 
     def with_node(self, node: Node) -> Store:
         """Return the store in which an entity stands anew, or instead of what it was."""
