@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pdp.approvals.store import ApprovalStore
     from pdp.enforcement import Denied, Enforcer, Handler, Lease, LeaseEnded, acting, guard, lease
     from pdp.engine import Engine
-    from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RequestError
+    from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RemoteError, RequestError
     from pdp.freshness import SourceStatus
     from pdp.leases.states import WatchState
     from pdp.leases.watch import Change, Watch
@@ -48,8 +48,10 @@ if TYPE_CHECKING:
         RevocationKind,
         SourceState,
     )
-    from pdp.ports import ApprovalSource, AttributeProvider, DecisionSink, FactSource
+    from pdp.ports import ApprovalSource, AttributeProvider, DecisionPoint, DecisionSink, FactSource
+    from pdp.remote import connect, connect_async
     from pdp.revocation.log import RevocationLog
+    from pdp.search import Page
     from pdp.session import Session
     from pdp.trace import Trace
     from pdp.values import EntityRef, ref
@@ -68,6 +70,7 @@ _HOMES = {
     "AttributeProvider": "pdp.ports",
     "Change": "pdp.leases.watch",
     "Decision": "pdp.model",
+    "DecisionPoint": "pdp.ports",
     "DecisionSink": "pdp.ports",
     "Denied": "pdp.enforcement",
     "Diagnostic": "pdp.errors",
@@ -87,11 +90,13 @@ _HOMES = {
     "Need": "pdp.model",
     "Obligation": "pdp.model",
     "Outcome": "pdp.model",
+    "Page": "pdp.search",
     "PdpError": "pdp.errors",
     "PolicyError": "pdp.errors",
     "Reason": "pdp.model",
     "RecordError": "pdp.errors",
     "Remedy": "pdp.model",
+    "RemoteError": "pdp.errors",
     "Request": "pdp.model",
     "RequestError": "pdp.errors",
     "Revocation": "pdp.model",
@@ -105,6 +110,8 @@ _HOMES = {
     "Watch": "pdp.leases.watch",
     "WatchState": "pdp.leases.states",
     "acting": "pdp.enforcement",
+    "connect": "pdp.remote",
+    "connect_async": "pdp.remote",
     "guard": "pdp.enforcement",
     "lease": "pdp.enforcement",
     "ref": "pdp.values",
@@ -136,6 +143,7 @@ __all__ = [
     "AttributeProvider",
     "Change",
     "Decision",
+    "DecisionPoint",
     "DecisionSink",
     "Denied",
     "Diagnostic",
@@ -155,11 +163,13 @@ __all__ = [
     "Need",
     "Obligation",
     "Outcome",
+    "Page",
     "PdpError",
     "PolicyError",
     "Reason",
     "RecordError",
     "Remedy",
+    "RemoteError",
     "Request",
     "RequestError",
     "Revocation",
@@ -173,6 +183,8 @@ __all__ = [
     "Watch",
     "WatchState",
     "acting",
+    "connect",
+    "connect_async",
     "guard",
     "lease",
     "ref",

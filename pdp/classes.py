@@ -70,7 +70,7 @@ def _dataclass(
         body[_FIELDS] = tuple(fields.items())
         body["__dataclass_fields__"], body["__dataclass_params__"] = _StandardFields(), _Parameters(frozen)
         body["__match_args__"] = tuple(each.name for each in listed if each.init and not each.kw_only)
-        body.setdefault("__init__", _Constructor(listed, slots))
+        body.setdefault("__init__", _Constructor(listed, slots, frozen))
         if frozen:
             body["__setattr__"], body["__delattr__"] = _refuse_assignment, _refuse_deletion
         if slots:
@@ -222,12 +222,13 @@ class _Parameters:
 class _Constructor:
     """Stands where the constructor will be, and makes it when it is first asked for."""
 
-    __slots__ = ("fields", "holder", "made", "slots")
+    __slots__ = ("fields", "frozen", "holder", "made", "slots")
     holder: type
 
-    def __init__(self, fields: Sequence[Field], slots: bool) -> None:
+    def __init__(self, fields: Sequence[Field], slots: bool, frozen: bool) -> None:
         self.fields = fields
         self.slots = slots
+        self.frozen = frozen
         self.made: Any = None
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -247,7 +248,7 @@ class _Constructor:
         named = [each for each in self.fields if each.kw_only]
         parameters = ["self", *(_parameter(each, names) for each in ordered if each.init)]
         parameters += ["*", *(_parameter(each, names) for each in named if each.init)] if named else []
-        lines = [line for each in self.fields for line in _assignment(each, self.slots, holder, names)]
+        lines = [line for each in self.fields for line in self._assignment(each, holder, names)]
         if hasattr(holder, "__post_init__"):
             lines.append("self.__post_init__()")
         text = f"def __init__({', '.join(parameters)}):\n " + "\n ".join(lines or ["pass"])
@@ -258,6 +259,18 @@ class _Constructor:
         made.__annotations__ = {each.name: each.type for each in self.fields if each.init} | {"return": None}
         return made
 
+    def _assignment(self, each: Field, holder: type, names: dict[str, Any]) -> list[str]:
+        value = _value(each, names)
+        if value is None:
+            return []
+        if not self.frozen:
+            return [f"self.{each.name} = {value}"]
+        if not self.slots:
+            return [f"_store(self, {each.name!r}, {value})"]
+        # A slot's own setter is the fastest way around what freezes the class.
+        names[f"_set_{each.name}"] = getattr(holder, each.name).__set__
+        return [f"_set_{each.name}(self, {value})"]
+
 
 def _parameter(each: Field, names: dict[str, Any]) -> str:
     if each.default is not _MISSING:
@@ -266,23 +279,18 @@ def _parameter(each: Field, names: dict[str, Any]) -> str:
     return f"{each.name}=_missing" if each.default_factory is not _MISSING else each.name
 
 
-def _assignment(each: Field, slots: bool, holder: type, names: dict[str, Any]) -> list[str]:
+def _value(each: Field, names: dict[str, Any]) -> str | None:
+    """Return what a constructor gives a field, as code; None where it gives it nothing."""
     made = f"_make_{each.name}()"
     if each.default_factory is not _MISSING:
         names[f"_make_{each.name}"] = each.default_factory
-        value = f"{made} if {each.name} is _missing else {each.name}" if each.init else made
-    elif each.init:
-        value = each.name
-    elif each.default is not _MISSING:
-        names[f"_default_{each.name}"] = each.default
-        value = f"_default_{each.name}"
-    else:
-        return []
-    if not slots:
-        return [f"_store(self, {each.name!r}, {value})"]
-    # A slot's own setter is the fastest way around what freezes the class.
-    names[f"_set_{each.name}"] = getattr(holder, each.name).__set__
-    return [f"_set_{each.name}(self, {value})"]
+        return f"{made} if {each.name} is _missing else {each.name}" if each.init else made
+    if each.init:
+        return each.name
+    if each.default is _MISSING:
+        return None
+    names[f"_default_{each.name}"] = each.default
+    return f"_default_{each.name}"
 
 
 if not TYPE_CHECKING:

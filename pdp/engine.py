@@ -29,8 +29,10 @@ from pdp.world import Direct, World
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Unpack
 
     from pdp.leases.watch import Change, Watch
+    from pdp.search import Asking, Page, Search
     from pdp.trace import Trace
 
 
@@ -272,6 +274,10 @@ class Engine(Holder):
         found = [self._at_once(world, request) for request in asked]
         return [answer(world, asked[place]) if each is None else each for place, each in enumerate(found)]
 
+    def _answered(self, world: World, request: Request) -> Decision:
+        found = self._at_once(world, request)
+        return self._answers.answer(world, request) if found is None else found
+
     def _at_once(self, world: World, request: Request) -> Decision | None:
         """Return what compiled rules of a world answer as `decide` has it, None where they do not."""
         try:
@@ -341,6 +347,45 @@ class Engine(Holder):
         world = self._moment()
         decision, judgement, question, facts = self._answers.judge(world, request)
         return build(world.policy, world.store, request, decision, judgement, question, facts)
+
+    def who_can(
+        self, principal_type: str, action: str, resource: Entity | EntityRef, **terms: Unpack[Asking]
+    ) -> Page[EntityRef]:
+        """List principals of a type that may do something, among the entities that the engine holds.
+
+        `context`, `session`, `now` and `entities` are those of `decide`; `handles` are obligations that the caller
+        fulfils beside those of the engine; `limit` and `token` tell the page. It is not recorded. Raises RequestError
+        for what is no search, such as a token of another one. See docs/search.md.
+
+        >>> engine = Engine.from_text('''
+        ... type User { staff: Bool }
+        ... type Page
+        ... action read on Page by User
+        ... rule staff_reads: permit User to read on Page when principal.staff
+        ... ''', entities=[Entity("User", name, {"staff": name != "bob"}) for name in ("ada", "bob", "eve")])
+        >>> page = engine.who_can("User", "read", EntityRef("Page", "home"), limit=1)
+        >>> page.results, engine.who_can("User", "read", EntityRef("Page", "home"), token=page.next_token).results
+        ((EntityRef(type='User', id='ada'),), (EntityRef(type='User', id='eve'),))
+        """
+        return self._search().who_can(principal_type, action, resource, **terms)
+
+    def what_can(
+        self, principal: Entity | EntityRef, action: str, resource_type: str, **terms: Unpack[Asking]
+    ) -> Page[EntityRef]:
+        """List resources of a type on which a principal may do something, as `who_can` does."""
+        return self._search().what_can(principal, action, resource_type, **terms)
+
+    def actions(
+        self, principal: Entity | EntityRef, resource: Entity | EntityRef, **terms: Unpack[Asking]
+    ) -> Page[str]:
+        """List the declared actions that a principal may do on a resource, as `who_can` does."""
+        return self._search().actions(principal, resource, **terms)
+
+    def _search(self) -> Search:
+        # Who only decides has no part in it.
+        from pdp.search import Search
+
+        return Search(self._moment(), self._answered, self._clocks)
 
     def judged(self, request: Request) -> tuple[Decision, Judgement | None, Question | None, Facts | None]:
         """Answer a request by the interpreter, with what led to the answer as far as it came. It is not recorded."""

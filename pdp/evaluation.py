@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any, Final
 
@@ -81,10 +81,15 @@ class Scene:
     variables: dict[int, Value] = field(default_factory=dict)
     breadth: int = 1
     closures: dict[EntityRef, tuple[dict[EntityRef, int], int]] = field(default_factory=dict)
+    roots: dict[terms.RootName, Mapping[str, Found] | Unknown] = field(default_factory=dict)
+
+    def apart(self) -> Scene:
+        """Return the same scene for another rule: what the question and the facts come to is not asked for again."""
+        return Scene(self.question, self.facts, closures=self.closures, roots=self.roots)
 
     def mask(self) -> Scene:
         """Return the same scene with every time test unknown."""
-        return Scene(self.question, self.facts, masked=True, closures=self.closures)
+        return Scene(self.question, self.facts, masked=True, closures=self.closures, roots=self.roots)
 
     def edge(self, at: int) -> None:
         """Take note of an instant at which a time test changes. What is past never changes again."""
@@ -125,6 +130,12 @@ def _root(term: terms.Root, scene: Scene) -> Found:
     return UNKNOWN
 
 
+def _compare(term: terms.Compare, scene: Scene) -> Truth:
+    left, right = term.left, term.right
+    # What most conditions are made of: a step less than by `evaluate`.
+    return compare(term.op, _EVALUATED[left.__class__](left, scene), _EVALUATED[right.__class__](right, scene))
+
+
 def _attribute(term: terms.Attribute, scene: Scene) -> Found:
     attributes = _attributes(term.base, scene)
     return UNKNOWN if isinstance(attributes, Unknown) else attributes.get(term.name, UNKNOWN)
@@ -141,12 +152,20 @@ def _is(term: terms.Is, scene: Scene) -> Truth:
 
 def _attributes(base: terms.Term, scene: Scene) -> Mapping[str, Found] | Unknown:
     """Return the attributes of what a term is worth: of an entity, a record, the context or the session."""
-    if isinstance(base, terms.Root):
-        if base.name is _CONTEXT:
-            return scene.question.context
-        if base.name is _SESSION:
-            return UNKNOWN if scene.question.session is None else scene.question.session
-    return _attributes_of(evaluate(base, scene), scene)
+    if not isinstance(base, terms.Root):
+        return _attributes_of(evaluate(base, scene), scene)
+    found = scene.roots.get(base.name)
+    if found is None:
+        found = scene.roots[base.name] = _attributes_of_root(base, scene)
+    return found
+
+
+def _attributes_of_root(root: terms.Root, scene: Scene) -> Mapping[str, Found] | Unknown:
+    if root.name is _CONTEXT:
+        return scene.question.context
+    if root.name is _SESSION:
+        return UNKNOWN if scene.question.session is None else scene.question.session
+    return _attributes_of(_root(root, scene), scene)
 
 
 def _attributes_of(found: Found, scene: Scene) -> Mapping[str, Found] | Unknown:
@@ -310,8 +329,11 @@ def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], int]:
     return ends, doubt
 
 
-def holds(scopes: Iterable[terms.Scope], ref: EntityRef, scene: Scene) -> tuple[Truth, int]:
+def holds(scopes: Sequence[terms.Scope], ref: EntityRef, scene: Scene) -> tuple[Truth, int]:
     """Tell whether any of several scopes holds an entity, and the instant up to which that stays so."""
+    if len(scopes) == 1 and scopes[0].within is None:
+        # So it is with most scopes, and each rule is asked for its own.
+        return (True, FOREVER) if scopes[0].type in (None, ref.type) else (False, NEVER)
     found = [
         (True, FOREVER) if scope.within is None else membership(ref, scope.within, scene)
         for scope in scopes
@@ -510,10 +532,10 @@ _EVALUATED: Final[Mapping[type, Callable[[Any, Scene], Found]]] = {
     terms.Attribute: _attribute,
     terms.Has: _has,
     terms.Not: lambda term, scene: invert(evaluate(term.operand, scene)),
-    terms.And: lambda term, scene: conjunction(_each(term.operands, scene)),
-    terms.Or: lambda term, scene: disjunction(_each(term.operands, scene)),
+    terms.And: lambda term, scene: conjunction([_EVALUATED[each.__class__](each, scene) for each in term.operands]),
+    terms.Or: lambda term, scene: disjunction([_EVALUATED[each.__class__](each, scene) for each in term.operands]),
     terms.If: _if,
-    terms.Compare: lambda term, scene: compare(term.op, evaluate(term.left, scene), evaluate(term.right, scene)),
+    terms.Compare: _compare,
     terms.Arithmetic: lambda term, scene: arithmetic(term.op, evaluate(term.left, scene), evaluate(term.right, scene)),
     terms.Negate: lambda term, scene: negate(evaluate(term.operand, scene)),
     terms.In: lambda term, scene: _in(evaluate(term.left, scene), evaluate(term.right, scene), scene),

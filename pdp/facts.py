@@ -52,6 +52,7 @@ class Snapshot:
         self._revoked = Revoked(Index.empty() if revocations is None else revocations, schema)
         self.failure = failure
         self._answers: dict[EntityRef, Node | Unknown | None] = {}
+        self._held: dict[EntityRef, Node] = {}
         # Whether a provider was asked for anything.
         self.lent = False
 
@@ -67,9 +68,14 @@ class Snapshot:
 
     def node(self, ref: EntityRef) -> Node | Unknown | None:
         """Return an entity, None where nothing holds it, unknown where a provider failed or gave no sense."""
-        ref = self.known(ref)
+        held = self._held.get(ref)
+        if held is not None:
+            return held
+        asked, ref = ref, self.known(ref)
         held = self._store.node(ref)
         if held is not None:
+            # Every rule asks for the same few: whatever they are called, a store that does not change has them.
+            self._held[asked] = held
             return held
         if ref not in self._answers:
             if self._providers and len(self._answers) >= MAX_ASKED:

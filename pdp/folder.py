@@ -27,8 +27,20 @@ def load(path: Path | str, *, cache: Path | str | None = None, validate: bool = 
     folder `cache`, by default the one that `pdp.cache.place` finds; `off` is for none. To load policies of Cedar is not
     to `validate` them: that tells more, and is never kept.
     """
+    sources, problems = read_folder(path)
+    return load_read(path, sources, problems, cache=cache, validate=validate)
+
+
+def load_read(
+    path: Path | str,
+    sources: Sequence[Source],
+    problems: Sequence[Diagnostic] = (),
+    *,
+    cache: Path | str | None = None,
+    validate: bool = False,
+) -> Loaded:
+    """Check what `read_folder` gave for a path, as `load` does."""
     root = _plain(os.fspath(path))
-    sources, problems = read_folder(root)
     if validate and _is_cedar(sources):
         from pdp.cedar.checking import check_sources
 

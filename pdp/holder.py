@@ -22,6 +22,7 @@ from pdp.folder import load
 from pdp.freshness import APPROVALS, ENTITIES, POLICY, REVOCATIONS, Limit, SourceStatus
 from pdp.health import CLOCK, Health
 from pdp.keeper import Keeper
+from pdp.loaded import Loaded
 from pdp.model import Approval, Entity, Failure, Node, Reason, Revocation, SourceState
 from pdp.ports import ApprovalSource, AttributeProvider, FactSource
 from pdp.revocation.claims import for_good, revocation_of
@@ -84,6 +85,11 @@ class Holder:
     def policy(self) -> Policy:
         """The policy that answers now."""
         return self._world.policy
+
+    @property
+    def facts_revision(self) -> str:
+        """The revision of the entities that are held now."""
+        return self._world.store.revision
 
     def _program(self, policy: Policy) -> Program:
         return Program(policy, self._handles)
@@ -161,13 +167,13 @@ class Holder:
 
         self._change(removed)
 
-    def reload(self, path: str | Path) -> None:
-        """Take policy and entities anew from a folder or a file.
+    def reload(self, path: str | Path | Loaded) -> None:
+        """Take policy and entities anew from a folder or a file, or those that `pdp.folder.load` has read of one.
 
         Raises PolicyError or FactsError with every diagnostic. Then nothing has changed, and the age of both goes on.
         """
         began = self._clocks.monotonic()
-        policy, store = _loaded(path)
+        policy, store = path.require() if isinstance(path, Loaded) else _loaded(path)
         program = self._program(policy)
 
         def reloaded(world: World) -> World:
@@ -262,6 +268,11 @@ class Holder:
         return older if due is None else min(due / 1e6, older)
 
     # ---------------------------------------------------------------------------------------------------- revoking
+
+    @property
+    def revoked(self) -> int:
+        """How many things count no more."""
+        return len(self._feed.index)
 
     @property
     def sequence(self) -> int:

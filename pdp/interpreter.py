@@ -32,6 +32,11 @@ from pdp.symbols import Semantics
 from pdp.terms import ClauseKind
 from pdp.values import UNKNOWN, Datetime, EntityRef, Unknown, Value, show
 
+# Members of an enumeration take their time to be found by name, and each rule is asked for its effect.
+_PERMIT, _FORBID = Effect.PERMIT, Effect.FORBID
+_UNLESS, _NEEDS = ClauseKind.UNLESS, ClauseKind.NEEDS
+_CEDAR: Final = Semantics.CEDAR
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duty:
@@ -59,9 +64,9 @@ class Finding:
     @property
     def applies(self) -> bool:
         """Whether the rule applies. A permit that cannot say what it obliges to does not."""
-        if self.rule.effect is Effect.PERMIT and any(duty.unknown for duty in self.duties):
+        if self.condition is not True:
             return False
-        return self.condition is True
+        return self.rule.effect is _FORBID or not any(duty.unknown for duty in self.duties)
 
     @property
     def errs(self) -> bool:
@@ -71,7 +76,7 @@ class Finding:
     @property
     def denies(self) -> bool:
         """Whether this is a forbid that applies, or that nobody can say does not."""
-        return self.rule.effect is Effect.FORBID and (self.applies or (self.errs and not self.skips))
+        return self.rule.effect is _FORBID and (self.applies or (self.errs and not self.skips))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +117,7 @@ def conclude(findings: Sequence[Finding], scene: Scene) -> Judgement:
     """Return what rules in scope come to, in the order of their ids. Those that change nothing may be left out."""
     question = scene.question
     forbids = tuple(finding for finding in findings if finding.denies)
-    permits = tuple(finding for finding in findings if finding.rule.effect is Effect.PERMIT and finding.applies)
+    permits = tuple(finding for finding in findings if finding.rule.effect is _PERMIT and finding.applies)
     if forbids:
         outcome, reason, determining = Outcome.DENY, Reason.FORBIDDEN, forbids
     elif permits:
@@ -257,9 +262,9 @@ def _micros(value: Found | None) -> int | None:
 def look_at(rule: terms.Rule, outer: Scene) -> Finding | None:
     """Return what becomes of a rule, or None where the question is out of its scope."""
     question = outer.question
-    scene = Scene(question, outer.facts, closures=outer.closures)
-    if question.action not in rule.actions or not _in_scope(rule, scene):
+    if question.action not in rule.actions or not _in_scope(rule, outer):
         return None
+    scene = outer.apart()
     clauses = _clauses(rule, scene)
     condition = whole(clauses)
     edges = _scope_edges(rule, outer)
@@ -274,7 +279,7 @@ def look_at(rule: terms.Rule, outer: Scene) -> Finding | None:
         condition=condition,
         duties=duties,
         edges=frozenset(edges | ends),
-        skips=question.semantics is Semantics.CEDAR,
+        skips=question.semantics is _CEDAR,
     )
 
 
@@ -284,41 +289,44 @@ def _clauses(rule: terms.Rule, scene: Scene) -> tuple[tuple[terms.Clause, Found]
 
 def whole(clauses: Iterable[tuple[terms.Clause, Found]]) -> Truth:
     """Return a rule's whole condition: every clause, an `unless` negated."""
-    return conjunction([invert(found) if clause.kind is ClauseKind.UNLESS else found for clause, found in clauses])
+    return conjunction([invert(found) if clause.kind is _UNLESS else found for clause, found in clauses])
 
 
 def _in_scope(rule: terms.Rule, scene: Scene) -> bool:
     question = scene.question
-    principal, resource = (
+    principal, resource, actor = (
         _holds(rule, rule.principals, question.principal, scene),
         _holds(rule, rule.resources, question.resource, scene),
+        question.actor,
     )
-    if question.actor is None:
+    if actor is None:
         return principal and resource and rule.via is None
-    if rule.effect is Effect.FORBID:
-        return resource and (principal or _holds(rule, rule.principals, question.actor, scene))
-    return principal and resource and rule.via is not None and _holds(rule, rule.via, question.actor, scene)
+    if rule.effect is _FORBID:
+        return resource and (principal or _holds(rule, rule.principals, actor, scene))
+    return principal and resource and rule.via is not None and _holds(rule, rule.via, actor, scene)
 
 
 def _holds(rule: terms.Rule, scopes: tuple[terms.Scope, ...], ref: EntityRef, scene: Scene) -> bool:
     truth, _ = holds(scopes, ref, scene)
     # INVARIANT: where a source failed, a forbid's scope holds and a permit's does not.
-    return rule.effect is Effect.FORBID if isinstance(truth, Unknown) else truth
+    return rule.effect is _FORBID if isinstance(truth, Unknown) else truth
 
 
 def _scope_edges(rule: terms.Rule, scene: Scene) -> set[int]:
     """Return the ends of the memberships that put the question into the rule's scope, or may do so."""
-    question = scene.question
-    scopes = [(rule.principals, question.principal), (rule.resources, question.resource)]
-    if question.actor is not None:
-        scopes.append((rule.principals if rule.via is None else rule.via, question.actor))
+    question, actor = scene.question, scene.question.actor
     ends = set()
-    for items, ref in scopes:
-        # A scope of whole types has no end.
-        if any(scope.within is not None for scope in items):
-            truth, end = holds(items, ref, scene)
-            if truth is not False and end < FOREVER:
-                ends.add(end)
+    for items, ref in (
+        (rule.principals, question.principal),
+        (rule.resources, question.resource),
+        (rule.principals if rule.via is None else rule.via, actor),
+    ):
+        if ref is None or (len(items) == 1 and items[0].within is None):
+            # A scope of a whole type has no end.
+            continue
+        truth, end = holds(items, ref, scene)
+        if truth is not False and end < FOREVER:
+            ends.add(end)
     return ends
 
 
@@ -326,7 +334,7 @@ def _duties(rule: terms.Rule, outer: Scene) -> tuple[tuple[Duty, ...], set[int]]
     """Return what a rule obliges to, and the edges of that."""
     if not rule.obligations:
         return (), set()
-    scene = Scene(outer.question, outer.facts, closures=outer.closures)
+    scene = outer.apart()
     return tuple(_duty(obligation, scene) for obligation in rule.obligations), scene.edges
 
 
@@ -362,14 +370,14 @@ def find_remedies(findings: Iterable[Finding], scene: Scene) -> tuple[Remedy, ..
     lifts = []
     for finding in findings:
         if finding.denies:
-            ways = _unmet(finding, ClauseKind.UNLESS, scene)
+            ways = _unmet(finding, _UNLESS, scene)
             if not ways:
                 return ()
             lifts.append(Lift(rule=finding.rule.id, one_of=ways))
     return tuple(
-        Remedy(rule=finding.rule.id, needs=_unmet(finding, ClauseKind.NEEDS, scene), lifts=tuple(lifts))
+        Remedy(rule=finding.rule.id, needs=_unmet(finding, _NEEDS, scene), lifts=tuple(lifts))
         for finding in findings
-        if finding.rule.effect is Effect.PERMIT and _only_needs(finding)
+        if finding.rule.effect is _PERMIT and _only_needs(finding)
     )
 
 
@@ -378,11 +386,7 @@ def _only_needs(finding: Finding) -> bool:
     if any(duty.unknown for duty in finding.duties):
         return False
     # No text has an `unless` in a permit. Where data has one, it counts as in the whole condition.
-    return all(
-        found is (clause.kind is not ClauseKind.UNLESS)
-        for clause, found in finding.clauses
-        if clause.kind is not ClauseKind.NEEDS
-    )
+    return all(found is (clause.kind is not _UNLESS) for clause, found in finding.clauses if clause.kind is not _NEEDS)
 
 
 def _unmet(finding: Finding, kind: ClauseKind, scene: Scene) -> tuple[Need, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from operator import eq, ge, gt, le, lt, ne
+from typing import Final, TypeAlias
 
 from pdp.symbols import ArithmeticOp, CompareOp, ContainsOp
 from pdp.values import (
@@ -58,9 +60,9 @@ def compare(op: CompareOp, left: Found, right: Found) -> Truth:
         return UNKNOWN
     if isinstance(left, EnumMember) and isinstance(right, EnumMember) and left.enum != right.enum:
         return UNKNOWN
-    if op is CompareOp.EQ:
+    if op is _EQ:
         return equal(left, right)
-    if op is CompareOp.NE:
+    if op is _NE:
         return not equal(left, right)
     low, high = _rank(left), _rank(right)
     if low is None or high is None:
@@ -70,19 +72,21 @@ def compare(op: CompareOp, left: Found, right: Found) -> Truth:
 
 def ordered(op: CompareOp, left: int, right: int) -> bool:
     """Compare two numbers."""
-    match op:
-        case CompareOp.EQ:
-            return left == right
-        case CompareOp.NE:
-            return left != right
-        case CompareOp.LT:
-            return left < right
-        case CompareOp.LE:
-            return left <= right
-        case CompareOp.GT:
-            return left > right
-        case CompareOp.GE:
-            return left >= right
+    return _ORDERED[op](left, right)
+
+
+# To look up a member of an enum takes longer than to compare two numbers.
+_EQ: Final = CompareOp.EQ
+_NE: Final = CompareOp.NE
+
+_ORDERED: Final[Mapping[CompareOp, Callable[[int, int], bool]]] = {
+    CompareOp.EQ: eq,
+    CompareOp.NE: ne,
+    CompareOp.LT: lt,
+    CompareOp.LE: le,
+    CompareOp.GT: gt,
+    CompareOp.GE: ge,
+}
 
 
 def _rank(value: Value) -> int | None:

@@ -21,6 +21,7 @@ LAYERS = {
         "classes",
         "clocks",
         "codes",
+        "digests",
         "errors",
         "ids",
         "model",
@@ -57,8 +58,21 @@ LAYERS = {
         "revocation",
         "session",
     },
-    6: {"answers", "arguments", "cells", "engine", "flips", "holder", "keeper", "leases", "trace", "wide", "world"},
-    7: {"__main__", "cli", "enforcement", "integrations", "testing"},
+    6: {
+        "answers",
+        "arguments",
+        "cells",
+        "engine",
+        "flips",
+        "holder",
+        "keeper",
+        "leases",
+        "search",
+        "trace",
+        "wide",
+        "world",
+    },
+    7: {"__main__", "cli", "enforcement", "integrations", "remote", "testing"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
 
@@ -72,7 +86,7 @@ MAY_IMPORT_PDP_IN_FUNCTIONS = {"cli"}
 MAY_IMPORT_LATE = {
     "pdp.answers": {"pdp.cedar.escapes", "pdp.cedar.reading", "pdp.cedar.text"},
     "pdp.cells": {"pdp.cedar.reading"},
-    "pdp.engine": {"pdp.cedar.given", "pdp.leases.watches", "pdp.trace.building"},
+    "pdp.engine": {"pdp.cedar.given", "pdp.leases.watches", "pdp.search", "pdp.trace.building"},
     "pdp.entities": {"pdp.entities.loading"},
     "pdp.entities.objects": {"pdp.cedar.facts", "pdp.cedar.forms"},
     "pdp.entities.loading": {"pdp.entities.csvfile", "pdp.entities.jsonfile", "pdp.entities.yamlfile"},

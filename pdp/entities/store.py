@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from pdp.digests import sha256
 from pdp.model import Membership, Node
 from pdp.values import (
     Datetime,
@@ -39,7 +39,7 @@ class Store:
     False
     """
 
-    __slots__ = ("_changes", "_nodes", "_revision", "_size", "_total")
+    __slots__ = ("_changes", "_names", "_nodes", "_revision", "_size", "_total")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Store:
         self._size = len(nodes) if size is None else size
         self._total = total
         self._revision: str | None = None
+        self._names: dict[str, tuple[EntityRef, ...]] = {}
 
     @classmethod
     def empty(cls) -> Store:
@@ -77,6 +78,16 @@ class Store:
             if found is not _UNCHANGED:
                 return found  # type: ignore[return-value]
         return self._nodes.get(ref)
+
+    def names(self, kind: str) -> Sequence[EntityRef]:
+        """Return the names of all entities of a type, in the order of their ids: found when first asked for."""
+        found = self._names.get(kind)
+        if found is None:
+            changes = self._changes
+            held = [ref for ref in self._nodes if ref.type == kind and ref not in changes]
+            held += [ref for ref, node in changes.items() if ref.type == kind and node is not None]
+            found = self._names[kind] = tuple(sorted(held))
+        return found
 
     def with_node(self, node: Node) -> Store:
         """Return the store in which an entity stands anew, or instead of what it was."""
@@ -138,7 +149,7 @@ class Store:
             if self._total is None:
                 self._total = sum(int.from_bytes(_digest(node)) for node in self) % _MODULUS
             form = f"pdp entities 1\n{self._size}\n{self._total:064x}"
-            self._revision = hashlib.sha256(form.encode()).hexdigest()[:16]
+            self._revision = sha256(form.encode()).hexdigest()[:16]
         return self._revision
 
     def __repr__(self) -> str:
@@ -149,7 +160,7 @@ def _digest(node: Node) -> bytes:
     parents = sorted({_membership(parent) for parent in node.parents})
     tags = f"t{_fields(node.tags.items())}" if node.tags else ""
     form = f"{_ref(node.ref)}{_fields(node.attributes.items())}{len(parents)}:{''.join(parents)}{tags}"
-    return hashlib.sha256(form.encode("utf-8", "surrogatepass")).digest()
+    return sha256(form.encode("utf-8", "surrogatepass")).digest()
 
 
 # Every form starts with the kind of the value and ends where its text says: no two values have the same one.

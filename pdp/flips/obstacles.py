@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property, partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from pdp import terms
 from pdp.classes import dataclass
@@ -30,8 +30,18 @@ SESSION: Final = InSession("")
 """A session as a whole, where there is none."""
 
 
+Kind: TypeAlias = tuple[int, tuple[int, ...], frozenset[int]]
+"""How many changes a target takes at the least, how many of each rank, and who could remove each thing in its way.
+
+The last is as bits: one for each rank.
+"""
+
+
 class Spent(Exception):
     """So much has been looked at that the search gives up."""
+
+
+_FORBID: Final = Effect.FORBID
 
 
 class Aim(StrEnum):
@@ -97,7 +107,7 @@ class Court:
         self.spent, self.budget = 0, budget
         self.unsure = False
         self._steps, self._paid = Steps(), 0
-        self.measures: dict[object, tuple[int, tuple[int, ...], frozenset[int]]] = {}
+        self.kinds: dict[object, Kind] = {}
         """What ways of failing take, once that is known."""
         self._judgement = judgement
         self._places: dict[object, frozenset[Place]] = {}
@@ -238,6 +248,13 @@ class Court:
         self._spend(1 + self.profiles[rule].sizes[at] // TERMS)
         return evaluate(rule.clauses[at].condition, self.scene(state))
 
+    def clauses(self, rule: terms.Rule) -> Sequence[tuple[terms.Clause, Found]]:
+        """Return what each clause comes to as things are."""
+        finding = self.findings.get(rule.id)
+        if finding is not None:
+            return finding.clauses
+        return [(clause, evaluate(clause.condition, self._scene)) for clause in rule.clauses]
+
     def duties(self, rule: terms.Rule, scene: Scene) -> bool:
         """Tell whether all arguments of a rule's obligations are known."""
         found = [evaluate(term, scene) for each in rule.obligations for _, term in each.arguments]
@@ -368,7 +385,7 @@ def _look_at(rule: terms.Rule, reading: Reading) -> object:
 
 def _holds(name: str, rule: terms.Rule, scene: Scene) -> bool:
     """Tell whether one side of a rule's scope holds, as the interpreter has it."""
-    question, forbid = scene.question, rule.effect is Effect.FORBID
+    question, forbid = scene.question, rule.effect is _FORBID
     if name == "actor":
         actor = question.actor
         scopes = rule.principals if forbid else rule.via

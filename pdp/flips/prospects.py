@@ -6,11 +6,10 @@ Most of them are set aside by that alone: whatever a clause looks at is among wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 from pdp import terms
-from pdp.classes import dataclass
-from pdp.flips.obstacles import Aim, Court, Target
+from pdp.flips.obstacles import Aim, Court, Kind, Target
 from pdp.flips.profile import ACTING, ADMINISTRATOR, MEMBERSHIP, NOBODY, apart, ranks_of
 from pdp.interpreter import Finding
 from pdp.model import Effect
@@ -22,35 +21,25 @@ _FEW: Final = 8
 """So many forbids that deny are looked at for what a permit takes: the bound is one all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prospect:
-    """A target, and how much stands in its way.
+# Members of an enumeration take their time to be found by name, and each rule is asked for its effect.
+_PERMIT, _FORBID, _UNLESS = Effect.PERMIT, Effect.FORBID, ClauseKind.UNLESS
 
-    It takes `least` changes at the least, of each rank as many as `only` says; `ranks` are who could remove each thing
-    that stands in the way, as bits.
-    """
 
-    target: Target
-    failing: int
-    least: int = 1
-    only: tuple[int, ...] = ()
-    ranks: frozenset[int] = frozenset()
-
-    @property
-    def kind(self) -> tuple[int, tuple[int, ...], frozenset[int]]:
-        """What it takes, and of whom."""
-        return self.least, self.only, self.ranks
+Prospect: TypeAlias = tuple[Aim, terms.Rule | None, Kind]
+"""What a target is made of, and what it takes: of most, nobody ever asks for the target itself."""
 
 
 class Prospects:
     """Every way for a decision to be another one, the nearest first."""
 
-    def __init__(self, found: list[Prospect]) -> None:
-        self.all = found
+    def __init__(self, found: Iterable[Prospect]) -> None:
+        self.nearest: terms.Rule | None = None
+        """The rule that the least stands in the way of."""
         # Of a thousand rules, most take the same of the same people.
-        self._kinds: dict[tuple[int, tuple[int, ...], frozenset[int]], list[Target]] = {}
-        for each in found:
-            self._kinds.setdefault(each.kind, []).append(each.target)
+        self._kinds: dict[Kind, list[tuple[Aim, terms.Rule | None]]] = {}
+        for aim, rule, kind in found:
+            self.nearest = self.nearest or rule
+            self._kinds.setdefault(kind, []).append((aim, rule))
 
     def within(self, quota: tuple[int, ...]) -> Iterator[Target]:
         """Yield the targets that those who a quota is of could bring about."""
@@ -58,60 +47,67 @@ class Prospects:
         for (least, only, ranks), targets in self._kinds.items():
             enough = least <= count and all(need <= each for need, each in zip(only, quota, strict=False))
             if enough and all(each & bits for each in ranks):
-                yield from targets
+                for aim, rule in targets:
+                    yield Target(aim, rule)
 
 
 def prospects(court: Court, *, allowed: bool) -> Prospects:
     """Return every way for a decision to be another one, the nearest first."""
     if allowed:
-        found = [_near(Target(Aim.FORBID, rule), court) for rule in court.forbids if _could(rule, court)]
-        refusal = Prospect(Target(Aim.REFUSAL), 1)
-        return Prospects([_no_permit(court), *sorted(found, key=_distance), refusal])
-    found = [_near(Target(Aim.PERMIT, rule), court) for rule in court.permits if _could(rule, court)]
-    return Prospects(sorted(found, key=_distance))
+        nobody, refusal = (Aim.NO_PERMIT, None, _no_permit(court)), (Aim.REFUSAL, None, _ANY)
+        return Prospects([nobody, *_nearest(Aim.FORBID, court.forbids, court), refusal])
+    return Prospects(_nearest(Aim.PERMIT, court.permits, court))
 
 
-def _distance(prospect: Prospect) -> tuple[int, int, str]:
-    rule = prospect.target.rule
-    return prospect.least, prospect.failing, "" if rule is None else rule.id
+_ANY: Final[Kind] = (1, (), frozenset())
+"""Of what may take anything of anybody, but something."""
 
 
-def _near(target: Target, court: Court) -> Prospect:
-    rule = target.rule
-    assert rule is not None
-    sides, clauses = _sides(rule, court), list(_clauses(rule, court))
+def _nearest(aim: Aim, rules: Iterable[terms.Rule], court: Court) -> list[Prospect]:
+    """Return what is known of each rule, those first that the fewest changes bring about, and that fail in least."""
+    found = [(*_near(rule, court), rule.id, rule) for rule in rules if _could(rule, court)]
+    found.sort(key=lambda each: (each[0][0], each[1], each[2]))
+    return [(aim, rule, kind) for kind, _, _, rule in found]
+
+
+def _near(rule: terms.Rule, court: Court) -> tuple[Kind, int]:
+    """Return what a rule takes, and in how many ways it fails."""
+    sides, clauses = _sides(rule, court), _clauses(rule, court)
     failing = len(sides) + len(clauses)
     if court.strange:
-        return Prospect(target, failing)
+        return _ANY, failing
+    # Of a thousand rules, most fail in the same few ways.
+    key = rule.effect is _PERMIT, tuple(sides.items()), tuple(clauses)
+    kind = court.kinds.get(key)
+    if kind is None:
+        kind = court.kinds[key] = _kind_of(rule, sides, clauses, court)
+    return kind, failing
+
+
+def _kind_of(rule: terms.Rule, sides: dict[str, frozenset[str]], clauses: list[frozenset[str]], court: Court) -> Kind:
     # Nobody comes into a scope by the passing of time: memberships end then, and none begins.
     brought = bool(court.brought)
     marks = [(each, ranks_of(each, brought=brought) & ~(1 << NOBODY)) for each in sides.values()]
-    denying = court.denying[:_FEW] if rule.effect is Effect.PERMIT else []
+    denying = court.denying[:_FEW] if rule.effect is _PERMIT else []
     marks += [(each, ranks_of(each, brought=brought)) for each in (*clauses, *denying)]
     # A membership may be of both who asks and what is asked for. Where it cannot, the two are apart.
     more = "principal" in sides and "resource" in sides and court.distinct
-    return _measured(target, failing, marks, court, more=int(more))
+    return _measured(marks, court, more=int(more))
 
 
-def _no_permit(court: Court) -> Prospect:
+def _no_permit(court: Court) -> Kind:
     found = [court.profiles[rule].whole for rule in court.permits if _applies(court.findings.get(rule.id))]
     marks = [(each, ranks_of(each, brought=bool(court.brought))) for each in found]
-    return _measured(Target(Aim.NO_PERMIT), len(found), marks, court)
+    return _measured(marks, court)
 
 
-def _measured(
-    target: Target, failing: int, marks: list[tuple[frozenset[str], int]], court: Court, more: int = 0
-) -> Prospect:
-    # Of a thousand rules, most fail in the same few ways.
-    key = tuple(marks), more
-    if key not in court.measures:
-        absent = court.base.question.session is None
-        only = [apart((each for each, who in marks if who == 1 << rank), absent=absent) for rank in range(NOBODY + 1)]
-        if not court.brought:
-            only[ADMINISTRATOR] += more
-        least = max(apart((each for each, _ in marks), absent=absent) + more, 1)
-        court.measures[key] = least, tuple(only), frozenset(ranks for _, ranks in marks)
-    return Prospect(target, failing, *court.measures[key])
+def _measured(marks: list[tuple[frozenset[str], int]], court: Court, more: int = 0) -> Kind:
+    absent = court.base.question.session is None
+    only = [apart((each for each, who in marks if who == 1 << rank), absent=absent) for rank in range(NOBODY + 1)]
+    if not court.brought:
+        only[ADMINISTRATOR] += more
+    least = max(apart((each for each, _ in marks), absent=absent) + more, 1)
+    return least, tuple(only), frozenset(ranks for _, ranks in marks)
 
 
 def _applies(finding: Finding | None) -> bool:
@@ -126,7 +122,7 @@ def _sides(rule: terms.Rule, court: Court) -> dict[str, frozenset[str]]:
     for name in ("principal", "resource", "actor"):
         if not court.side(name, rule, court.base):
             found[name] = ACTING | MEMBERSHIP if name == "actor" else MEMBERSHIP
-    if rule.effect is Effect.FORBID and {"principal", "actor"} & found.keys():
+    if rule.effect is _FORBID and {"principal", "actor"} & found.keys():
         # One of the two is enough.
         both = {"principal", "actor"} <= found.keys()
         found.pop("principal", None)
@@ -135,19 +131,14 @@ def _sides(rule: terms.Rule, court: Court) -> dict[str, frozenset[str]]:
     return found
 
 
-def _clauses(rule: terms.Rule, court: Court) -> Iterator[frozenset[str]]:
-    """Yield the marks of each clause that keeps a permit from applying, or a forbid from denying."""
-    profile, permit = court.profiles[rule], rule.effect is Effect.PERMIT
-    finding = court.findings.get(rule.id)
-    found_of = (
-        [found for _, found in finding.clauses]
-        if finding is not None
-        else [court.clause(rule, at, court.base) for at in range(len(rule.clauses))]
-    )
-    for at, (clause, found) in enumerate(zip(rule.clauses, found_of, strict=True)):
-        unless = clause.kind is ClauseKind.UNLESS
-        if found is unless or (permit and not isinstance(found, bool)):
-            yield profile.clauses[at]
+def _clauses(rule: terms.Rule, court: Court) -> list[frozenset[str]]:
+    """Return the marks of each clause that keeps a permit from applying, or a forbid from denying."""
+    permit, marks = rule.effect is _PERMIT, court.profiles[rule].clauses
+    return [
+        marks[at]
+        for at, (clause, found) in enumerate(court.clauses(rule))
+        if found is (clause.kind is _UNLESS) or (permit and not isinstance(found, bool))
+    ]
 
 
 def _could(rule: terms.Rule, court: Court) -> bool:
@@ -156,17 +147,19 @@ def _could(rule: terms.Rule, court: Court) -> bool:
     if not _reaches(rule.resources, question.resource, schema):
         return False
     # A forbid may be about whoever acts for the principal.
-    return rule.effect is Effect.FORBID or _reaches(rule.principals, question.principal, schema)
+    return rule.effect is _FORBID or _reaches(rule.principals, question.principal, schema)
 
 
 def _reaches(scopes: Iterable[terms.Scope], ref: EntityRef, schema: Schema) -> bool:
-    declared = schema.entities.get(ref.type)
-    above = frozenset[str]() if declared is None else declared.parents
+    name, above = ref.type, None
     for scope in scopes:
-        if scope.type not in (None, ref.type):
+        if scope.type is not None and scope.type != name:
             continue
         if scope.within is None:
             return True
+        if above is None:
+            declared = schema.entities.get(name)
+            above = frozenset[str]() if declared is None else declared.parents
         for parent in scope.within:
             if parent == ref or any(schema.can_be_in(name, parent.type) for name in above):
                 return True

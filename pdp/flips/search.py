@@ -125,7 +125,7 @@ class Search:
         """Return the rule that a flip is for, or else the one that the least stands in the way of."""
         if found is not None and found.target.rule is not None:
             return found.target.rule
-        return next((each.target.rule for each in self.prospects.all if each.target.rule is not None), None)
+        return self.prospects.nearest
 
     def allow(self, more: int) -> None:
         """Let so much more be looked at."""

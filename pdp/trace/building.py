@@ -15,7 +15,7 @@ from pdp.interpreter import Finding, Judgement, look_at
 from pdp.model import Decision, Effect, Entity, Outcome, Request
 from pdp.ports import Facts
 from pdp.trace.changes import told
-from pdp.trace.leaves import Looker, Writings, place, shower
+from pdp.trace.leaves import Looker, Writings, Written, shower
 from pdp.trace.told import ApprovalTrace, ClauseTrace, Flips, RuleTrace, SideTrace, Trace
 from pdp.values import DATETIME_MAX, Datetime, EntityRef, Unknown, Value, show
 
@@ -114,16 +114,18 @@ class Teller:
     def rule(self, finding: Finding, determining: bool) -> RuleTrace:
         """Return a rule in scope."""
         rule = finding.rule
+        written = self._writings.rule(rule)
+        clauses = [self._clause(written.clauses[at], found) for at, (_, found) in enumerate(finding.clauses)]
         return RuleTrace(
             id=rule.id,
             effect=rule.effect,
             applies=None if finding.errs else finding.applies,
             determining=determining,
-            clauses=tuple([self._clause(rule, at, found) for at, (_, found) in enumerate(finding.clauses)]),
+            clauses=tuple(clauses),
             why=rule.because or rule.standing,
             docs=rule.docs,
-            place=place(rule.span),
-            unknown_obligations=tuple(f"{duty.name}.{name}" for duty in finding.duties for name in duty.unknown),
+            place=written.place,
+            unknown_obligations=tuple([f"{duty.name}.{name}" for duty in finding.duties for name in duty.unknown]),
         )
 
     def outside(self, rule: terms.Rule) -> RuleTrace:
@@ -131,8 +133,10 @@ class Teller:
         finding = look_at(rule, self._scene)
         if finding is not None:
             return self.rule(finding, False)
+        written = self._writings.rule(rule)
         clauses = [
-            self._clause(rule, at, evaluate(clause.condition, self._scene)) for at, clause in enumerate(rule.clauses)
+            self._clause(each, evaluate(clause.condition, self._scene))
+            for each, clause in zip(written.clauses, rule.clauses, strict=True)
         ]
         return RuleTrace(
             id=rule.id,
@@ -142,23 +146,19 @@ class Teller:
             clauses=tuple(clauses),
             why=rule.because or rule.standing,
             docs=rule.docs,
-            place=place(rule.span),
+            place=written.place,
             out_of=tuple(self._sides(rule)),
         )
 
-    def _clause(self, rule: terms.Rule, at: int, found: object) -> ClauseTrace:
-        clause, written = rule.clauses[at], self._writings.clause(rule, at)
-        approvals: tuple[ApprovalTrace, ...] = ()
-        if isinstance(clause.condition, terms.Approvals):
-            approvals = tuple(_approvals(clause.condition, self._scene))
+    def _clause(self, written: Written, found: object) -> ClauseTrace:
         return ClauseTrace(
-            kind=str(clause.kind),
+            kind=written.kind,
             text=written.text,
             truth=found if isinstance(found, bool) else None,
             values=self._looker.seen(written.leaves),
-            remedy=clause.remedy,
+            remedy=written.remedy,
             place=written.place,
-            approvals=approvals,
+            approvals=() if written.approvals is None else tuple(_approvals(written.approvals, self._scene)),
         )
 
     def _sides(self, rule: terms.Rule) -> Iterator[SideTrace]:

@@ -29,18 +29,33 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What of a clause is the same for each question."""
+    """What of a clause is the same for each question; `approvals`, where it asks for them.
 
+    Clauses that look at the same have the same `leaves`, one object, where that tells all that they see.
+    """
+
+    kind: str
     text: str
     place: str
     leaves: tuple[Leaf, ...]
+    remedy: str | None
+    approvals: terms.Approvals | None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRule:
+    """What of a rule is the same for each question."""
+
+    place: str
+    clauses: tuple[Written, ...]
 
 
 class Writings:
-    """The clauses of one policy as they are written, each looked at when it is first asked for."""
+    """The rules of one policy as they are written, each looked at when it is first asked for."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, int], Written] = {}
+        self._found: dict[str, WrittenRule] = {}
+        self._leaves: dict[tuple[str, ...], tuple[Leaf, ...]] = {}
 
     @classmethod
     def of(cls, policy: terms.Policy) -> Writings:
@@ -52,16 +67,23 @@ class Writings:
             weakref.finalize(policy, _KEPT.pop, key, None).atexit = False
         return found
 
-    def clause(self, rule: terms.Rule, at: int) -> Written:
-        """Return a clause of a rule."""
-        found = self._found.get((rule.id, at))
+    def rule(self, rule: terms.Rule) -> WrittenRule:
+        """Return a rule."""
+        found = self._found.get(rule.id)
         if found is None:
-            clause = rule.clauses[at]
-            # The condition of a grant's own time has its keyword in its span.
-            text = written(clause.condition.span or clause.span).removeprefix(f"{clause.kind} ")
-            found = Written(text, place(clause.span), leaves_of(clause.condition))
-            self._found[rule.id, at] = found
+            clauses = tuple([self._clause(clause) for clause in rule.clauses])
+            found = self._found[rule.id] = WrittenRule(place(rule.span), clauses)
         return found
+
+    def _clause(self, clause: terms.Clause) -> Written:
+        condition = clause.condition
+        # The condition of a grant's own time has its keyword in its span.
+        text = written(condition.span or clause.span).removeprefix(f"{clause.kind} ")
+        leaves = leaves_of(condition)
+        if all(leaf.shared for leaf in leaves):
+            leaves = self._leaves.setdefault(tuple([leaf.text for leaf in leaves]), leaves)
+        approvals = condition if isinstance(condition, terms.Approvals) else None
+        return Written(str(clause.kind), text, place(clause.span), leaves, clause.remedy, approvals)
 
 
 _KEPT: Final[dict[int, Writings]] = {}
@@ -73,12 +95,17 @@ class Looker:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._done: dict[str, Seen] = {}
+        self._seen: dict[int, tuple[Sequence[Leaf], tuple[Seen, ...]]] = {}
         self._shown = shower(scene.question)
         self._failed = "an error" if scene.question.semantics is Semantics.CEDAR else "unknown"
 
     def seen(self, leaves: Sequence[Leaf]) -> tuple[Seen, ...]:
         """Return what is there, in the order in which it is written."""
-        return tuple([self._one(leaf) for leaf in leaves])
+        found = self._seen.get(id(leaves))
+        if found is None:
+            # They are kept, so that no others come to be the same object.
+            found = self._seen[id(leaves)] = leaves, tuple([self._one(leaf) for leaf in leaves])
+        return found[1]
 
     def _one(self, leaf: Leaf) -> Seen:
         found = self._done.get(leaf.text) if leaf.shared else None

@@ -73,5 +73,5 @@ def test_an_entity_that_a_request_brings_is_asked_for_by_its_name():
 
 @pytest.mark.parametrize("text", ["", "User:", "User.", ":ada", 'User "ada', "a b:c"])
 def test_what_names_no_principal_is_refused(text):
-    with pytest.raises(ValueError, match="names no|the id is empty"):
+    with pytest.raises(ValueError, match=r"names no|the id is empty"):
         Bound.parse(text)

@@ -1,0 +1,1 @@
+"""How a sidecar is run: what it tells of itself, and what it takes on."""

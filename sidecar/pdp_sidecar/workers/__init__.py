@@ -1,0 +1,1 @@
+"""Several workers behind one port: they are started, kept, and told of what is revoked."""
