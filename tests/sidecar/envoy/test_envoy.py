@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 import pdp
+from pdp_sidecar.callers import Callers
 from pdp_sidecar.envoy.options import ObligationOption
+from pdp_sidecar.rpc.identity import Identities
 from tests.sidecar.envoy.mesh import BINARY, Mesh
 from tests.sidecar.envoy.scene import options, service
 
@@ -306,7 +308,7 @@ def test_an_exception_is_a_denial(mesh):
 
 def test_a_proxy_that_may_not_ask_lets_nothing_through(mesh):
     identify = mesh.identify
-    mesh.identify = lambda _: None
+    mesh.identify = Identities(Callers()).of
     try:
         told = mesh.ask()
     finally:
