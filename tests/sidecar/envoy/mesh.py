@@ -28,12 +28,15 @@ from pdp_sidecar.callers import Callers
 from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.envoy.options import Options
 from pdp_sidecar.rpc.identity import Identities
+from pdp_sidecar.rpc.options import Options as RpcOptions
+from pdp_sidecar.rpc.server import Listener, start
 from pdp_sidecar.service import Service
 from tests.sidecar.envoy.scene import DEPLOY, ENVOY, claims
 
 ROOT = Path(__file__).parents[3]
 BINARY = Path(os.environ.get("PDP_ENVOY") or ROOT / ".envoy" / "envoy" / "_bin" / "envoy")
 PATIENCE = 20.0
+CALLERS = Callers(by_uid={os.getuid(): ENVOY})
 
 
 class Told(NamedTuple):
@@ -51,8 +54,9 @@ class Mesh:
     def __init__(self, folder: Path, service: Service, options: Options) -> None:
         self.folder = folder
         self.service = service
+        self.waiting = 0
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.identify = Identities(Callers(by_uid={os.getuid(): ENVOY})).of
+        self.identify = Identities(CALLERS).of
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -87,21 +91,25 @@ class Mesh:
     # --------------------------------------------------------------------------------------------------- its parts
 
     async def _start_workload(self) -> int:
-        server = await asyncio.start_server(_workload, "127.0.0.1", 0)
-        port: int = server.sockets[0].getsockname()[1]
+        self._workload = await asyncio.start_server(_workload, "127.0.0.1", 0)
+        port: int = self._workload.sockets[0].getsockname()[1]
         return port
 
     def start_sidecar(self) -> None:
         self.run(self._start_sidecar())
 
     async def _start_sidecar(self) -> None:
-        self._server = grpc.aio.server(interceptors=[Gate(self)])
-        self._server.add_generic_rpc_handlers([self._authorization])
-        self._server.add_insecure_port(f"unix:{self.folder}/pdp.sock")
-        await self._server.start()
+        self._server = await start(
+            self.service,
+            CALLERS,
+            RpcOptions(),
+            [Listener(f"unix:{self.folder}/pdp.sock")],
+            handlers=[self._authorization],
+            interceptors=[Gate(self)],
+        )
 
     def stop_sidecar(self) -> None:
-        self.run(self._server.stop(0))
+        self.run(self._server.drain(0))
 
     def _start_envoy(self) -> subprocess.Popen[bytes]:
         config = self.folder / "envoy.yaml"
@@ -139,14 +147,18 @@ class Mesh:
         self._envoy.terminate()
         self._envoy.wait(PATIENCE)
         self.stop_sidecar()
+        self._loop.call_soon_threadsafe(self._workload.close)
+        self.run(_cancelled())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
+        self._loop.close()
 
     # ----------------------------------------------------------------------------------------- the example, changed
 
     def _config(self) -> dict[str, Any]:
-        """Return the example with addresses of this machine, and two more listeners.
+        """Return the example with addresses of this machine, and three more listeners.
 
+        `hasty` waits for the sidecar as long as the example does, the others as long as tests do.
         `bare` makes no path plain, lets underscores through, tells headers one by one and what its route says, and
         tells the workload what it was told of the decision; `tls` asks for certificates.
         """
@@ -154,29 +166,32 @@ class Mesh:
         config["admin"]["address"]["socket_address"]["port_value"] = 0
         front = config["static_resources"]["listeners"][0]
         front["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}
-        jwt = _manager(front)["http_filters"][0]["typed_config"]
-        jwt["providers"]["login"]["local_jwks"] = {"inline_string": json.dumps({"keys": [self._jwk()]})}
+        _filter(front, "jwt_authn")["providers"]["login"]["local_jwks"] = {
+            "inline_string": json.dumps({"keys": [self._jwk()]})
+        }
         clusters = {each["name"]: each for each in config["static_resources"]["clusters"]}
         _endpoint(clusters["workload"])["socket_address"]["port_value"] = self.workload_port
         _endpoint(clusters["pdp"])["pipe"]["path"] = f"{self.folder}/pdp.sock"
+        hasty = copy.deepcopy(front)
+        _filter(front, "ext_authz")["grpc_service"]["timeout"] = f"{PATIENCE}s"
         bare, tls = copy.deepcopy(front), copy.deepcopy(front)
-        bare["name"], tls["name"] = "bare", "tls"
+        hasty["name"], bare["name"], tls["name"] = "hasty", "bare", "tls"
         for key in ("normalize_path", "merge_slashes", "path_with_escaped_slashes_action"):
             del _manager(bare)[key]
         del _manager(bare)["common_http_protocol_options"]
-        self._show_more(_manager(bare))
+        self._show_more(bare)
         tls["filter_chains"][0]["transport_socket"] = self._tls()
-        config["static_resources"]["listeners"] += [bare, tls]
+        config["static_resources"]["listeners"] += [hasty, bare, tls]
         return config
 
-    def _show_more(self, manager: dict[str, Any]) -> None:
-        authz = next(each for each in manager["http_filters"] if each["name"].endswith("ext_authz"))
-        authz["typed_config"]["encode_raw_headers"] = True
-        per_route = f"{authz['typed_config']['@type']}PerRoute"
-        extensions = {"@type": per_route, "check_settings": {"context_extensions": {"policy": "strict"}}}
-        manager["route_config"]["virtual_hosts"][0]["typed_per_filter_config"] = {authz["name"]: extensions}
-        told = f"%DYNAMIC_METADATA({authz['name']}:decision)%"
-        manager["route_config"]["request_headers_to_add"] = [{"header": {"key": "x-decision", "value": told}}]
+    def _show_more(self, listener: dict[str, Any]) -> None:
+        authz, routes = _filter(listener, "ext_authz"), _manager(listener)["route_config"]
+        authz["encode_raw_headers"] = True
+        settings = {"check_settings": {"context_extensions": {"policy": "strict"}}}
+        per_route = {"@type": f"{authz['@type']}PerRoute", **settings}
+        routes["virtual_hosts"][0]["typed_per_filter_config"] = {"envoy.filters.http.ext_authz": per_route}
+        told = "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:decision)%"
+        routes["request_headers_to_add"] = [{"header": {"key": "x-decision", "value": told}}]
 
     def _jwk(self) -> dict[str, str]:
         numbers = self.key.public_key().public_numbers()
@@ -221,6 +236,7 @@ class Mesh:
         """Return a token of the login that Envoy verifies."""
         now = int(time.time())
         payload = {"aud": "shop", "iat": now, "exp": now + 600, **claims(subject, **more)}
+        payload = {name: value for name, value in payload.items() if value is not None}
         parts = (_base64(json.dumps(part).encode()) for part in ({"alg": "ES256", "kid": "k1"}, payload))
         signed = ".".join(parts)
         r, s = decode_dss_signature(self.key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
@@ -250,7 +266,11 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self._mesh = mesh
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
-        await self._mesh.gate.wait()
+        self._mesh.waiting += 1
+        try:
+            await self._mesh.gate.wait()
+        finally:
+            self._mesh.waiting -= 1
         return await continuation(details)
 
 
@@ -258,6 +278,14 @@ async def _opened() -> asyncio.Event:
     gate = asyncio.Event()
     gate.set()
     return gate
+
+
+async def _cancelled() -> None:
+    """End every other task."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _workload(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -289,6 +317,12 @@ async def _exchange(port: int, data: bytes, tls: Any) -> tuple[int, dict[str, st
 
 def _manager(listener: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    return found
+
+
+def _filter(listener: dict[str, Any], name: str) -> dict[str, Any]:
+    filters = {each["name"].rpartition(".")[2]: each["typed_config"] for each in _manager(listener)["http_filters"]}
+    found: dict[str, Any] = filters[name]
     return found
 
 
