@@ -11,7 +11,9 @@ MINORS = 11 12 13 14
 export N PAIRS SEED CASE
 # An environment of its own: the peers that are compared with, and measured beside, are no part of development.
 BENCH = .venv-bench
-.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance bench-sidecar torture-sidecar differential differential-native differential-cedar flips torture bench fmt clean proto
+# Programs of npm, none of which is needed to run or to test anything.
+NODE = .node
+.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance bench-sidecar torture-sidecar differential differential-native differential-cedar flips torture bench fmt clean proto proto-check
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -99,6 +101,16 @@ export FIND_GRAMMAR
 
 proto: $(INSTALLED)  ## Write the Python of the protobuf files anew.
 	$(BIN)/python proto/generate.py
+
+$(NODE)/node_modules/.bin/buf:
+	npm install --silent --no-audit --no-fund --prefix $(NODE) @bufbuild/buf@1.75.0
+
+# What clients were made of is the last tag, where there is one, and else the main branch.
+proto-check: $(INSTALLED) $(NODE)/node_modules/.bin/buf  ## Lint the protobuf files, find what breaks clients; needs npm.
+	@cd proto && buf=../$(NODE)/node_modules/.bin/buf && $$buf lint && \
+	  since=$$(git describe --tags --abbrev=0 2>/dev/null || git rev-parse --verify --quiet main || git rev-parse HEAD) && \
+	  $$buf breaking --against "../.git#ref=$$since,subdir=proto" && echo "buf: nothing breaks since $$since"
+	$(BIN)/python -m pytest -q tests/sidecar/test_protocol.py
 
 wheel-test: $(INSTALLED)  ## Build the wheel and the sdist, install each way there is, and try the result elsewhere.
 	@set -eu; \
