@@ -169,5 +169,5 @@ bench-sidecar: $(INSTALLED) $(CERBOS)/.installed-$(CERBOS_VERSION)  ## Measure t
 	@PDP_CERBOS="$$(echo $(CURDIR)/$(CERBOS)/node_modules/@cerbos/cerbos-*/cerbos-*)" ROWS='$(ROWS)' $(BIN)/python -m benchmarks.sidecar
 
 clean:  ## Remove the environments, the caches and what was built.
-	rm -rf .venv .venv-3.* .venv-bench .bench-npm .envoy build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-3.* .venv-bench .bench-npm .node .envoy build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find pdp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
