@@ -133,6 +133,15 @@ def pauses() -> Iterable[float]:
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
+def searching(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is searched with, as it is sent."""
+    found = dict(terms)
+    for name in ("entities", "handles"):
+        if name in found:
+            found[name] = list(found[name])
+    return found
+
+
 def revocation(target: Mapping[str, Any], not_before: _datetime.datetime | None, why: str) -> dict[str, Any]:
     """Return what is to be revoked, as it is sent."""
     found = {name: value for name, value in target.items() if value is not None}

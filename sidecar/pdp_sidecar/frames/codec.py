@@ -48,8 +48,7 @@ class Kind(IntEnum):
     BEATS = 6
     SUBSCRIBE = 7
     UNSUBSCRIBE = 8
-    WHO_CAN = 9
-    WHAT_CAN = 10
+    SEARCH = 9
     WELCOME = 64
     ANSWER = 65
     ANSWERS = 66

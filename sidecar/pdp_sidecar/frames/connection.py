@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from pdp.errors import PdpError, RecordError, RequestError
 from pdp.leases.states import WatchState
 from pdp.model import Decision
+from pdp.search import Page
 from pdp_sidecar.callers import Caller, May, NotPermitted
 from pdp_sidecar.frames.codec import HEAD, PROTOCOL, Kind, Written, asked, fields_of, frame, options
 from pdp_sidecar.frames.values import Unreadable, pack, packer
 from pdp_sidecar.lasting import lasts
+from pdp_sidecar.service import granted
 
 if TYPE_CHECKING:
     from pdp.leases.watch import Change, Watch
@@ -38,7 +40,8 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._handles, self._facts = _NOTHING, False
         self._written = Written(_NOTHING)
-        self._watches: dict[int, Watch] = {}
+        self._watches: dict[int, Watched] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._greeted = self._listening = self._paused = self._stopped = self._awaits_beat = self._resumes = False
         self._began = self._heard = server.loop.time()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -48,6 +51,7 @@ class Connection(asyncio.Protocol):
             Kind.EXPLAIN: self._explain,
             Kind.REVOKE: self._revoke,
             Kind.STATUS: self._status,
+            Kind.SEARCH: self._search,
             Kind.BEATS: self._listen,
             Kind.SUBSCRIBE: self._subscribe,
             Kind.UNSUBSCRIBE: self._unsubscribe,
@@ -73,9 +77,11 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
         self._stopped = True
-        for watch in self._watches.values():
-            watch.close()
+        for watched in self._watches.values():
+            watched.watch.close()
         self._watches.clear()
+        if self._timer is not None:
+            self._timer.cancel()
         for task in self.tasks:
             task.cancel()
 
@@ -223,7 +229,7 @@ class Connection(asyncio.Protocol):
     def _told(self, decision: Decision, epoch: str) -> list[Any]:
         known, leaf = self._written.number(decision._leaf)
         facts = decision.facts_revision if self._facts else ""
-        return [known, leaf, decision._until, lasts(self._service.engine, decision), epoch, facts]
+        return [known, leaf, decision._until, lasts(self._service, decision), epoch, facts]
 
     def _check_many(self, number: int, fields: Any) -> None:
         if type(fields) is not list or len(fields) > self._options.max_batch:
@@ -235,7 +241,7 @@ class Connection(asyncio.Protocol):
             known, leaf = self._written.number(decision._leaf)
             if leaf is not None:
                 told.append([known, leaf])
-            answers += (known, decision._until, lasts(self._service.engine, decision))
+            answers += (known, decision._until, lasts(self._service, decision))
         facts = decisions[0].facts_revision if self._facts and decisions else ""
         self._put(Kind.ANSWERS, number, [epoch, facts, told, answers])
 
@@ -262,17 +268,30 @@ class Connection(asyncio.Protocol):
 
     def _status(self, number: int, _: Any) -> None:
         self._asker.require(May.STATUS)
-        self._work(number, self._state)
+        self._work(number, self._server.status)
 
-    def _state(self) -> Any:
-        engine = self._service.engine
-        sources = {name: str(each.state) for name, each in engine.sources.items()}
-        return {
-            "revision": engine.policy.revision,
-            "epoch": self._service.epoch,
-            "started": self._service.started.isoformat(),
-            "sources": sources,
-        }
+    def _search(self, number: int, fields: Any) -> None:
+        caller, service = self._asker, self._service
+        caller.require(May.SEARCH)
+        searches: dict[Any, Callable[..., Page[Any]]]
+        searches = {"who_can": service.who_can, "what_can": service.what_can, "actions": service.actions}
+        try:
+            method, given, terms = fields
+            search = searches[method]
+            terms = {**terms, "handles": sorted(self._handles.union(terms.get("handles", ())))}
+        except (TypeError, ValueError, KeyError, AttributeError):
+            raise Unreadable("this is no search") from None
+        if terms.keys() - _TERMS:
+            raise Unreadable("nothing of this name is asked with")
+
+        def work() -> Any:
+            try:
+                page = search(caller, *given, **terms)
+            except TypeError as error:
+                raise RequestError("this is no search") from error
+            return {"results": list(page.results), "next_token": page.next_token}
+
+        self._work(number, work)
 
     def _work(self, number: int, work: Callable[[], Any]) -> None:
         """Do in a thread what takes long, and answer then; where too much is begun already, refuse."""
@@ -306,6 +325,7 @@ class Connection(asyncio.Protocol):
 
     def beat(self) -> None:
         """Tell of the epoch, and that the server is there; later where the other end does not take it now."""
+        self._look_at_all()
         if not self._listening or self._stopped:
             return
         self._awaits_beat = self._paused
@@ -314,51 +334,88 @@ class Connection(asyncio.Protocol):
             self._flush()
 
     def _subscribe(self, number: int, fields: Any) -> None:
-        caller, request = self._asker, asked(fields)
-        caller.require(May.WATCH)
+        request = asked(fields)
         if number in self._watches:
             raise Unreadable("this number is taken")
         if len(self._watches) >= self._options.max_watches:
             self._fail(number, "busy", f"a connection watches at most {self._options.max_watches} questions")
             return
-        refused = self._service._refusal(caller, request)
-        if refused is not None:
-            raise NotPermitted(refused.detail)
+        try:
+            watch = self._service.watch(self._asker, request)
+        except RequestError as error:
+            self._fail(number, "invalid_request", str(error))
+            return
         loop = self._server.loop
 
-        def on_change(change: Change) -> None:
+        def on_change(change: Change | None) -> None:
             try:
-                loop.call_soon_threadsafe(self._changed, number, change.state, change.decision)
+                loop.call_soon_threadsafe(self._look_at, number)
             except RuntimeError:
                 # The loop is closed, and the connection with it.
                 pass
 
-        try:
-            watch = self._service.engine.watch(request, on_change)
-        except RequestError as error:
-            self._fail(number, "invalid_request", str(error))
-            return
-        self._watches[number] = watch
-        told = watch.told()
-        self._changed(number, told.state, told.decision)
+        self._watches[number] = Watched(watch)
+        watch.listen(on_change)
+        self._look_at(number)
 
-    def _changed(self, number: int, state: WatchState, decision: Decision) -> None:
-        if number not in self._watches or self._stopped or self._transport is None:
+    def _look_at(self, number: int) -> None:
+        """Tell in what state a watched question is, where that is another than was told."""
+        watched = self._watches.get(number)
+        if watched is None or self._stopped or self._transport is None:
             return
+        epoch = self._service.epoch
+        told = watched.watch.told()
+        decision, state = told.decision, told.state
+        if state in (WatchState.ALLOWED, WatchState.SUSPENDED):
+            # To the engine, which handles nothing, an allow with an obligation is as suspended as a deny.
+            state = WatchState.ALLOWED if granted(decision, self._handles) else WatchState.SUSPENDED
+        watched.until = decision._until
+        if state is watched.told:
+            return
+        watched.told = state
         if state is WatchState.ENDED:
-            self._watches.pop(number).close()
-        self._put(Kind.CHANGE, number, [str(state), *self._told(decision, self._service.epoch)])
+            del self._watches[number]
+            watched.watch.close()
+        self._put(Kind.CHANGE, number, [str(state), *self._told(decision, epoch)])
         self._flush()
         if self._transport.get_write_buffer_size() > self._options.max_unsent:
             # INVARIANT: no change is left out. Who cannot take them has to ask anew.
             self._abort()
 
+    def _look_at_all(self) -> None:
+        """Look at what is watched for a client that handles obligations: of one allow more, an engine tells nothing."""
+        if not self._handles:
+            return
+        for number in [*self._watches]:
+            self._look_at(number)
+        ends = [watched.until for watched in self._watches.values() if watched.until is not None]
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if ends:
+            seconds = max((min(ends) - self._service.time()) / 1e6, _SOONEST)
+            self._timer = self._server.loop.call_later(seconds, self._look_at_all)
+
     def _unsubscribe(self, number: int, _: Any) -> None:
-        watch = self._watches.pop(number, None)
-        if watch is not None:
-            watch.close()
+        watched = self._watches.pop(number, None)
+        if watched is not None:
+            watched.watch.close()
+
+
+class Watched:
+    """A watch, in what state its client was told that it is, and when its lease is over."""
+
+    __slots__ = ("told", "until", "watch")
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.told: WatchState | None = None
+        self.until: int | None = None
 
 
 _TARGETS: Final = frozenset(
     ("principal", "group", "workload", "session", "token", "key", "device", "not_before", "why")
 )
+
+_TERMS: Final = frozenset(("context", "session", "now", "entities", "handles", "limit", "token"))
+_SOONEST: Final = 0.001
