@@ -21,6 +21,7 @@ LAYERS = {
         "classes",
         "clocks",
         "codes",
+        "digests",
         "errors",
         "ids",
         "model",
