@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from pdp.engine import Engine
 from pdp.model import Decision, Reason
-from pdp_sidecar.service import Service
 
-FLEETING: Final = frozenset((Reason.INTERNAL_ERROR, Reason.SOURCE_FAILED, Reason.SOURCE_STALE))
+FLEETING = frozenset((Reason.INTERNAL_ERROR, Reason.SOURCE_FAILED, Reason.SOURCE_STALE))
 """Answers for one of these reasons are kept by nobody: what failed may go well another time, and nobody tells when."""
 
 
-def lasts(service: Service, decision: Decision) -> int | None:
+def lasts(engine: Engine, decision: Decision) -> int | None:
     """Return for how many microseconds from now on a decision lasts, None where no passing of time alone changes it.
 
-    Of what a provider says, an engine is told of no change: its word counts as long as in an answer that is watched.
+    Of what a provider says an engine is told no change: its word counts for as long as in an answer that is watched.
     """
-    engine = service.engine
-    until, lent = decision._until, engine._lent if engine._providers else None
+    until = decision._until
+    lent = engine._lent if engine._providers else None
     if until is None:
         return lent
     try:
-        left = max(until - service.time(), 0)
+        left = max(until - engine._answers.now(), 0)
     except Exception:
         # Without a clock nobody knows that it is not over.
         return 0

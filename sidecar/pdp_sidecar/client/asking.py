@@ -34,6 +34,9 @@ class Options:
     facts: bool = False
     token: str | None = None
     insecure: bool = False
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
     clock: Callable[[], float] = passing
 
     @property
@@ -69,14 +72,21 @@ _NAMED: Final = (
     "facts",
     "token",
     "insecure",
+    "ca",
+    "certificate",
+    "key",
     "clock",
 )
 
 
 def denied(failure: Failure) -> Decision:
     """Return the decision of a question that nobody answered."""
-    # INVARIANT: no failure is an allow, and all of them are told apart from an answer.
-    return Decision(outcome=Outcome.DENY, reason=Reason.SOURCE_FAILED, detail=f"no answer: {failure} ({failure.code})")
+    # INVARIANT: no failure is an allow.
+    reason = Reason.INVALID_REQUEST if failure.code in _UNASKED else Reason.SOURCE_FAILED
+    return Decision(outcome=Outcome.DENY, reason=reason, detail=f"no answer: {failure} ({failure.code})")
+
+
+_UNASKED: Final = frozenset(("invalid_request", "unreadable"))
 
 
 def unasked(error: Exception) -> Decision:

@@ -13,12 +13,10 @@ from pdp.model import Decision
 from pdp.search import Page
 from pdp_sidecar.callers import Caller, May, NotPermitted
 from pdp_sidecar.frames.codec import HEAD, PROTOCOL, Kind, Written, asked, fields_of, frame, options
+from pdp_sidecar.frames.subscriptions import Subscriptions
 from pdp_sidecar.frames.values import Unreadable, pack, packer
-from pdp_sidecar.lasting import lasts
-from pdp_sidecar.service import granted
 
 if TYPE_CHECKING:
-    from pdp.leases.watch import Change, Watch
     from pdp_sidecar.frames.server import FrameServer
 
 _TURN: Final = 256
@@ -40,8 +38,7 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._handles, self._facts = _NOTHING, False
         self._written = Written(_NOTHING)
-        self._watches: dict[int, Watched] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._watched = Subscriptions(self._service, _NOTHING, self._turned, self._unwatched)
         self._greeted = self._listening = self._paused = self._stopped = self._awaits_beat = self._resumes = False
         self._began = self._heard = server.loop.time()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -77,11 +74,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
         self._stopped = True
-        for watched in self._watches.values():
-            watched.watch.close()
-        self._watches.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._watched.close()
         for task in self.tasks:
             task.cancel()
 
@@ -210,6 +203,7 @@ class Connection(asyncio.Protocol):
             raise Unreadable("`handles` lists obligations by name")
         self._handles, self._facts = frozenset(handles), given.get("facts") is True
         self._written = Written(self._handles)
+        self._watched = Subscriptions(self._service, self._handles, self._turned, self._unwatched)
         self._greeted = True
         interval = int(self._options.beat_interval * 1e6)
         limits = {"max_frame": self._options.max_frame, "max_batch": self._options.max_batch}
@@ -229,7 +223,8 @@ class Connection(asyncio.Protocol):
     def _told(self, decision: Decision, epoch: str) -> list[Any]:
         known, leaf = self._written.number(decision._leaf)
         facts = decision.facts_revision if self._facts else ""
-        return [known, leaf, decision._until, lasts(self._service, decision), epoch, facts]
+        epoch, lease = self._service.kept(decision, epoch)
+        return [known, leaf, decision._until, lease, epoch, facts]
 
     def _check_many(self, number: int, fields: Any) -> None:
         if type(fields) is not list or len(fields) > self._options.max_batch:
@@ -241,7 +236,7 @@ class Connection(asyncio.Protocol):
             known, leaf = self._written.number(decision._leaf)
             if leaf is not None:
                 told.append([known, leaf])
-            answers += (known, decision._until, lasts(self._service, decision))
+            answers += (known, decision._until, self._service.kept(decision, epoch)[1])
         facts = decisions[0].facts_revision if self._facts and decisions else ""
         self._put(Kind.ANSWERS, number, [epoch, facts, told, answers])
 
@@ -325,7 +320,7 @@ class Connection(asyncio.Protocol):
 
     def beat(self) -> None:
         """Tell of the epoch, and that the server is there; later where the other end does not take it now."""
-        self._look_at_all()
+        self._watched.look_at_all()
         if not self._listening or self._stopped:
             return
         self._awaits_beat = self._paused
@@ -334,83 +329,32 @@ class Connection(asyncio.Protocol):
             self._flush()
 
     def _subscribe(self, number: int, fields: Any) -> None:
-        request = asked(fields)
-        if number in self._watches:
+        request, caller = asked(fields), self._asker
+        caller.require(May.WATCH)
+        if number in self._watched:
             raise Unreadable("this number is taken")
-        if len(self._watches) >= self._options.max_watches:
+        if len(self._watched) >= self._options.max_watches:
             self._fail(number, "busy", f"a connection watches at most {self._options.max_watches} questions")
             return
-        try:
-            watch = self._service.watch(self._asker, request)
-        except RequestError as error:
-            self._fail(number, "invalid_request", str(error))
-            return
-        loop = self._server.loop
+        self._watched.open(caller, number, request)
 
-        def on_change(change: Change | None) -> None:
-            try:
-                loop.call_soon_threadsafe(self._look_at, number)
-            except RuntimeError:
-                # The loop is closed, and the connection with it.
-                pass
+    def _unsubscribe(self, number: int, _: Any) -> None:
+        self._watched.drop(number)
 
-        self._watches[number] = Watched(watch)
-        watch.listen(on_change)
-        self._look_at(number)
-
-    def _look_at(self, number: int) -> None:
-        """Tell in what state a watched question is, where that is another than was told."""
-        watched = self._watches.get(number)
-        if watched is None or self._stopped or self._transport is None:
+    def _turned(self, number: int, state: WatchState, decision: Decision) -> None:
+        """Tell in what state a question is. The answer is of no epoch: another may have begun since."""
+        if self._stopped or self._transport is None:
             return
-        epoch = self._service.epoch
-        told = watched.watch.told()
-        decision, state = told.decision, told.state
-        if state in (WatchState.ALLOWED, WatchState.SUSPENDED):
-            # To the engine, which handles nothing, an allow with an obligation is as suspended as a deny.
-            state = WatchState.ALLOWED if granted(decision, self._handles) else WatchState.SUSPENDED
-        watched.until = decision._until
-        if state is watched.told:
-            return
-        watched.told = state
-        if state is WatchState.ENDED:
-            del self._watches[number]
-            watched.watch.close()
-        self._put(Kind.CHANGE, number, [str(state), *self._told(decision, epoch)])
+        self._put(Kind.CHANGE, number, [str(state), *self._told(decision, "")])
         self._flush()
         if self._transport.get_write_buffer_size() > self._options.max_unsent:
             # INVARIANT: no change is left out. Who cannot take them has to ask anew.
             self._abort()
 
-    def _look_at_all(self) -> None:
-        """Look at what is watched for a client that handles obligations: of one allow more, an engine tells nothing."""
-        if not self._handles:
-            return
-        for number in [*self._watches]:
-            self._look_at(number)
-        ends = [watched.until for watched in self._watches.values() if watched.until is not None]
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if ends:
-            seconds = max((min(ends) - self._service.time()) / 1e6, _SOONEST)
-            self._timer = self._server.loop.call_later(seconds, self._look_at_all)
-
-    def _unsubscribe(self, number: int, _: Any) -> None:
-        watched = self._watches.pop(number, None)
-        if watched is not None:
-            watched.watch.close()
-
-
-class Watched:
-    """A watch, in what state its client was told that it is, and when its lease is over."""
-
-    __slots__ = ("told", "until", "watch")
-
-    def __init__(self, watch: Watch) -> None:
-        self.watch = watch
-        self.told: WatchState | None = None
-        self.until: int | None = None
+    def _unwatched(self, number: int, code: str, message: str) -> None:
+        if not self._stopped:
+            self._fail(number, code, message)
+            self._flush()
 
 
 _TARGETS: Final = frozenset(
@@ -418,4 +362,3 @@ _TARGETS: Final = frozenset(
 )
 
 _TERMS: Final = frozenset(("context", "session", "now", "entities", "handles", "limit", "token"))
-_SOONEST: Final = 0.001
