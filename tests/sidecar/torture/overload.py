@@ -1,4 +1,4 @@
-"""More calls at once than a sidecar takes: what is too much is refused, and what is taken is answered right and soon."""
+"""More calls at once than a sidecar takes: what is too much is refused, what is taken is answered right and soon."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -89,10 +90,10 @@ async def seconds_until_normal(call: Call) -> float:
     return time.perf_counter() - begun
 
 
-def wrongs(seconds: float, *, breach: str = "", factors: Sequence[int] = (2, 10), folder: str) -> list[str]:
+def wrongs(folder: Path, seconds: float, *, server: str = "", factors: Sequence[int] = (2, 10)) -> list[str]:
     """Overload a sidecar so many times, and tell what went wrong."""
     found: list[str] = []
-    with serving(Spec(folder=folder, in_flight=LIMIT, breach=breach)) as sidecar:
+    with serving(Spec(folder=str(folder), in_flight=LIMIT, breach=server, parts=("grpc",))) as sidecar:
         for factor in factors:
             found += asyncio.run(_over_grpc(sidecar, factor, seconds))
     return found
