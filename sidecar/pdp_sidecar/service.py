@@ -19,8 +19,9 @@ from pdp.leases.watch import Watch
 from pdp.model import Decision, Entity, Outcome, Reason, Request
 from pdp.search import Page
 from pdp.trace import Trace
-from pdp.values import Datetime, EntityRef
+from pdp.values import EntityRef
 from pdp_sidecar.callers import Caller, May, NotPermitted
+from pdp_sidecar.lasting import FLEETING, lasts
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -150,11 +151,17 @@ class Service:
             return self.deny(Reason.INVALID_REQUEST, f"`{caller.name}` may not ask for another time")
         return None
 
-    def time(self) -> int:
-        """Return the time that is decided by, in microseconds since the epoch: what leases are counted against."""
-        clocks = self.engine._clocks
-        found = clocks.micros()
-        return Datetime.of(clocks.now()).micros if found is None else found
+    @property
+    def lends(self) -> bool:
+        """Whether answers rest on what is only lent, so that they may be kept for some time at most."""
+        return bool(self.engine._providers)
+
+    def kept(self, decision: Decision, epoch: str) -> tuple[str, int | None]:
+        """Return what whoever keeps a decision elsewhere keeps it under: an epoch, and how many microseconds from now.
+
+        None is as long as the epoch. The empty epoch is that of no server: nobody keeps what is of it.
+        """
+        return "" if decision.reason in FLEETING else epoch, lasts(self.engine, decision)
 
     def watch(self, caller: Caller, request: Request) -> Watch:
         """Watch the answer to a request; raise NotPermitted or RequestError. For a thread of its own."""
@@ -181,7 +188,7 @@ class Service:
     def who_can(
         self, caller: Caller, principal_type: str, action: str, resource: Entity | EntityRef, **terms: Unpack[Asking]
     ) -> Page[EntityRef]:
-        """List principals as `Engine.who_can` does, if the caller may ask for them; raise NotPermitted, RequestError.
+        """List those for whom the caller may ask, as `Engine.who_can` does; raise NotPermitted or RequestError.
 
         This and the other searches are for a thread of their own.
         """
