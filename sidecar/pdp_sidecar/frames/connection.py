@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pdp.errors import PdpError, RecordError, RequestError
 from pdp.leases.states import WatchState
@@ -56,8 +56,8 @@ class Connection(asyncio.Protocol):
     # -------------------------------------------------------------------------------------------------- the connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # To assert it is no way: transports of uvloop are of no class of asyncio.
+        self._transport = cast(asyncio.Transport, transport)
         server = self._server
         if len(server.connections) >= self._options.max_connections:
             self._refuse("busy", "there are too many connections")
