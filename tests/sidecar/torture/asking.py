@@ -20,7 +20,7 @@ from typing import Any
 import pdp
 from pdp.clocks import passing
 from pdp.values import EntityRef
-from tests.sidecar.torture import breaches, serving, world
+from tests.sidecar.torture import serving, world
 from tests.sidecar.torture.board import Board
 
 NOBODY = -1.0
@@ -63,7 +63,7 @@ def main(text: str) -> None:
     """Ask until all is over."""
     spec = Spec(**json.loads(text))
     board = Board(Path(spec.board))
-    with breaches.broken(spec.breach), pdp.connect(spec.target, **spec.options) as client:
+    with serving.broken(spec.breach), pdp.connect(spec.target, **spec.options) as client:
         ask_on(client, board, spec)
 
 

@@ -8,7 +8,7 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from unittest import mock
 
@@ -208,10 +208,3 @@ RELOADED: dict[str, Breach] = {
 }
 
 BREACHES = REVOKING_SERVER | REVOKING_CLIENT | CUT_OFF | LEASED | OVERLOADED | RELOADED
-
-
-@contextlib.contextmanager
-def broken(name: str) -> Iterator[None]:
-    """Break this process in one way, or not at all."""
-    with BREACHES[name]() if name else contextlib.nullcontext():
-        yield

@@ -21,6 +21,8 @@ LIMIT = 16
 P99_MS = 200.0
 BACK_WITHIN = 2.0
 CHECK = "/pdp.v1.DecisionService/Check"
+REFUSALS = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED)
+"""How a call is refused: by the server, or by gRPC before the server has seen it, which sends no message."""
 
 
 class Outcome(Enum):
@@ -148,7 +150,7 @@ async def _check(call: Any, number: int) -> tuple[Outcome, str]:
     try:
         reply = check_pb2.CheckResponse.FromString(await call(question, timeout=10))
     except aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        if error.code() in REFUSALS:
             return Outcome.REFUSED, ""
         return Outcome.WRONG, f"{error.code().name}: {error.details()}"
     expected = check_pb2.DECISION_ALLOW if allowed else check_pb2.DECISION_DENY

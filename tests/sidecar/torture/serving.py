@@ -25,7 +25,7 @@ import uvloop
 from pdp.engine import Engine
 from pdp_sidecar.callers import Callers, caller
 from pdp_sidecar.service import Service
-from tests.sidecar.torture import breaches, world
+from tests.sidecar.torture import world
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 60.0
@@ -113,8 +113,21 @@ def serving(spec: Spec) -> Iterator[Sidecar]:
 def main(text: str) -> None:
     """Serve until nobody tells anything any more."""
     spec = Spec(**json.loads(text))
-    with breaches.broken(spec.breach):
+    with broken(spec.breach):
         uvloop.run(_serve(spec))
+
+
+@contextlib.contextmanager
+def broken(name: str) -> Iterator[None]:
+    """Break this process in one way, or not at all."""
+    if not name:
+        yield
+        return
+    # Imported late: it needs all of the sidecar, and many processes start that are not broken.
+    from tests.sidecar.torture.breaches import BREACHES
+
+    with BREACHES[name]():
+        yield
 
 
 async def _serve(spec: Spec) -> None:
