@@ -13,7 +13,7 @@ from tests.sidecar.torture.board import Board
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have few processes, and time enough: other tests run beside these, and `make torture-sidecar` keeps the bounds."""
+    """Have few processes, and time enough: others run beside these. `make torture-sidecar` keeps the bounds."""
     monkeypatch.setattr(revocations, "CLIENTS", 2)
     monkeypatch.setattr(overload, "P99_MS", 2_000.0)
     monkeypatch.setattr(overload, "BACK_WITHIN", 10.0)
