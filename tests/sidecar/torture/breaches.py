@@ -20,6 +20,8 @@ from pdp_sidecar.callers import Caller
 from pdp_sidecar.client import client as remote
 from pdp_sidecar.client.leases import Leases
 from pdp_sidecar.generated import check_pb2
+from pdp_sidecar.operations import gate
+from pdp_sidecar.operations.gate import Gate
 from pdp_sidecar.rpc.checks import Checks
 from pdp_sidecar.rpc.options import Options
 from pdp_sidecar.service import Service
@@ -149,9 +151,28 @@ def _it_does_not_recover() -> Any:
     return mock.patch.object(Checks, "check", check)
 
 
+def _http_sheds_nothing() -> Any:
+    opened = Gate.__init__
+
+    def wide(self: Gate, app: Any, limit: int, metrics: Any, **options: Any) -> None:
+        opened(self, app, 100_000, metrics, **options)
+
+    return mock.patch.object(Gate, "__init__", wide)
+
+
+def _http_allows_what_is_shed() -> Any:
+    yes = b'{"decision": true, "context": {}}'
+    patched = contextlib.ExitStack()
+    patched.enter_context(mock.patch.dict(gate._START, status=200, headers=[(b"content-length", b"%d" % len(yes))]))
+    patched.enter_context(mock.patch.dict(gate._END, body=yes))
+    return patched
+
+
 OVERLOADED: dict[str, Breach] = {
     "nothing is shed": _nothing_is_shed,
     "a call that is shed is answered allow": _shed_is_allowed,
+    "HTTP sheds nothing": _http_sheds_nothing,
+    "a request of HTTP that is shed is answered allow": _http_allows_what_is_shed,
     "what is taken has to wait": _what_is_taken_waits,
     "what was overloaded once refuses for ever": _it_does_not_recover,
 }

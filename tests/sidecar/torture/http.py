@@ -21,13 +21,19 @@ class Connection:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(self, question: bytes) -> tuple[int, Any]:
-        """Return status and body; raise OSError, EOFError or ValueError where there is no answer."""
+    async def ask(self, question: bytes, pause: float = 0.0) -> tuple[int, Any]:
+        """Return status and body; raise OSError, EOFError or ValueError where there is no answer.
+
+        With a pause, in seconds, the end of the question comes that much later than all before it.
+        """
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
         try:
-            writer.write(question)
+            if pause:
+                writer.write(question[:-1])
+                await asyncio.sleep(pause)
+            writer.write(question[-1:] if pause else question)
             lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
             body = await reader.readexactly(int(fields.get("content-length", "0")))

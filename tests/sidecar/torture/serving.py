@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -171,11 +172,14 @@ async def _frames(spec: Spec, service: Service, callers: Callers) -> Any:
 async def _http(spec: Spec, service: Service, callers: Callers) -> Any:
     from pdp_sidecar.authzen.options import Options
     from pdp_sidecar.authzen.server import start
+    from pdp_sidecar.operations.gate import Gate
+    from pdp_sidecar.operations.metrics import Metrics
 
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", spec.http))
-    return await start(service, callers, Options(), [listener])
+    gate = partial(Gate, limit=spec.in_flight, metrics=Metrics(service.engine))
+    return await start(service, callers, Options(), [listener], around=gate)
 
 
 class Commands:
