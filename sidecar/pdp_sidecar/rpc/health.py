@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from pdp_sidecar.rpc.refusals import Refused, abort
+from pdp_sidecar.rpc.refusals import Refused, abort, exhausted
 from pdp_sidecar.rpc.streams import Streams
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -36,8 +36,10 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # It carrie
 
     async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802  # as the protocol has it
         """Tell how a service is now, and each time that this is another."""
-        async with self._streams.open(context):
-            told = None
+        if not self._streams.is_free:
+            await abort(context, exhausted(self._streams.full))
+        told = None
+        with self._streams.take():
             while not self._streams.closing.is_set():
                 status = self._status(request.service)
                 if status != told:

@@ -1,32 +1,48 @@
-"""Streams that stay open: how many there may be, and that all of them end when the server does."""
+"""How much goes on at once: streams that stay open, and calls that take long."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from pdp_sidecar.rpc.refusals import abort, exhausted
+from pdp_sidecar.rpc.refusals import exhausted
 
 
-class Streams:
-    """Counts the streams of a server. `closing` is set when no new one is to begin and each is to end."""
+class Places:
+    """So many of something at once, and no more. It is for one thread."""
 
-    def __init__(self, most: int) -> None:
-        self._most, self.count = most, 0
-        self.closing = asyncio.Event()
+    def __init__(self, most: int, what: str) -> None:
+        self.most, self.taken, self._what = most, 0, what
 
-    @asynccontextmanager
-    async def open(self, context: Any) -> AsyncIterator[None]:
-        """Be a stream, or abort the call where there are too many."""
-        if self.count >= self._most:
-            await abort(context, exhausted(f"at most {self._most} streams are open at once"))
-        self.count += 1
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """Hold a place; raise Refused where there is none."""
+        if not self.is_free:
+            raise exhausted(self.full)
+        self.taken += 1
         try:
             yield
         finally:
-            self.count -= 1
+            self.taken -= 1
+
+    @property
+    def is_free(self) -> bool:
+        """Whether there is a place."""
+        return self.taken < self.most
+
+    @property
+    def full(self) -> str:
+        """What is said where there is none."""
+        return f"at most {self.most} {self._what} at once"
+
+
+class Streams(Places):
+    """The streams of a server. `closing` is set when no new one is to begin and each is to end."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most, "streams are open")
+        self.closing = asyncio.Event()
 
     async def pause(self, seconds: float) -> None:
         """Wait for some time, or until streams are to end."""

@@ -29,16 +29,16 @@ def response_message(
     epoch: str = "",
     lease: int | None = None,
 ) -> check_pb2.CheckResponse:
-    """Return an answer as it is sent to a caller that handles some obligations; `lease` is in microseconds.
+    """Return an answer as it is sent to a caller that handles some obligations.
 
-    `full` tells the remedies and the revision of the facts as well, which may take long to compute.
+    `lease` is in microseconds, None for as long as the epoch. `full` tells the remedies and the revision of the facts
+    as well, which may take long to compute.
     """
     message = head(decision, handles, epoch)
     if full:
         message.remedies.extend(map(_remedy_message, decision.remedies))
         message.facts_revision = decision.facts_revision
-    if decision.valid_until is not None:
-        message.MergeFrom(times(Datetime.of(decision.valid_until).micros, lease or 0))
+    message.MergeFrom(times(decision._until, lease))
     return message
 
 
@@ -61,9 +61,17 @@ def head(decision: Decision, handles: frozenset[str], epoch: str) -> check_pb2.C
     return message
 
 
-def times(until: int, lease: int) -> check_pb2.CheckResponse:
-    """Return what of an answer says how long it stays true, both in microseconds. A lease that is over is empty."""
-    return check_pb2.CheckResponse(valid_until=timestamp(until), lease=duration(max(lease, 0)))
+def times(until: int | None, lease: int | None) -> check_pb2.CheckResponse:
+    """Return what of an answer says how long it stays true, both in microseconds. A lease that is over is empty.
+
+    What has an end and no lease may be kept for no time at all.
+    """
+    if until is not None and lease is None:
+        lease = 0
+    return check_pb2.CheckResponse(
+        valid_until=None if until is None else timestamp(until),
+        lease=None if lease is None else duration(max(lease, 0)),
+    )
 
 
 def _obligation_message(obligation: Obligation) -> check_pb2.Obligation:
@@ -107,7 +115,7 @@ def decision_of(message: check_pb2.CheckResponse) -> Decision:
 
 
 def lease_of(message: check_pb2.CheckResponse) -> int | None:
-    """Return for how many microseconds an answer stays true, None where time alone changes nothing.
+    """Return for how many microseconds an answer may be kept, None where that is as long as its epoch.
 
     It is counted from before the question was sent. One that cannot be read is over.
     """
@@ -128,7 +136,7 @@ def _decision_of(message: check_pb2.CheckResponse) -> Decision:
     if reason is Reason.PERMITTED and not is_allow and not lacking:
         return _damaged("the answer denies, and gives no reason for that")
     until = micros_of_timestamp(message.valid_until) if message.HasField("valid_until") else None
-    if until is None and (message.HasField("valid_until") or message.HasField("lease")):
+    if until is None and message.HasField("valid_until"):
         return _damaged("the answer does not say until when it is true")
     return Decision(
         # With obligations that nobody handles, the rules allow and the decision is worth nothing all the same.

@@ -28,79 +28,80 @@ class Written(NamedTuple):
 class Replies:
     """Writes answers. What depends on a leaf, what a caller handles and the epoch alone is kept, up to a number.
 
-    A message is read the same whether its fields come together or one part after the other; so the end of a lease is
-    put after what is kept. It is for one thread.
+    `kept` says of a decision, and of the epoch that it is of, under which epoch and for how long others may keep it;
+    `lends` that this may end though the decision has no end. A message is read the same whether its fields come
+    together or one part after the other; so what time changes is put after what is kept. It is for one thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Callable[[Decision, str], tuple[str, int | None]], *, lends: bool = False) -> None:
+        self._lasting, self._lends = kept, lends
         self._epoch = ""
-        self._kept: dict[frozenset[str], dict[int, Written]] = {}
+        self._tables: dict[frozenset[str], dict[int, Written]] = {}
         self._count = 0
 
-    def alone(self, decision: Decision, handles: frozenset[str], epoch: str, now: Callable[[], int]) -> bytes:
-        """Return a CheckResponse. `now` is asked for the time in microseconds where the decision has an end."""
-        written = self._written(self._table(handles, epoch), decision, handles, epoch)
-        until = decision._until
-        return written.alone if until is None else written.alone + _times(until, now())
+    def alone(self, decision: Decision, handles: frozenset[str], epoch: str) -> bytes:
+        """Return a CheckResponse."""
+        table = self._table(handles, epoch)
+        # What `Decision.made` was given: a property would take as long as all the rest.
+        written = table.get(id(decision._leaf)) or self._write(table, decision, handles, epoch)
+        if decision._until is None and not self._lends:
+            return written.alone
+        return written.alone + self._times(decision, epoch)
 
     def items(
         self,
         decisions: Iterable[Decision],
         handles: Iterable[frozenset[str]],
         epoch: str,
-        now: Callable[[], int],
         until_yes: bool | None = None,
     ) -> bytes:
         """Return a CheckBatchResponse: an item for each decision, up to the first that is (not) a yes if so asked."""
-        found, at, ends = [], None, dict[int, bytes]()
+        found, ends = [], dict[int | None, bytes]()
         last: frozenset[str] | None = None
         table: dict[int, Written] = {}
         for decision, handled in zip(decisions, handles, strict=True):
             if handled is not last:
                 table, last = self._table(handled, epoch), handled
-            # What `Decision.made` was given: a property would take as long as all the rest.
-            written = table.get(id(decision._leaf)) or self._written(table, decision, handled, epoch)
+            written = table.get(id(decision._leaf)) or self._write(table, decision, handled, epoch)
             until = decision._until
-            if until is None:
+            if until is None and not self._lends:
                 found.append(written.item)
             else:
-                at = now() if at is None else at
                 end = ends.get(until)
                 if end is None:
-                    end = ends[until] = _times(until, at)
+                    end = ends[until] = self._times(decision, epoch)
                 found.append(item(written.alone + end))
             if written.is_yes is until_yes:
                 break
         return b"".join(found)
 
+    def _times(self, decision: Decision, epoch: str) -> bytes:
+        _, lease = self._lasting(decision, epoch)
+        return times(decision._until, lease).SerializeToString()
+
     def _table(self, handles: frozenset[str], epoch: str) -> dict[int, Written]:
         if epoch != self._epoch or self._count >= MAX_KEPT:
-            self._kept, self._count, self._epoch = {}, 0, epoch
-        table = self._kept.get(handles)
+            self._tables, self._count, self._epoch = {}, 0, epoch
+        table = self._tables.get(handles)
         if table is None:
             self._count += 1
-            table = self._kept[handles] = {}
+            table = self._tables[handles] = {}
         return table
 
-    def _written(self, table: dict[int, Written], decision: Decision, handles: frozenset[str], epoch: str) -> Written:
+    def _write(self, table: dict[int, Written], decision: Decision, handles: frozenset[str], epoch: str) -> Written:
+        under, _ = self._lasting(decision, epoch)
+        alone = head(decision, handles, under).SerializeToString()
         leaf = decision._leaf
-        written = table.get(id(leaf))
-        if written is None:
-            alone = head(decision, handles, epoch).SerializeToString()
-            written = Written(leaf, alone, item(alone), granted(decision, handles))
-            if self._count < MAX_KEPT:
-                self._count += 1
-                table[id(leaf)] = written
+        written = Written(leaf, alone, item(alone), granted(decision, handles))
+        if self._count < MAX_KEPT:
+            self._count += 1
+            table[id(leaf)] = written
         return written
 
 
 def item(message: bytes, tag: bytes = _ITEM) -> bytes:
     """Return a serialised message as a field of another one, by default as an item of field 1."""
     return b"".join((tag, _varint(len(message)), message))
-
-
-def _times(until: int, now: int) -> bytes:
-    return times(until, until - now).SerializeToString()
 
 
 def _varint(number: int) -> bytes:

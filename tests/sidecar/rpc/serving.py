@@ -70,8 +70,11 @@ async def status_of(call: Any) -> tuple[grpc.StatusCode, str]:
     """Return with which status a call ends, and what it says."""
     try:
         if isinstance(call, aio.StreamStreamCall | aio.UnaryStreamCall):
-            async for _ in call:
+            while await call.read() is not aio.EOF:
                 pass
+            # The end of a stream is told with no exception; what it ended with is.
+            if await call.code() is not grpc.StatusCode.OK:
+                return await call.code(), await call.details()
         else:
             await call
     except aio.AioRpcError as error:
