@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import copy
-import datetime
 import json
 import os
 import subprocess
@@ -19,8 +18,7 @@ from typing import Any, NamedTuple
 
 import grpc
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
@@ -31,6 +29,7 @@ from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.rpc.options import Options as RpcOptions
 from pdp_sidecar.rpc.server import Listener, start
 from pdp_sidecar.service import Service
+from tests.sidecar.authorities import Authority
 from tests.sidecar.envoy.scene import DEPLOY, ENVOY, claims
 
 ROOT = Path(__file__).parents[3]
@@ -65,7 +64,7 @@ class Mesh:
         self.workload_port: int = self.run(self._start_workload())
         self._server: Any = None
         self.start_sidecar()
-        self.ca, self.ca_key = _certificate("ca", None, None)
+        self.authority = Authority()
         self._envoy = self._start_envoy()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -199,7 +198,7 @@ class Mesh:
         return {"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "k1", "x": x, "y": y}
 
     def _tls(self) -> dict[str, Any]:
-        certificate, key = self.certificate("shop.example.com")
+        certificate, key = self.authority.issue(dns="shop.example.com").write(self.folder, "server")
         tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
         return {
             "name": "envoy.transport_sockets.tls",
@@ -208,29 +207,18 @@ class Mesh:
                 "require_client_certificate": True,
                 "common_tls_context": {
                     "tls_certificates": [
-                        {"certificate_chain": {"filename": str(certificate)}, "private_key": {"filename": str(key)}}
+                        {"certificate_chain": {"filename": certificate}, "private_key": {"filename": key}}
                     ],
-                    "validation_context": {"trusted_ca": {"inline_string": _pem(self.ca).decode()}},
+                    "validation_context": {"trusted_ca": {"inline_string": self.authority.certificate.decode()}},
                 },
             },
         }
 
     # --------------------------------------------------------------------------------------------- who asks, and how
 
-    def certificate(self, name: str, *, uri: bool = False) -> tuple[Path, Path]:
+    def certificate(self, *uris: str) -> tuple[str, str]:
         """Return the files of a certificate that the mesh's authority signed, and of its key."""
-        signed, key = _certificate(name, self.ca, self.ca_key, uri=uri)
-        base = self.folder / name.replace("/", "_").replace(":", "_")
-        files = base.with_suffix(".pem"), base.with_suffix(".key")
-        files[0].write_bytes(_pem(signed))
-        plain = serialization.NoEncryption()
-        pkcs8 = serialization.PrivateFormat.PKCS8
-        files[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
-        return files
-
-    def authority(self) -> str:
-        """Return the certificate of the mesh's authority."""
-        return _pem(self.ca).decode()
+        return self.authority.issue(*uris).write(self.folder, f"client-{len(uris)}")
 
     def token(self, subject: str = "ada", **more: Any) -> str:
         """Return a token of the login that Envoy verifies."""
@@ -333,23 +321,3 @@ def _endpoint(cluster: dict[str, Any]) -> dict[str, Any]:
 
 def _base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _certificate(name: str, issuer: Any, issuer_key: Any, *, uri: bool = False) -> tuple[x509.Certificate, Any]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name[:60])])
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
-    builder = x509.CertificateBuilder().subject_name(subject).public_key(key.public_key())
-    builder = builder.issuer_name(subject if issuer is None else issuer.subject)
-    builder = builder.serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now - day).not_valid_after(now + day)
-    builder = builder.add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-    if issuer is not None:
-        named = x509.UniformResourceIdentifier(name) if uri else x509.DNSName(name)
-        builder = builder.add_extension(x509.SubjectAlternativeName([named]), critical=False)
-    return builder.sign(key if issuer is None else issuer_key, hashes.SHA256()), key
