@@ -13,7 +13,7 @@ export N PAIRS SEED CASE
 BENCH = .venv-bench
 # Programs of npm, none of which is needed to run or to test anything.
 NODE = .node
-.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance bench-sidecar torture-sidecar differential differential-native differential-cedar flips torture bench fmt clean proto proto-check
+.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance bench-sidecar torture-sidecar differential differential-native differential-cedar flips torture bench fmt clean clients proto proto-check
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -111,6 +111,10 @@ proto-check: $(INSTALLED) $(NODE)/node_modules/.bin/buf  ## Lint the protobuf fi
 	  since=$$(git describe --tags --abbrev=0 2>/dev/null || git rev-parse --verify --quiet main || git rev-parse HEAD) && \
 	  $$buf breaking --against "../.git#ref=$$since,subdir=proto" && echo "buf: nothing breaks since $$since"
 	$(BIN)/python -m pytest -q tests/sidecar/test_protocol.py
+
+clients: $(INSTALLED)  ## Build the clients of other languages and ask a server with them; needs npm.
+	npm install --silent --no-audit --no-fund --package-lock=false --prefix examples/clients/typescript
+	$(BIN)/python -m pytest -q tests/sidecar/test_clients.py
 
 wheel-test: $(INSTALLED)  ## Build the wheel and the sdist, install each way there is, and try the result elsewhere.
 	@set -eu; \
