@@ -6,11 +6,14 @@ Each runs where its toolchain is: `make clients` installs what of it can be had.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from grpc_tools import protoc
 
 from tests.sidecar.rpc.serving import run, serving
 
@@ -40,6 +43,34 @@ def typescript(tmp_path_factory):
     return [node, str(folder / "build" / "check.js")]
 
 
+@pytest.fixture(scope="module")
+def go(tmp_path_factory):
+    """Return the command of the Go client, built anew."""
+    packages = Path(os.environ.get("GOCODE", "/usr/share/gocode"))
+    lacking = [each for each in ("go", "protoc-gen-go", "protoc-gen-go-grpc") if shutil.which(each) is None]
+    if lacking or not (packages / "src" / "google.golang.org" / "grpc").is_dir():
+        pytest.skip(
+            "Go, its two protoc plugins or its packages are not installed: examples/clients/README.md names them"
+        )
+    folder = tmp_path_factory.mktemp("go")
+    source = folder / "src" / "check"
+    source.mkdir(parents=True)
+    shutil.copy(CLIENTS / "go" / "check.go", source)
+    include = Path(protoc.__file__).resolve().parent / "_proto"
+    compiler = f"{sys.executable} -m grpc_tools.protoc -I{include}"
+    generate = [CLIENTS / "go" / "generate.sh", CLIENTS.parents[1] / "proto", source]
+    subprocess.run(generate, env=os.environ | {"PROTOC": compiler}, check=True, timeout=60)
+    found = {"GOPATH": f"{folder}:{packages}", "GO111MODULE": "off", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
+    subprocess.run(["go", "build", "-o", "check", "."], cwd=source, env=os.environ | found, check=True, timeout=600)
+    return [str(source / "check")]
+
+
+@pytest.fixture(params=["typescript", "go"])
+def client(request):
+    """Return the command of a client."""
+    return request.getfixturevalue(request.param)
+
+
 async def ask(command, address, question):
     process = await asyncio.create_subprocess_exec(*command, address, *question, stdout=subprocess.PIPE)
     told, _ = await process.communicate()
@@ -47,18 +78,18 @@ async def ask(command, address, question):
 
 
 @pytest.mark.slow
-def test_the_typescript_client_is_answered_as_the_engine_answers(typescript, tmp_path):
+def test_a_client_is_answered_as_the_engine_answers(client, tmp_path):
     async def test():
-        async with serving(tmp_path) as client:
-            return {each: await ask(typescript, client.address, each) for each in QUESTIONS}
+        async with serving(tmp_path) as server:
+            return {each: await ask(client, server.address, each) for each in QUESTIONS}
 
     assert run(test(), 60) == QUESTIONS
 
 
 @pytest.mark.slow
-def test_the_typescript_client_takes_no_answer_for_a_deny(typescript, tmp_path):
+def test_a_client_takes_no_answer_for_a_deny(client, tmp_path):
     question = ("User:ada", "read", "Page:home")
 
-    status, told = run(ask(typescript, f"unix:{tmp_path / 'nobody.sock'}", question), 60)
+    status, told = run(ask(client, f"unix:{tmp_path / 'nobody.sock'}", question), 60)
 
     assert (status, told) == (4, "")
