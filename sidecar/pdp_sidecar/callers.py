@@ -72,6 +72,11 @@ class Caller:
         if what not in self.may:
             raise NotPermitted(f"`{self.name}` may not {what}")
 
+    @property
+    def is_free(self) -> bool:
+        """Whether there is no question that the caller may not ask, once it may ask at all."""
+        return self.principals is None and self.asserts_session and May.EXPLAIN in self.may
+
     def may_ask_for(self, principal: Entity | EntityRef) -> bool:
         """Tell whether the caller may ask for a principal."""
         if self.principals is None:

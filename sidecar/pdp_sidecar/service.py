@@ -6,6 +6,7 @@ takes long (`explain`, a search, a revocation) is for a thread of its own.
 
 from __future__ import annotations
 
+import copy
 import datetime as _datetime
 import secrets
 import threading
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pdp.classes import dataclass, replace
 from pdp.engine import Engine
+from pdp.leases.watch import Watch
 from pdp.model import Decision, Entity, Outcome, Reason, Request
 from pdp.search import Page
 from pdp.trace import Trace
 from pdp.values import EntityRef
 from pdp_sidecar.callers import Caller, May, NotPermitted
+from pdp_sidecar.lasting import FLEETING, lasts
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -68,41 +71,28 @@ class Service:
         self.record = record
         self.revoke_elsewhere = revoke_elsewhere
         self.started = _datetime.datetime.now(_datetime.UTC)
-        self._instance = secrets.token_hex(6)
-        self._lock = threading.Lock()
-        self._number = 0
-        self._epoch = f"{self._instance}.0"
-        self._listeners: tuple[Callable[[str], object], ...] = ()
-        self._stop = engine.listen(self._changed)
+        self._epochs = _Epochs(engine)
+
+    def through(self, record: Callable[[Caller, Request, Decision], object] | None) -> Service:
+        """Return the same service as one protocol asks it: `record` sees the decisions that are asked for there."""
+        found = copy.copy(self)
+        found.record = record
+        return found
 
     # -------------------------------------------------------------------------------------------------------- epochs
 
     @property
     def epoch(self) -> str:
         """Which state of this process answers. Another process, or another state, has another."""
-        return self._epoch
-
-    def _changed(self) -> None:
-        with self._lock:
-            self._number += 1
-            self._epoch = epoch = f"{self._instance}.{self._number}"
-        for listener in self._listeners:
-            listener(epoch)
+        return self._epochs.current
 
     def listen(self, listener: Callable[[str], object]) -> Callable[[], None]:
         """Have a listener called with each new epoch, in any thread; return what ends that."""
-        with self._lock:
-            self._listeners = (*self._listeners, listener)
-
-        def stop() -> None:
-            with self._lock:
-                self._listeners = tuple(each for each in self._listeners if each is not listener)
-
-        return stop
+        return self._epochs.listen(listener)
 
     def close(self) -> None:
         """Take no further part in what the engine does."""
-        self._stop()
+        self._epochs.stop()
 
     # ------------------------------------------------------------------------------------------------------- answers
 
@@ -110,13 +100,13 @@ class Service:
         """Answer a request. What goes wrong is a deny; raise NotPermitted where the caller may not ask at all."""
         caller.require(May.CHECK)
         # INVARIANT: read before the decision. One of a later state only bears a name that is dropped sooner.
-        epoch = self._epoch
+        epoch = self._epochs.current
         return Answer(self._decide(caller, request), epoch)
 
     def check_many(self, caller: Caller, requests: Sequence[Request]) -> tuple[Sequence[Decision], str]:
         """Answer requests in their order, all of one state; raise NotPermitted where the caller may not ask at all."""
         caller.require(May.CHECK)
-        epoch = self._epoch
+        epoch = self._epochs.current
         try:
             found = self._decide_many(caller, requests)
             if self.record is not None:
@@ -129,6 +119,8 @@ class Service:
         return found, epoch
 
     def _decide_many(self, caller: Caller, requests: Sequence[Request]) -> list[Decision]:
+        if caller.is_free:
+            return self.engine.decide_many(requests)
         refused = [self._refusal(caller, request) for request in requests]
         may = [request for request, refusal in zip(requests, refused, strict=True) if refusal is None]
         decided = iter(self.engine.decide_many(may))
@@ -158,6 +150,26 @@ class Service:
         if request.now is not None and May.EXPLAIN not in caller.may:
             return self.deny(Reason.INVALID_REQUEST, f"`{caller.name}` may not ask for another time")
         return None
+
+    @property
+    def lends(self) -> bool:
+        """Whether answers rest on what is only lent, so that they may be kept for some time at most."""
+        return bool(self.engine._providers)
+
+    def kept(self, decision: Decision, epoch: str) -> tuple[str, int | None]:
+        """Return what whoever keeps a decision elsewhere keeps it under: an epoch, and how many microseconds from now.
+
+        None is as long as the epoch. The empty epoch is that of no server: nobody keeps what is of it.
+        """
+        return "" if decision.reason in FLEETING else epoch, lasts(self.engine, decision)
+
+    def watch(self, caller: Caller, request: Request) -> Watch:
+        """Watch the answer to a request; raise NotPermitted or RequestError. For a thread of its own."""
+        caller.require(May.WATCH)
+        refused = self._refusal(caller, request)
+        if refused is not None:
+            raise NotPermitted(refused.detail)
+        return self.engine.watch(request)
 
     def deny(self, reason: Reason, detail: str) -> Decision:
         """Return a deny that no rule was asked about."""
@@ -225,3 +237,32 @@ class Service:
         sequence = self.engine.revoke(**target)
         others, ended = (0, 0) if self.revoke_elsewhere is None else self.revoke_elsewhere(sequence)
         return sequence, 1 + others, ended
+
+
+class _Epochs:
+    """The names of the states of an engine in this process, one after another, and who is told of them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._instance = secrets.token_hex(6)
+        self._lock = threading.Lock()
+        self._number = 0
+        self.current = f"{self._instance}.0"
+        self._listeners: tuple[Callable[[str], object], ...] = ()
+        self.stop = engine.listen(self._changed)
+
+    def _changed(self) -> None:
+        with self._lock:
+            self._number += 1
+            self.current = epoch = f"{self._instance}.{self._number}"
+        for listener in self._listeners:
+            listener(epoch)
+
+    def listen(self, listener: Callable[[str], object]) -> Callable[[], None]:
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return stop

@@ -37,6 +37,19 @@ def test_each_change_of_the_engine_begins_an_epoch():
     assert service.epoch != before
 
 
+def test_what_one_protocol_asks_is_seen_by_its_own_record_and_bears_the_same_epoch():
+    seen: list[str] = []
+    service = Service(engine(), record=lambda *_: seen.append("any"))
+    http = service.through(lambda *_: seen.append("http"))
+    http.listen(seen.append)
+    service.engine.revoke(principal=BEN)
+
+    answers = [each.check(ANYBODY, READS) for each in (service, http)]
+
+    assert seen == [service.epoch, "any", "http"]
+    assert {each.epoch for each in answers} == {service.epoch}
+
+
 def test_two_services_have_no_epoch_in_common():
     first, second = Service(engine()), Service(engine())
 

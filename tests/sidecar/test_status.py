@@ -6,7 +6,6 @@ import datetime
 from typing import Any
 
 import pytest
-from sidecar.scene import engine
 
 import pdp
 from pdp.errors import RecordError
@@ -14,6 +13,7 @@ from pdp.model import Mark, Revocation
 from pdp_sidecar.reloading import Reloaded
 from pdp_sidecar.service import Service
 from pdp_sidecar.status import Others, Readiness
+from tests.sidecar.scene import engine
 
 AT = datetime.datetime(2026, 11, 23, 9, tzinfo=datetime.UTC)
 

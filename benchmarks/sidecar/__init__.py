@@ -1,0 +1,1 @@
+"""Measures the sidecar beside the server of Cerbos, over sockets: see the README of the benchmarks."""

@@ -1,0 +1,157 @@
+"""A configuration, out of flags, the environment and a file, with everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pdp.classes import dataclass, field
+from pdp.source import Source
+from pdp_sidecar.callers import Callers
+from pdp_sidecar.config.asking import callers
+from pdp_sidecar.config.layers import put, read_environment, read_file, relative_to
+from pdp_sidecar.config.listening import Listener, listeners
+from pdp_sidecar.config.places import Path
+from pdp_sidecar.config.reading import FAILED, read
+from pdp_sidecar.config.report import Report
+from pdp_sidecar.config.sections import Options
+from pdp_sidecar.secret import Secret, SecretError
+from pdp_sidecar.tls import Certificates, Clock, TlsError, utc_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """What the command line says. `values` are by their path in the file, with the flag that says so."""
+
+    file: str | None = None
+    values: Mapping[Path, tuple[str, Any]] = field(default_factory=dict)
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What a sidecar is run by, checked. Paths are such as to be opened where the command runs."""
+
+    options: Options
+    policies: str
+    listeners: tuple[Listener, ...]
+    callers: Callers
+    certificates: Certificates | None = None
+    revocations: str | None = None
+    approvals: str | None = None
+    keys: str | None = None
+
+    def listener(self, protocol: str) -> Listener | None:
+        """Return where a protocol is spoken, None for nowhere."""
+        return next((each for each in self.listeners if each.protocol == protocol), None)
+
+
+def load(flags: Flags, environment: Mapping[str, str] | None = None, *, clock: Clock = utc_now) -> Configuration:
+    """Return the configuration; raise ConfigurationError with all that is wrong with it."""
+    variables = os.environ if environment is None else environment
+    data, report = ({}, Report()) if flags.file is None else read_file(flags.file)
+    read_environment(Options, variables, data, report)
+    for path, (flag, value) in flags.values.items():
+        put(data, path, value, Source(flag, str(value)), report)
+    options = read(Options, data, (), report)
+    # What follows looks at values together: it needs each to be one.
+    report.require()
+    assert options is not FAILED
+    return _Loading(options, report, flags, variables, clock).load()
+
+
+class _Loading:
+    def __init__(
+        self, options: Options, report: Report, flags: Flags, environment: Mapping[str, str], clock: Clock
+    ) -> None:
+        self._options, self._report, self._flags = options, report, flags
+        self._environment, self._clock = environment, clock
+
+    def load(self) -> Configuration:
+        options, report = self._options, self._report
+        policies = self._path(("policies",), options.policies)
+        if policies is None:
+            help_ = '`pdp serve policies/`, or `policies = "…"` in the file'
+            report.add("missing_key", (), "nothing says which policies are to be answered by", help_)
+        certificates = self._certificates()
+        insecure, file = self._flags.insecure, self._flags.file
+        found = listeners(options, report, insecure=insecure)
+        asking = callers(options, found, report, self._environment, insecure=insecure, file=file)
+        facts = {name: self._path(("facts", name), getattr(options.facts, name)) for name in _FACTS}
+        self._check_facts(facts)
+        self._check_workers()
+        report.require()
+        return Configuration(
+            options=options,
+            policies=policies or "",
+            listeners=found,
+            callers=asking,
+            certificates=certificates,
+            revocations=facts["revocations"],
+            approvals=facts["approvals"],
+            keys=facts["keys"] or (None if facts["approvals"] is None else f"{facts['approvals']}.keys.json"),
+        )
+
+    def _path(self, at: Path, given: str | None) -> str | None:
+        if given is None:
+            return None
+        if not given or "\0" in given:
+            self._report.add("invalid_value", at, "this is no path")
+            return None
+        return relative_to(given, self._report, at, self._flags.file)
+
+    def _certificates(self) -> Certificates | None:
+        tls = self._options.tls
+        if tls is None:
+            return None
+        if tls.trust_domain is not None and tls.client_ca is None:
+            message = "nobody shows a certificate without `client_ca`"
+            self._report.add("no_client_ca", ("tls", "trust_domain"), message, "give the authorities of that domain")
+        cert, client_ca = self._path(("tls", "cert"), tls.cert), self._path(("tls", "client_ca"), tls.client_ca)
+        key = tls.key
+        if key.file is not None:
+            key = Secret(file=self._path(("tls", "key", "file"), key.file), env=key.env)
+        if cert is None:
+            return None
+        try:
+            return Certificates(cert, key, client_ca, trust_domain=tls.trust_domain, clock=self._clock)
+        except (TlsError, SecretError) as error:
+            self._report.add("invalid_tls", ("tls",), error.message, error.help)
+            return None
+
+    def _check_facts(self, paths: Mapping[str, str | None]) -> None:
+        facts, report = self._options.facts, self._report
+        for name, of in (("keys", "approvals"), ("create", "revocations")):
+            if getattr(facts, name) and paths.get(of) is None:
+                report.add("misplaced_key", ("facts", name), f"`{name}` says nothing without `{of}`", key=True)
+        for name in _AGED:
+            age = getattr(facts.max_age, name)
+            if age is not None and not age:
+                report.add("invalid_value", ("facts", "max_age", name), "nothing is young enough for that")
+            if age is None and getattr(facts.when_stale, name) != "deny":
+                message = f"`{name}` has no `max_age`, and is never stale"
+                report.add("misplaced_key", ("facts", "when_stale", name), message, key=True)
+            if age is not None and name in _FACTS and paths[name] is None:
+                message = f"there is no record of {name}, and none grows old"
+                report.add("misplaced_key", ("facts", "max_age", name), message, f"give it as `facts.{name}`", key=True)
+            if age is not None and name in _FACTS and paths[name] is not None and facts.refresh >= age:
+                message = f"the record is read each {facts.refresh:g} s, and would be older than it may be in between"
+                report.add("invalid_value", ("facts", "max_age", name), message, "shorten `facts.refresh`")
+        if not facts.refresh:
+            report.add("invalid_value", ("facts", "refresh"), "the record is read after a time, and not all the time")
+
+    def _check_workers(self) -> None:
+        count = self._options.workers.count
+        if not 1 <= count <= _MOST_WORKERS:
+            message = f"there are between 1 and {_MOST_WORKERS} workers"
+            self._report.add("invalid_value", ("workers", "count"), message)
+        elif count > 1 and self._options.facts.revocations is None:
+            message = "several workers need a record of revocations: what one is told would not hold in the others"
+            help_ = 'name it: `revocations = "…"` in the section `[facts]`'
+            self._report.add("no_shared_record", ("workers", "count"), message, help_)
+
+
+_FACTS = ("revocations", "approvals", "keys")
+_AGED = ("approvals", "entities", "policy", "revocations")
+_MOST_WORKERS = 256

@@ -1,0 +1,58 @@
+"""Health by the protocol that is usual for gRPC: whether the server is ready is asked each time, never remembered."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from pdp_sidecar.rpc.refusals import Refused, abort, exhausted
+from pdp_sidecar.rpc.streams import Streams
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # It carries no types.
+    """Tells whether the server is ready, for all its services alike. Anybody who can connect may ask."""
+
+    def __init__(self, ready: Callable[[], bool], services: Iterable[str], streams: Streams, interval: float) -> None:
+        self._ready, self._services, self._streams = ready, frozenset(services) | {""}, streams
+        self._interval = interval
+
+    def add_to(self, server: Any) -> None:
+        """Have a server answer by this."""
+        health_pb2_grpc.add_HealthServicer_to_server(self, server)
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802  # as the protocol has it
+        """Tell how a service is."""
+        status = self._status(request.service)
+        if status == _UNKNOWN:
+            await abort(context, Refused(grpc.StatusCode.NOT_FOUND, "there is no such service"))
+        return health_pb2.HealthCheckResponse(status=status)
+
+    async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802  # as the protocol has it
+        """Tell how a service is now, and each time that this is another."""
+        if not self._streams.is_free:
+            await abort(context, exhausted(self._streams.full))
+        told = None
+        with self._streams.take():
+            while not self._streams.closing.is_set():
+                status = self._status(request.service)
+                if status != told:
+                    told = status
+                    yield health_pb2.HealthCheckResponse(status=status)
+                await self._streams.pause(self._interval)
+
+    def _status(self, service: str) -> int:
+        if service not in self._services:
+            return int(_UNKNOWN)
+        try:
+            is_ready = self._ready() is True and not self._streams.closing.is_set()
+        except Exception:
+            # Whoever cannot say that it is ready is not.
+            is_ready = False
+        return int(_SERVING if is_ready else _NOT_SERVING)

@@ -1,0 +1,230 @@
+"""Questions on the wire and as an engine takes them."""
+
+from __future__ import annotations
+
+import datetime as _datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from pdp.classes import dataclass
+from pdp.errors import RequestError
+from pdp.model import Entity, Membership, Request
+from pdp.values import Datetime, EntityRef
+from pdp_sidecar.generated import check_pb2, value_pb2
+from pdp_sidecar.wire.times import micros_of_timestamp, timestamp
+from pdp_sidecar.wire.values import Unsendable, fields_of, record_message, ref_message, ref_of, text
+
+MAX_BROUGHT: Final = 10_000
+"""No request brings more entities, and no entity that it brings more parents."""
+
+# ------------------------------------------------------------------------------------------------------ off the wire
+
+
+def entity_of(message: value_pb2.Entity) -> Entity | EntityRef:
+    """Return a reference, or an entity where the message has attributes or parents; raise RequestError."""
+    has_attributes = message.HasField("attributes")
+    if not has_attributes and not message.parents:
+        return EntityRef(message.type, message.id)
+    if len(message.parents) > MAX_BROUGHT:
+        raise RequestError(f"an entity that a request brings has at most {MAX_BROUGHT} parents")
+    attributes = fields_of(message.attributes) if has_attributes else {}
+    return Entity(message.type, message.id, attributes, tuple(map(_parent_of, message.parents)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What questions of a batch have where they do not have it themselves: read once, however many take it."""
+
+    principal: Entity | EntityRef | None = None
+    action: str = ""
+    resource: Entity | EntityRef | None = None
+    context: Mapping[str, Any] | None = None
+    session: Mapping[str, Any] | None = None
+    now: _datetime.datetime | None = None
+    entities: tuple[Entity, ...] = ()
+
+    @classmethod
+    def of(cls, message: check_pb2.CheckRequest) -> Defaults:
+        """Read defaults; raise RequestError where what they bring is damaged."""
+        return cls(
+            principal=entity_of(message.principal) if message.HasField("principal") else None,
+            action=message.action,
+            resource=entity_of(message.resource) if message.HasField("resource") else None,
+            context=fields_of(message.context) if message.HasField("context") else None,
+            session=fields_of(message.session) if message.HasField("session") else None,
+            now=_now_of(message) if message.HasField("now") else None,
+            entities=entities_of(message.entities),
+        )
+
+
+NO_DEFAULTS: Final = Defaults()
+
+
+def request_of(
+    message: check_pb2.CheckRequest,
+    defaults: Defaults = NO_DEFAULTS,
+    entity: Callable[[value_pb2.Entity], Entity | EntityRef] = entity_of,
+) -> Request:
+    """Return a question; raise RequestError where it names no principal or resource, or what it brings is damaged.
+
+    `entity` reads principal and resource.
+
+    >>> entity = value_pb2.Entity(type="User", id="ada")
+    >>> request_of(check_pb2.CheckRequest(principal=entity, action="read"))
+    Traceback (most recent call last):
+    pdp.errors.RequestError: the request names no resource
+    """
+    has = message.HasField
+    principal = entity(message.principal) if has("principal") else defaults.principal
+    if principal is None:
+        raise RequestError("the request names no principal")
+    resource = entity(message.resource) if has("resource") else defaults.resource
+    if resource is None:
+        raise RequestError("the request names no resource")
+    brought = message.entities
+    return Request(
+        principal,
+        message.action or defaults.action,
+        resource,
+        fields_of(message.context) if has("context") else defaults.context,
+        fields_of(message.session) if has("session") else defaults.session,
+        _now_of(message) if has("now") else defaults.now,
+        defaults.entities + entities_of(brought) if brought else defaults.entities,
+    )
+
+
+class Questions:
+    """Reads questions, and remembers by their bytes those that only name things, and what they name, up to a number.
+
+    To look one up takes a fifth of reading it. What brings a context, a session or entities is read each time.
+    """
+
+    def __init__(self, most: int = 2**14) -> None:
+        self._most = most
+        self._requests: dict[bytes, Request] = {}
+        self._refs: dict[bytes, EntityRef] = {}
+
+    def of(self, message: check_pb2.CheckRequest, defaults: Defaults = NO_DEFAULTS) -> Request:
+        """Return what `request_of` does."""
+        if defaults is not NO_DEFAULTS:
+            return request_of(message, defaults, self._entity)
+        # What else is in them (handles, view) tells them apart, and does no harm.
+        key = message.SerializeToString()
+        found = self._requests.get(key)
+        if found is None:
+            found = request_of(message, entity=self._entity)
+            if type(found.principal) is EntityRef is type(found.resource) and tuple(found)[3:] == _BRINGS_NOTHING:
+                _keep(self._requests, key, found, self._most)
+        return found
+
+    def _entity(self, message: value_pb2.Entity) -> Entity | EntityRef:
+        key = message.SerializeToString()
+        found = self._refs.get(key)
+        if found is not None:
+            return found
+        read = entity_of(message)
+        if type(read) is EntityRef:
+            _keep(self._refs, key, read, self._most)
+        return read
+
+
+_BRINGS_NOTHING: Final = (None, None, None, ())
+_T = TypeVar("_T")
+
+
+def _keep(kept: dict[bytes, _T], key: bytes, value: _T, most: int) -> None:
+    if len(kept) >= most:
+        kept.clear()
+    kept[key] = value
+
+
+def entities_of(messages: Sequence[value_pb2.Entity]) -> tuple[Entity, ...]:
+    """Return the entities that a request brings; raise RequestError for a reference, which brings nothing."""
+    if len(messages) > MAX_BROUGHT:
+        raise RequestError(f"a request brings at most {MAX_BROUGHT} entities, this one brings {len(messages)}")
+    return tuple(map(_brought, messages))
+
+
+def _brought(message: value_pb2.Entity) -> Entity:
+    found = entity_of(message)
+    if isinstance(found, EntityRef):
+        raise RequestError("`entities` holds a reference: an entity that a request brings has attributes or parents")
+    return found
+
+
+def _parent_of(message: value_pb2.Membership) -> EntityRef | Membership:
+    if not message.HasField("parent"):
+        raise RequestError("a membership names no parent")
+    if not message.HasField("until"):
+        return ref_of(message.parent)
+    until = micros_of_timestamp(message.until)
+    if until is None:
+        # INVARIANT: an end that cannot be read is not left out, which would have it last for good.
+        raise RequestError("the end of a membership is no time of whole microseconds")
+    return Membership(ref_of(message.parent), Datetime(until))
+
+
+def _now_of(message: check_pb2.CheckRequest) -> _datetime.datetime:
+    micros = micros_of_timestamp(message.now)
+    if micros is None:
+        raise RequestError("`now` is no time of whole microseconds")
+    return Datetime(micros).to_datetime()
+
+
+# ----------------------------------------------------------------------------------------------------- onto the wire
+
+
+def request_message(
+    request: Request,
+    handles: Iterable[str] = (),
+    view: check_pb2.View = check_pb2.VIEW_BASIC,
+) -> check_pb2.CheckRequest:
+    """Return a question as it is sent; raise Unsendable where part of it has no form there."""
+    return check_pb2.CheckRequest(
+        principal=entity_message(request.principal),
+        action=text(request.action),
+        resource=entity_message(request.resource),
+        context=None if request.context is None else record_message(_mapping(request.context, "context")),
+        session=None if request.session is None else record_message(_mapping(request.session, "session")),
+        entities=map(entity_message, request.entities),
+        now=None if request.now is None else timestamp(_instant(request.now)),
+        handles=sorted(map(text, handles)),
+        view=view,
+    )
+
+
+def entity_message(entity: Entity | EntityRef) -> value_pb2.Entity:
+    """Return an entity, or a reference to one, as it is sent; raise Unsendable."""
+    if not isinstance(entity, Entity | EntityRef):
+        raise Unsendable(f"a value of Python's `{type(entity).__name__}` is no entity")
+    if isinstance(entity, EntityRef):
+        return value_pb2.Entity(type=text(entity.type), id=text(entity.id))
+    if entity.tags:
+        raise Unsendable("tags of an entity have no form on the wire")
+    return value_pb2.Entity(
+        type=text(entity.type),
+        id=text(entity.id),
+        attributes=record_message(_mapping(entity.attributes, "attributes")),
+        parents=map(_parent_message, entity.parents),
+    )
+
+
+def _parent_message(parent: Any) -> value_pb2.Membership:
+    until = parent.until if isinstance(parent, Membership) else None
+    ref = parent.parent if isinstance(parent, Membership) else parent
+    if not isinstance(ref, EntityRef):
+        raise Unsendable(f"a value of Python's `{type(ref).__name__}` names no parent")
+    return value_pb2.Membership(parent=ref_message(ref), until=None if until is None else timestamp(_instant(until)))
+
+
+def _instant(moment: Any) -> int:
+    try:
+        return (moment if isinstance(moment, Datetime) else Datetime.of(moment)).micros
+    except (ValueError, AttributeError, TypeError):
+        raise Unsendable("a time that is sent is a datetime with a zone") from None
+
+
+def _mapping(given: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise Unsendable(f"`{what}` is a mapping, and not a value of Python's `{type(given).__name__}`")
+    return given

@@ -1,0 +1,27 @@
+"""The table of codes, what gives them and the tests that show them are held against each other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pdp_sidecar.config.codes import CODES
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def written(folder: str) -> str:
+    files = [each for each in (ROOT / folder).rglob("*.py") if each.name not in ("codes.py", "test_codes.py")]
+    return "\n".join(each.read_text("utf-8") for each in files)
+
+
+def test_the_configuration_gives_every_code_of_the_table_and_no_other():
+    given = re.findall(r'(?:\.add\(|code=)\s*"([a-z_]+)"', written("sidecar/pdp_sidecar/config"))
+
+    assert {*given} == CODES.keys()
+
+
+def test_a_test_shows_every_code_of_the_table():
+    text = written("tests/sidecar/config")
+
+    assert [code for code in CODES if f'"{code}"' not in text] == []
