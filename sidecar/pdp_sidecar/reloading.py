@@ -253,7 +253,9 @@ class Reloader:
     async def _look_when_due(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._due.wait(), self._options.interval)
+                # Not by `wait_for`: that of Python 3.11 forgets to be cancelled where what it waits for just came.
+                async with asyncio.timeout(self._options.interval):
+                    await self._due.wait()
             except TimeoutError:
                 if not self._options.watch:
                     continue

@@ -243,7 +243,7 @@ def test_a_change_of_facts_changes_the_answer():
         b"",
         object(),
     ],
-    ids=repr,
+    ids=lambda each: type(each).__name__,
 )
 def test_what_is_neither_an_allow_nor_a_denial_is_sent_as_a_denial(message):
     assert serialised(message) == FAILED
