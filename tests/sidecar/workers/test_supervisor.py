@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import random
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pdp_sidecar.workers.options import WorkersOptions
 from pdp_sidecar.workers.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[3]
+RUN = asyncio.run
 WORK = "tests.sidecar.workers.work:work"
 
 
@@ -70,7 +72,7 @@ def kept(folder: Path, work: Callable[[Scene], Awaitable[None]], count: int = 2,
             status = await asyncio.wait_for(running, 10)
         return status
 
-    return asyncio.run(run())
+    return RUN(run())
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +112,7 @@ def test_what_workers_have_counted_is_told_as_one(shared: Shared) -> None:
     async def work(scene: Scene) -> None:
         sums = Sums()
         for number in (1, 2, 2):
-            assert await scene.say(number, "ask") == "True"
+            assert await scene.say(number, "ask ada") == "True"
 
         told = sums.exposition(await scene.supervisor.told(), True, scene.supervisor.workers).decode()
 
@@ -122,9 +124,9 @@ def test_what_workers_have_counted_is_told_as_one(shared: Shared) -> None:
 
 def test_a_revocation_holds_in_every_worker_before_it_is_answered(shared: Shared) -> None:
     async def work(scene: Scene) -> None:
-        before = [await scene.say(number, "ask") for number in (1, 2)]
+        before = [await scene.say(number, "ask ada") for number in (1, 2)]
         answered = await scene.say(1, "revoke ada")
-        after = [await scene.say(number, "ask") for number in (1, 2)]
+        after = [await scene.say(number, "ask ada") for number in (1, 2)]
 
         assert (before, answered, after) == (["True"] * 2, "(2, 0)", ["False"] * 2)
 
@@ -158,7 +160,7 @@ def test_a_worker_that_is_stopped_is_ended_and_the_revocation_answered_in_time(t
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
         await scene.up()
-        assert await scene.say(2, "ask") == "False"
+        assert await scene.say(2, "ask ada") == "False"
 
     kept(tmp_path, work, revoke_within=0.3)
 
@@ -174,9 +176,29 @@ def test_a_worker_that_is_killed_is_started_again_and_reads_the_record_first(tmp
 
         assert answered in ("(1, 0)", "(1, 1)")
         assert scene.worker(2).process.pid != pid
-        assert [await scene.say(number, "ask") for number in (1, 2)] == ["False", "False"]
+        assert [await scene.say(number, "ask ada") for number in (1, 2)] == ["False", "False"]
 
     kept(tmp_path, work)
+
+
+@pytest.mark.slow
+def test_whatever_becomes_of_workers_what_was_answered_is_revoked_in_all(tmp_path: Path) -> None:
+    async def work(scene: Scene) -> None:
+        chance, answered = random.Random(7), 0
+        for number in range(6):
+            asked, hurt = chance.sample((1, 2, 3), 2)
+            os.kill(scene.worker(hurt).process.pid, chance.choice((signal.SIGKILL, signal.SIGSTOP)))
+            lines = await asyncio.gather(*(scene.say(asked, f"revoke u{4 * number + each}") for each in range(4)))
+            answered += sum(line.startswith("(") for line in lines)
+            # Whoever is back has read it as well.
+            await scene.up()
+            for user in range(4 * number, 4 * number + 4):
+                assert [await scene.say(each, f"ask u{user}") for each in (1, 2, 3)] == ["False"] * 3
+            assert [await scene.say(each, "ask u29") for each in (1, 2, 3)] == ["True"] * 3
+
+        assert answered == 24
+
+    kept(tmp_path, work, count=3, revoke_within=0.3)
 
 
 def test_a_worker_whose_supervisor_is_gone_ends_itself(tmp_path: Path) -> None:
