@@ -94,6 +94,15 @@ def denied(failure: Failure) -> Decision:
 _UNASKED: Final = frozenset(("invalid_request", "unreadable"))
 
 
+def failed(error: Exception) -> Decision:
+    """Return the decision of a question that something went wrong with on this side."""
+    return Decision(
+        outcome=Outcome.DENY,
+        reason=Reason.INTERNAL_ERROR,
+        detail=f"the request could not be asked: {type(error).__name__}",
+    )
+
+
 def unasked(error: Exception) -> Decision:
     """Return the decision of a question that cannot even be sent."""
     return Decision(
