@@ -17,7 +17,7 @@ ENVOY_VERSION = 1.40.0
 # Programs of npm, none of which is needed to run or to test anything.
 NODE = .node
 
-.PHONY: help demo demo-reverify test test-main plain conformance differential differential-native
+.PHONY: help demo demo-reverify demo-sidecar test test-main plain conformance differential differential-native
 .PHONY: differential-cedar flips torture torture-sidecar lint types fmt proto envoy-test proto-check
 .PHONY: wheel-test check bench bench-sidecar clean
 
@@ -34,6 +34,9 @@ demo: $(INSTALLED)  ## Run the main job on the delivery example.
 
 demo-reverify: $(INSTALLED)  ## Ask for access, approve it, work under it, take it back; ARGS="--pause 2" goes slowly.
 	@$(BIN)/python examples/reverify/demo.py $(ARGS)
+
+demo-sidecar: $(INSTALLED) $(ENVOY)/.installed-$(ENVOY_VERSION)  ## Start the sidecar, ask it over three protocols, and change a policy.
+	@$(BIN)/python examples/sidecar/demo.py --envoy $(ENVOY)/envoy/_bin/envoy
 
 # The other Pythons leave out what takes long and comes to the same for each (tests/conftest.py).
 test: test-main $(MINORS:%=test-3.%)  ## Run the tests, on each Python from 3.11 on that this machine has.
