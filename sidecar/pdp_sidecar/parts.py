@@ -29,7 +29,7 @@ from pdp_sidecar.rpc import server as rpc
 from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.running import Running
 from pdp_sidecar.service import Service
-from pdp_sidecar.sockets import Socket, listening, listening_tcp
+from pdp_sidecar.sockets import Socket, SocketError, listening, listening_tcp
 from pdp_sidecar.status import Readiness
 from pdp_sidecar.tls import identities_of
 from pdp_sidecar.workers.child import Control
@@ -147,17 +147,22 @@ async def grpc(ground: Ground) -> Running | None:
     callers = callers_at(ground.configuration.callers, listener)
     place = ground.place(listener) if listener.address.is_unix else None
     address = str(listener.address) if place is None else f"unix:{place.draft}"
-    running = await rpc.start(
-        ground.asked_by("grpc"),
-        callers,
-        msgspec.structs.replace(ground.configuration.options.grpc, reuse_port=ground.several),
-        [rpc.Listener(address, certificates.credentials() if certificates is not None and listener.secure else None)],
-        ready=lambda: ground.readiness.ready,
-        status=ground.readiness.status,
-        handlers=_envoy(ground, callers),
-        interceptors=[Calls(ground.operations.around)],
-        identities=ground.identities,
-    )
+    try:
+        running = await rpc.start(
+            ground.asked_by("grpc"),
+            callers,
+            msgspec.structs.replace(ground.configuration.options.grpc, reuse_port=ground.several),
+            [rpc.Listener(address, certificates.credentials() if certificates and listener.secure else None)],
+            ready=lambda: ground.readiness.ready,
+            status=ground.readiness.status,
+            handlers=_envoy(ground, callers),
+            interceptors=[Calls(ground.operations.around)],
+            identities=ground.identities,
+        )
+    except OSError:
+        # gRPC says no more than that, but in its own log.
+        message = f"nothing can listen at `{listener.address}`: it is taken, or not of this machine"
+        raise SocketError(message, "`ss -ltnp` shows who listens where") from None
     if place is not None:
         place.publish()
     ground.hears(listener, running.ports[0])

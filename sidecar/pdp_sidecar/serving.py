@@ -58,13 +58,22 @@ _PROTOCOLS: Final = ("grpc", "http", "frames", "operations")
 @click.pass_obj
 def command(options: Options, /, path: str | None, check: bool, **given: Any) -> int:
     """Serve, and return when that has ended."""
+    # What it would say on standard error is told here, with what helps.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
-        # It says on standard error what is told here with what helps.
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-        from pdp_sidecar.config import ConfigurationError, load
-    except ImportError:
+        return _run(options, _flags(path, given), check=check)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("opentelemetry"):
+            help_ = "install it: `pip install 'pdp-engine[tracing]'`"
+            raise Refusal(
+                "not_installed", "`operations.tracing` needs packages that are not there", help=help_
+            ) from None
         raise not_installed("serve") from None
-    flags = _flags(path, given)
+
+
+def _run(options: Options, flags: Flags, *, check: bool) -> int:
+    from pdp_sidecar.config import ConfigurationError, load
+
     try:
         configuration = load(flags)
     except ConfigurationError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pdp.classes import dataclass, field
@@ -102,7 +102,7 @@ class _Loading:
         facts = {name: self._path(("facts", name), getattr(options.facts, name)) for name in _FACTS}
         self._check_facts(facts)
         self._check_workers()
-        self._check_envoy()
+        self._check_envoy(found)
         report.require()
         return Configuration(
             options=options,
@@ -174,12 +174,12 @@ class _Loading:
             help_ = 'name it: `revocations = "…"` in the section `[facts]`'
             self._report.add("no_shared_record", ("workers", "count"), message, help_)
 
-    def _check_envoy(self) -> None:
+    def _check_envoy(self, found: Sequence[Listener]) -> None:
         envoy, report = self._options.envoy, self._report
         if envoy is None:
             return
         _check_envoy(envoy, report, None)
-        if self._options.listen.grpc is None:
+        if report.ok and not any(each.protocol == "grpc" for each in found):
             message = "Envoy asks by gRPC, and nothing says where that is spoken"
             report.add(
                 "misplaced_key", ("envoy",), message, 'give it an address: `grpc = "…"` in the section `[listen]`'

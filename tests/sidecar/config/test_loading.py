@@ -285,7 +285,8 @@ REFUSED = [
         ),
     ),
     (
-        "[envoy]",
+        '[envoy]\n[[envoy.routes]]\nname = "a"\npath = "/"\naction = "read"\nresource = "Page:a"\n'
+        '[envoy.principal]\ntype = "User"\nid = "a"\n[listen]\nframes = "unix:/run/x"',
         (
             "misplaced_key",
             "Envoy asks by gRPC, and nothing says where that is spoken",
