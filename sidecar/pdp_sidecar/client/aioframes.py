@@ -7,8 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pdp.search import Page
 from pdp_sidecar.client.failures import Failure, Garbled, Lost, Refused
-from pdp_sidecar.client.frames import SEARCHES, batch, listed, revoked, too_large
+from pdp_sidecar.client.frames import batch, page, revoked, too_large
 from pdp_sidecar.client.pipeline import Pipeline
 from pdp_sidecar.client.wire import Asker, Message, Revoked
 from pdp_sidecar.frames.codec import MAX_FRAME, Kind, Reply, body, frame
@@ -51,9 +52,9 @@ class AsyncFrameWire:
         """Let something count no more. Raises Failure."""
         return revoked(await self._told(Kind.REVOKE, body(dict(target)), deadline))
 
-    async def search(self, kind: str, given: Mapping[str, Any], deadline: float) -> list[Any]:
-        """List who can do something, or what somebody can. Raises Failure."""
-        return listed(await self._told(SEARCHES[kind], body(dict(given)), deadline))
+    async def search(self, method: str, given: Sequence[Any], terms: Mapping[str, Any], deadline: float) -> Page[Any]:
+        """List what an engine has a method for. Raises Failure."""
+        return page(await self._told(Kind.SEARCH, body([method, [*given], dict(terms)]), deadline))
 
     async def status(self, deadline: float) -> dict[str, Any]:
         """Tell how the sidecar is. Raises Failure."""

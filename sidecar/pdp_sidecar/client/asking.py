@@ -34,6 +34,9 @@ class Options:
     facts: bool = False
     token: str | None = None
     insecure: bool = False
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
     clock: Callable[[], float] = passing
 
     @property
@@ -69,14 +72,21 @@ _NAMED: Final = (
     "facts",
     "token",
     "insecure",
+    "ca",
+    "certificate",
+    "key",
     "clock",
 )
 
 
 def denied(failure: Failure) -> Decision:
     """Return the decision of a question that nobody answered."""
-    # INVARIANT: no failure is an allow, and all of them are told apart from an answer.
-    return Decision(outcome=Outcome.DENY, reason=Reason.SOURCE_FAILED, detail=f"no answer: {failure} ({failure.code})")
+    # INVARIANT: no failure is an allow.
+    reason = Reason.INVALID_REQUEST if failure.code in _UNASKED else Reason.SOURCE_FAILED
+    return Decision(outcome=Outcome.DENY, reason=reason, detail=f"no answer: {failure} ({failure.code})")
+
+
+_UNASKED: Final = frozenset(("invalid_request", "unreadable"))
 
 
 def unasked(error: Exception) -> Decision:
@@ -131,6 +141,15 @@ def pauses() -> Iterable[float]:
     while True:
         yield random.uniform(pause / 2, pause)
         pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def searching(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is searched with, as it is sent."""
+    found = dict(terms)
+    for name in ("entities", "handles"):
+        if name in found:
+            found[name] = list(found[name])
+    return found
 
 
 def revocation(target: Mapping[str, Any], not_before: _datetime.datetime | None, why: str) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pdp.model import Decision, Entity, Request
+from pdp.search import Page
 from pdp.values import EntityRef
-from pdp_sidecar.client.asking import NO_ENTITIES, Options, denied, pauses, raised, revocation, unasked
+from pdp_sidecar.client.asking import NO_ENTITIES, Options, denied, pauses, raised, revocation, searching, unasked
 from pdp_sidecar.client.failures import Failure, Late, Lost, Refused
 from pdp_sidecar.client.keeping import Keeping, Question
 from pdp_sidecar.client.listening import Listening
@@ -19,7 +20,10 @@ from pdp_sidecar.client.wire import Wire
 from pdp_sidecar.frames.codec import careful_question
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from pdp.leases.watch import Change, Watch
+    from pdp.search import Asking
 
 T = TypeVar("T")
 BATCH: Final = 1000
@@ -203,6 +207,28 @@ class Client(Keeping):
             raise
         self._leases.drop(revoked.epoch)
         return revoked.sequence
+
+    def who_can(
+        self, principal_type: str, action: str, resource: Entity | EntityRef, **terms: Unpack[Asking]
+    ) -> Page[EntityRef]:
+        """List principals of a type that may do something, as `Engine.who_can`. Raises RemoteError."""
+        return self._searched("who_can", (principal_type, action, resource), terms)
+
+    def what_can(
+        self, principal: Entity | EntityRef, action: str, resource_type: str, **terms: Unpack[Asking]
+    ) -> Page[EntityRef]:
+        """List resources on which a principal may do something, as `Engine.what_can`. Raises RemoteError."""
+        return self._searched("what_can", (principal, action, resource_type), terms)
+
+    def actions(
+        self, principal: Entity | EntityRef, resource: Entity | EntityRef, **terms: Unpack[Asking]
+    ) -> Page[str]:
+        """List actions that a principal may do on a resource, as `Engine.actions`. Raises RemoteError."""
+        return self._searched("actions", (principal, resource), terms)
+
+    def _searched(self, method: str, given: Sequence[Any], terms: Asking) -> Page[Any]:
+        told = searching(terms)
+        return self._told(lambda deadline: self._wire.search(method, given, told, deadline))
 
     def status(self) -> dict[str, Any]:
         """Tell how the sidecar is, as plain data. Raises RemoteError."""

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from pdp.search import Page
 from pdp_sidecar.client.connection import Connection
 from pdp_sidecar.client.failures import Failure, Garbled, Late, Refused
 from pdp_sidecar.client.messages import message, refused
@@ -62,9 +63,9 @@ class FrameWire:
         """Let something count no more. Raises Failure."""
         return revoked(self._told(Kind.REVOKE, body(dict(target)), deadline))
 
-    def search(self, kind: str, given: Mapping[str, Any], deadline: float) -> list[Any]:
-        """List who can do something, or what somebody can. Raises Failure."""
-        return listed(self._told(SEARCHES[kind], body(dict(given)), deadline))
+    def search(self, method: str, given: Sequence[Any], terms: Mapping[str, Any], deadline: float) -> Page[Any]:
+        """List what an engine has a method for. Raises Failure."""
+        return page(self._told(Kind.SEARCH, body([method, [*given], dict(terms)]), deadline))
 
     def status(self, deadline: float) -> dict[str, Any]:
         """Tell how the sidecar is. Raises Failure."""
@@ -149,14 +150,12 @@ def revoked(found: dict[str, Any]) -> Revoked:
     return Revoked(sequence, epoch)
 
 
-def listed(found: dict[str, Any]) -> list[Any]:
+def page(found: dict[str, Any]) -> Page[Any]:
     """Return what a search found; raise Garbled where that is not said."""
-    if type(found.get("found")) is not list:
+    results, token = found.get("results"), found.get("next_token")
+    if type(results) is not list or type(token) is not str:
         raise Garbled("the sidecar does not say what it found")
-    return list(found["found"])
-
-
-SEARCHES: Final = {"who_can": Kind.WHO_CAN, "what_can": Kind.WHAT_CAN}
+    return Page(tuple(results), token)
 
 
 class FrameFeed:

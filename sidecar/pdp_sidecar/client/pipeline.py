@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pdp_sidecar.client.failures import Failure, Garbled, Late, Lost
 from pdp_sidecar.client.messages import LONGEST, message, refused
@@ -104,8 +104,8 @@ class Pipeline(asyncio.Protocol):
     # ---------------------------------------------------------------------------------------------- what the loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # That of uvloop is one, and says so to nobody.
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(Lost("the sidecar closed the connection"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pdp.classes import dataclass
+from pdp.search import Page
 from pdp_sidecar.frames.codec import Reply
 
 
@@ -78,8 +79,8 @@ class Wire(Protocol):
     def revoke(self, target: Mapping[str, Any], deadline: float) -> Revoked:
         """Let something count no more."""
 
-    def search(self, kind: str, given: Mapping[str, Any], deadline: float) -> list[Any]:
-        """List who can do something (`who_can`), or what somebody can (`what_can`)."""
+    def search(self, method: str, given: Sequence[Any], terms: Mapping[str, Any], deadline: float) -> Page[Any]:
+        """List what `Engine` has a method of that name for."""
 
     def status(self, deadline: float) -> dict[str, Any]:
         """Tell how the sidecar is."""
@@ -125,8 +126,8 @@ class AsyncWire(Protocol):
     async def revoke(self, target: Mapping[str, Any], deadline: float) -> Revoked:
         """Let something count no more."""
 
-    async def search(self, kind: str, given: Mapping[str, Any], deadline: float) -> list[Any]:
-        """List who can do something (`who_can`), or what somebody can (`what_can`)."""
+    async def search(self, method: str, given: Sequence[Any], terms: Mapping[str, Any], deadline: float) -> Page[Any]:
+        """List what `Engine` has a method of that name for."""
 
     async def status(self, deadline: float) -> dict[str, Any]:
         """Tell how the sidecar is."""

@@ -48,8 +48,7 @@ class Kind(IntEnum):
     BEATS = 6
     SUBSCRIBE = 7
     UNSUBSCRIBE = 8
-    WHO_CAN = 9
-    WHAT_CAN = 10
+    SEARCH = 9
     WELCOME = 64
     ANSWER = 65
     ANSWERS = 66
@@ -293,8 +292,10 @@ class Read:
 def _reply(leaf: Leaf, until: Any, lease: Any, epoch: Any, facts: Any) -> Reply:
     if type(epoch) is not str or type(facts) is not str:
         raise Unreadable("this is no answer")
-    if not (until is lease is None or (type(until) is type(lease) is int and lease >= 0)):
+    if (until is not None and type(until) is not int) or (lease is not None and (type(lease) is not int or lease < 0)):
         raise Unreadable("this is no lease")
+    if until is not None and lease is None:
+        raise Unreadable("an answer that ends has a lease")
     return Reply(Decision.made(leaf, facts, until), lease, epoch)
 
 

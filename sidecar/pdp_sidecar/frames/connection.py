@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pdp.errors import PdpError, RecordError, RequestError
 from pdp.leases.states import WatchState
 from pdp.model import Decision
+from pdp.search import Page
 from pdp_sidecar.callers import Caller, May, NotPermitted
 from pdp_sidecar.frames.codec import HEAD, PROTOCOL, Kind, Written, asked, fields_of, frame, options
+from pdp_sidecar.frames.subscriptions import Subscriptions
 from pdp_sidecar.frames.values import Unreadable, pack, packer
-from pdp_sidecar.lasting import lasts
 
 if TYPE_CHECKING:
-    from pdp.leases.watch import Change, Watch
     from pdp_sidecar.frames.server import FrameServer
 
 _TURN: Final = 256
@@ -38,7 +38,7 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._handles, self._facts = _NOTHING, False
         self._written = Written(_NOTHING)
-        self._watches: dict[int, Watch] = {}
+        self._watched = Subscriptions(self._service, _NOTHING, self._turned, self._unwatched)
         self._greeted = self._listening = self._paused = self._stopped = self._awaits_beat = self._resumes = False
         self._began = self._heard = server.loop.time()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
             Kind.EXPLAIN: self._explain,
             Kind.REVOKE: self._revoke,
             Kind.STATUS: self._status,
+            Kind.SEARCH: self._search,
             Kind.BEATS: self._listen,
             Kind.SUBSCRIBE: self._subscribe,
             Kind.UNSUBSCRIBE: self._unsubscribe,
@@ -56,8 +57,8 @@ class Connection(asyncio.Protocol):
     # -------------------------------------------------------------------------------------------------- the connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # That of uvloop is one, and says so to nobody.
+        self._transport = cast(asyncio.Transport, transport)
         server = self._server
         if len(server.connections) >= self._options.max_connections:
             self._refuse("busy", "there are too many connections")
@@ -73,9 +74,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
         self._stopped = True
-        for watch in self._watches.values():
-            watch.close()
-        self._watches.clear()
+        self._watched.close()
         for task in self.tasks:
             task.cancel()
 
@@ -204,6 +203,7 @@ class Connection(asyncio.Protocol):
             raise Unreadable("`handles` lists obligations by name")
         self._handles, self._facts = frozenset(handles), given.get("facts") is True
         self._written = Written(self._handles)
+        self._watched = Subscriptions(self._service, self._handles, self._turned, self._unwatched)
         self._greeted = True
         interval = int(self._options.beat_interval * 1e6)
         limits = {"max_frame": self._options.max_frame, "max_batch": self._options.max_batch}
@@ -223,7 +223,8 @@ class Connection(asyncio.Protocol):
     def _told(self, decision: Decision, epoch: str) -> list[Any]:
         known, leaf = self._written.number(decision._leaf)
         facts = decision.facts_revision if self._facts else ""
-        return [known, leaf, decision._until, lasts(self._service.engine, decision), epoch, facts]
+        epoch, lease = self._service.kept(decision, epoch)
+        return [known, leaf, decision._until, lease, epoch, facts]
 
     def _check_many(self, number: int, fields: Any) -> None:
         if type(fields) is not list or len(fields) > self._options.max_batch:
@@ -235,7 +236,7 @@ class Connection(asyncio.Protocol):
             known, leaf = self._written.number(decision._leaf)
             if leaf is not None:
                 told.append([known, leaf])
-            answers += (known, decision._until, lasts(self._service.engine, decision))
+            answers += (known, decision._until, self._service.kept(decision, epoch)[1])
         facts = decisions[0].facts_revision if self._facts and decisions else ""
         self._put(Kind.ANSWERS, number, [epoch, facts, told, answers])
 
@@ -262,17 +263,30 @@ class Connection(asyncio.Protocol):
 
     def _status(self, number: int, _: Any) -> None:
         self._asker.require(May.STATUS)
-        self._work(number, self._state)
+        self._work(number, self._server.status)
 
-    def _state(self) -> Any:
-        engine = self._service.engine
-        sources = {name: str(each.state) for name, each in engine.sources.items()}
-        return {
-            "revision": engine.policy.revision,
-            "epoch": self._service.epoch,
-            "started": self._service.started.isoformat(),
-            "sources": sources,
-        }
+    def _search(self, number: int, fields: Any) -> None:
+        caller, service = self._asker, self._service
+        caller.require(May.SEARCH)
+        searches: dict[Any, Callable[..., Page[Any]]]
+        searches = {"who_can": service.who_can, "what_can": service.what_can, "actions": service.actions}
+        try:
+            method, given, terms = fields
+            search = searches[method]
+            terms = {**terms, "handles": sorted(self._handles.union(terms.get("handles", ())))}
+        except (TypeError, ValueError, KeyError, AttributeError):
+            raise Unreadable("this is no search") from None
+        if terms.keys() - _TERMS:
+            raise Unreadable("nothing of this name is asked with")
+
+        def work() -> Any:
+            try:
+                page = search(caller, *given, **terms)
+            except TypeError as error:
+                raise RequestError("this is no search") from error
+            return {"results": list(page.results), "next_token": page.next_token}
+
+        self._work(number, work)
 
     def _work(self, number: int, work: Callable[[], Any]) -> None:
         """Do in a thread what takes long, and answer then; where too much is begun already, refuse."""
@@ -306,6 +320,7 @@ class Connection(asyncio.Protocol):
 
     def beat(self) -> None:
         """Tell of the epoch, and that the server is there; later where the other end does not take it now."""
+        self._watched.look_at_all()
         if not self._listening or self._stopped:
             return
         self._awaits_beat = self._paused
@@ -314,51 +329,36 @@ class Connection(asyncio.Protocol):
             self._flush()
 
     def _subscribe(self, number: int, fields: Any) -> None:
-        caller, request = self._asker, asked(fields)
+        request, caller = asked(fields), self._asker
         caller.require(May.WATCH)
-        if number in self._watches:
+        if number in self._watched:
             raise Unreadable("this number is taken")
-        if len(self._watches) >= self._options.max_watches:
+        if len(self._watched) >= self._options.max_watches:
             self._fail(number, "busy", f"a connection watches at most {self._options.max_watches} questions")
             return
-        refused = self._service._refusal(caller, request)
-        if refused is not None:
-            raise NotPermitted(refused.detail)
-        loop = self._server.loop
+        self._watched.open(caller, number, request)
 
-        def on_change(change: Change) -> None:
-            try:
-                loop.call_soon_threadsafe(self._changed, number, change.state, change.decision)
-            except RuntimeError:
-                # The loop is closed, and the connection with it.
-                pass
+    def _unsubscribe(self, number: int, _: Any) -> None:
+        self._watched.drop(number)
 
-        try:
-            watch = self._service.engine.watch(request, on_change)
-        except RequestError as error:
-            self._fail(number, "invalid_request", str(error))
+    def _turned(self, number: int, state: WatchState, decision: Decision) -> None:
+        """Tell in what state a question is. The answer is of no epoch: another may have begun since."""
+        if self._stopped or self._transport is None:
             return
-        self._watches[number] = watch
-        told = watch.told()
-        self._changed(number, told.state, told.decision)
-
-    def _changed(self, number: int, state: WatchState, decision: Decision) -> None:
-        if number not in self._watches or self._stopped or self._transport is None:
-            return
-        if state is WatchState.ENDED:
-            self._watches.pop(number).close()
-        self._put(Kind.CHANGE, number, [str(state), *self._told(decision, self._service.epoch)])
+        self._put(Kind.CHANGE, number, [str(state), *self._told(decision, "")])
         self._flush()
         if self._transport.get_write_buffer_size() > self._options.max_unsent:
             # INVARIANT: no change is left out. Who cannot take them has to ask anew.
             self._abort()
 
-    def _unsubscribe(self, number: int, _: Any) -> None:
-        watch = self._watches.pop(number, None)
-        if watch is not None:
-            watch.close()
+    def _unwatched(self, number: int, code: str, message: str) -> None:
+        if not self._stopped:
+            self._fail(number, code, message)
+            self._flush()
 
 
 _TARGETS: Final = frozenset(
     ("principal", "group", "workload", "session", "token", "key", "device", "not_before", "why")
 )
+
+_TERMS: Final = frozenset(("context", "session", "now", "entities", "handles", "limit", "token"))

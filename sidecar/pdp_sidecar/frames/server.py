@@ -5,32 +5,51 @@ from __future__ import annotations
 import asyncio
 import socket as _socket
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from pdp_sidecar.callers import Callers, Peer
 from pdp_sidecar.frames.connection import Connection
 from pdp_sidecar.frames.options import Options
 from pdp_sidecar.service import Service
+from pdp_sidecar.status import Readiness
 
 _CREDENTIALS: Final = struct.Struct("3i")
 _SWEEP: Final = 0.5
 """How often connections that ask nothing are looked at, in seconds."""
 
 
-async def start(service: Service, callers: Callers, options: Options, socket: _socket.socket) -> FrameServer:
-    """Answer whoever connects to a Unix socket that is bound. Raise ValueError for any other socket."""
+async def start(
+    service: Service,
+    callers: Callers,
+    options: Options,
+    socket: _socket.socket,
+    *,
+    status: Callable[[], dict[str, Any]] | None = None,
+) -> FrameServer:
+    """Answer whoever connects to a Unix socket that is bound. Raise ValueError for any other socket.
+
+    `status` tells how the sidecar is, such as `Status.to_json`; it may take long.
+    """
     if socket.family != _socket.AF_UNIX:
         raise ValueError("frames are for a Unix socket: the kernel tells who is at the other end")
-    server = FrameServer(service, callers, options)
+    server = FrameServer(service, callers, options, status or _status_of(service))
     await server.begin(socket)
     return server
+
+
+def _status_of(service: Service) -> Callable[[], dict[str, Any]]:
+    readiness = Readiness(service, waiting=set())
+    return lambda: readiness.status().to_json()
 
 
 class FrameServer:
     """A server that runs; `drain` ends it."""
 
-    def __init__(self, service: Service, callers: Callers, options: Options) -> None:
-        self.service, self.callers, self.options = service, callers, options
+    def __init__(
+        self, service: Service, callers: Callers, options: Options, status: Callable[[], dict[str, Any]]
+    ) -> None:
+        self.service, self.callers, self.options, self.status = service, callers, options, status
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self._listener: asyncio.AbstractServer | None = None

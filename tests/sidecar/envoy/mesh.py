@@ -24,8 +24,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from pdp_sidecar.callers import Callers
 from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.envoy.options import Options
+from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.service import Service
 from tests.sidecar.envoy.scene import DEPLOY, ENVOY, claims
 
@@ -50,7 +52,7 @@ class Mesh:
         self.folder = folder
         self.service = service
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.identify: Callable[[Any], Any] = lambda _: ENVOY
+        self.identify = Identities(Callers(by_uid={os.getuid(): ENVOY})).of
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
