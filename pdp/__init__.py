@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pdp.approvals.store import ApprovalStore
     from pdp.enforcement import Denied, Enforcer, Handler, Lease, LeaseEnded, acting, guard, lease
     from pdp.engine import Engine
-    from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RequestError
+    from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RemoteError, RequestError
     from pdp.freshness import SourceStatus
     from pdp.leases.states import WatchState
     from pdp.leases.watch import Change, Watch
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
         RevocationKind,
         SourceState,
     )
-    from pdp.ports import ApprovalSource, AttributeProvider, DecisionSink, FactSource
+    from pdp.ports import ApprovalSource, AttributeProvider, DecisionPoint, DecisionSink, FactSource
+    from pdp.remote import connect, connect_async
     from pdp.revocation.log import RevocationLog
     from pdp.search import Page
     from pdp.session import Session
@@ -69,6 +70,7 @@ _HOMES = {
     "AttributeProvider": "pdp.ports",
     "Change": "pdp.leases.watch",
     "Decision": "pdp.model",
+    "DecisionPoint": "pdp.ports",
     "DecisionSink": "pdp.ports",
     "Denied": "pdp.enforcement",
     "Diagnostic": "pdp.errors",
@@ -94,6 +96,7 @@ _HOMES = {
     "Reason": "pdp.model",
     "RecordError": "pdp.errors",
     "Remedy": "pdp.model",
+    "RemoteError": "pdp.errors",
     "Request": "pdp.model",
     "RequestError": "pdp.errors",
     "Revocation": "pdp.model",
@@ -107,6 +110,8 @@ _HOMES = {
     "Watch": "pdp.leases.watch",
     "WatchState": "pdp.leases.states",
     "acting": "pdp.enforcement",
+    "connect": "pdp.remote",
+    "connect_async": "pdp.remote",
     "guard": "pdp.enforcement",
     "lease": "pdp.enforcement",
     "ref": "pdp.values",
@@ -138,6 +143,7 @@ __all__ = [
     "AttributeProvider",
     "Change",
     "Decision",
+    "DecisionPoint",
     "DecisionSink",
     "Denied",
     "Diagnostic",
@@ -163,6 +169,7 @@ __all__ = [
     "Reason",
     "RecordError",
     "Remedy",
+    "RemoteError",
     "Request",
     "RequestError",
     "Revocation",
@@ -176,6 +183,8 @@ __all__ = [
     "Watch",
     "WatchState",
     "acting",
+    "connect",
+    "connect_async",
     "guard",
     "lease",
     "ref",

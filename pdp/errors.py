@@ -7,6 +7,7 @@ PdpError
 ├── RequestError              a request cannot even be asked
 ├── EndlessSourceError        sources name ever more entities that others are in
 ├── FailedSourceError         a source of entities failed, and nothing may be decided without it
+├── RemoteError               a sidecar gave no answer, or refused
 ├── RecordError               a record of facts cannot be read or written, or is not the one that it was
 └── Denied                    what is not allowed is not begun (in pdp.enforcement, with its decision)
 """
@@ -110,6 +111,17 @@ class RecordError(PdpError):
     def __init__(self, message: str, *, lasting: bool = False) -> None:
         super().__init__(message)
         self.lasting = lasting
+
+
+class RemoteError(PdpError):
+    """A sidecar gave no answer to what is no decision, or refused; `code` says why in one word.
+
+    It is `unreachable`, `deadline_exceeded`, `garbled`, `closed`, or what the sidecar says, such as `not_permitted`.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def article(name: object) -> str:

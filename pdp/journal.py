@@ -8,11 +8,11 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from pdp.classes import dataclass
+from pdp.digests import blake2b
 from pdp.errors import RecordError
 from pdp.model import Mark
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from pdp.classes import dataclass
+from pdp.digests import sha256
 from pdp.entities.store import Store
 from pdp.errors import Diagnostic, FactsError, PolicyError, Severity
 from pdp.source import Source
@@ -37,7 +37,7 @@ class Loaded:
 
 def digest(sources: Sequence[Source]) -> str:
     """Return the revision of a set of texts: their paths and contents, whatever order they are in."""
-    whole = hashlib.sha256()
+    whole = sha256()
     for source in sorted(sources, key=lambda source: source.path):
         for text in (source.path, source.text):
             data = text.encode("utf-8", "surrogatepass")

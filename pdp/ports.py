@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from pdp.model import Approval, Decision, Entity, Failure, Mark, Node, Request, Revocation, RevocationKind
 from pdp.values import EntityRef, Unknown
+
+
+class DecisionPoint(Protocol):
+    """Whoever decides: an engine, a client of one in another process, or what answers as one does in a test."""
+
+    def decide(
+        self,
+        principal: Entity | EntityRef,
+        action: str,
+        resource: Entity | EntityRef,
+        context: Mapping[str, Any] | None = None,
+        session: Mapping[str, Any] | None = None,
+        *,
+        entities: Iterable[Entity] = (),
+    ) -> Decision:
+        """Answer a request."""
 
 
 class AttributeProvider(Protocol):

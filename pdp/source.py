@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import accumulate
 
 from pdp.classes import dataclass
 
@@ -36,10 +37,9 @@ class Source:
 
     def _line_starts(self) -> list[int]:
         if self._starts is None:
-            at, starts = 0, []
-            for line in self.text.split("\n"):
-                starts.append(at)
-                at += len(line) + 1
+            # A line begins where the one before it ends, break and all.
+            starts = [0, *accumulate([len(line) + 1 for line in self.text.split("\n")])]
+            del starts[-1]
             self._starts = starts
         return self._starts
 

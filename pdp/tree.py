@@ -33,6 +33,11 @@ _APART: Final = 16
 """From so many rules with conditions on, those that test one attribute for equality are looked up by its value."""
 
 
+# Members of an enumeration take their time to be found by name, and the first decision asks this of each rule.
+_PRINCIPAL, _RESOURCE = RootName.PRINCIPAL, RootName.RESOURCE
+_WHEN, _EQ, _FORBID = ClauseKind.WHEN, CompareOp.EQ, Effect.FORBID
+
+
 @dataclass(slots=True, eq=False)
 class Bucket:
     """The rules of the same actions for the same types: by what their principals are in, and all that name nothing."""
@@ -68,7 +73,7 @@ class Index:
                 if bucket is None:
                     bucket = self._buckets[place] = Bucket({}, [])
                 _put(bucket, number, principals.within, resources.within)
-                if rule.effect is Effect.FORBID:
+                if rule.effect is _FORBID:
                     bucket.forbids = True
                 elif rule.role is None and rule.obligations:
                     bucket.duties = True
@@ -98,8 +103,8 @@ class Index:
         """Return the tests of a rule's scope that its types do not answer."""
         rule, found = self.rules[number], []
         for root, scopes, kind in (
-            (RootName.PRINCIPAL, rule.principals, principal),
-            (RootName.RESOURCE, rule.resources, resource),
+            (_PRINCIPAL, rule.principals, principal),
+            (_RESOURCE, rule.resources, resource),
         ):
             refs = _named(scopes, kind)
             if refs is not None:
@@ -206,18 +211,18 @@ def fork(found: Sequence[Choices]) -> Fork | None:
     for place, tests in enumerate(found):
         if best in tests:
             groups.setdefault(tests[best], []).append(place)
-    root = RootName.PRINCIPAL if best[0] else RootName.RESOURCE
+    root = _PRINCIPAL if best[0] else _RESOURCE
     return Fork(root, best[1], {value: tuple(places) for value, places in groups.items()})
 
 
-_OWNERS: Final = (RootName.PRINCIPAL, RootName.RESOURCE)
+_OWNERS: Final = (_PRINCIPAL, _RESOURCE)
 _KINDS: Final = {str: Primitive.STRING, int: Primitive.INT}
 
 
 def choices(rule: Rule, setting: Setting, known: dict[Path, object]) -> Choices:
     """Return what a rule asks attributes to be equal to, texts and numbers only. `known` remembers their types."""
     chosen: dict[Path, Value] = {}
-    work = [clause.condition for clause in rule.clauses if clause.kind is ClauseKind.WHEN]
+    work = [clause.condition for clause in rule.clauses if clause.kind is _WHEN]
     while work:
         test = work.pop()
         if test.__class__ is terms.And:
@@ -226,7 +231,7 @@ def choices(rule: Rule, setting: Setting, known: dict[Path, object]) -> Choices:
             # From the first on that may be unknown, what is false must not hide that.
             first = next((at for at, each in enumerate(test.operands) if not total(each)), len(test.operands))
             work.extend(test.operands[: first + 1])
-        elif test.__class__ is terms.Same or (test.__class__ is terms.Compare and test.op is CompareOp.EQ):
+        elif test.__class__ is terms.Same or (test.__class__ is terms.Compare and test.op is _EQ):
             left, right = test.left, test.right
             if left.__class__ is terms.Constant:
                 left, right = right, left
@@ -235,7 +240,7 @@ def choices(rule: Rule, setting: Setting, known: dict[Path, object]) -> Choices:
             kind, base = _KINDS.get(right.value.__class__), left.base
             if kind is None or base.__class__ is not terms.Root or base.name not in _OWNERS:
                 continue
-            path = base.name is RootName.PRINCIPAL, left.name
+            path = base.name is _PRINCIPAL, left.name
             if path not in known:
                 known[path] = type_of(left, setting, {})
             if known[path] is kind:

@@ -21,6 +21,7 @@ LAYERS = {
         "classes",
         "clocks",
         "codes",
+        "digests",
         "errors",
         "ids",
         "model",
@@ -71,7 +72,7 @@ LAYERS = {
         "wide",
         "world",
     },
-    7: {"__main__", "cli", "enforcement", "integrations", "testing"},
+    7: {"__main__", "cli", "enforcement", "integrations", "remote", "testing"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
 

@@ -164,7 +164,7 @@ def test_what_is_sent_over_grpc_is_framed() -> None:
 
 
 def test_rate_and_times_are_read_from_what_h2load_says() -> None:
-    load = h2load.read(SAID, LOG, seconds=2.0, answer=100)
+    load = h2load.read(SAID, LOG, clients=1, seconds=2.0, answer=100)
 
     assert (load.done, load.rate, load.median, load.p99) == (4, 2.0, 635.0, 830.0)
 
@@ -181,12 +181,22 @@ def test_rate_and_times_are_read_from_what_h2load_says() -> None:
 )
 def test_what_is_no_answer_is_not_counted(this: str, that: str, message: str) -> None:
     with pytest.raises(h2load.LoadError, match=message):
-        h2load.read(SAID.replace(this, that), LOG, seconds=2.0, answer=100)
+        h2load.read(SAID.replace(this, that), LOG, clients=1, seconds=2.0, answer=100)
 
 
 def test_a_refusal_is_not_counted() -> None:
     with pytest.raises(h2load.LoadError, match="503"):
-        h2load.read(SAID, LOG.replace("200\t510", "503\t510"), seconds=2.0, answer=100)
+        h2load.read(SAID, LOG.replace("200\t510", "503\t510"), clients=1, seconds=2.0, answer=100)
+
+
+def test_what_is_under_way_when_time_is_up_is_one_for_each_client() -> None:
+    under_way = "1795892825600990\t0\t20\n"
+
+    load = h2load.read(SAID, LOG + under_way, clients=1, seconds=2.0, answer=100)
+
+    assert load.times == (830, 740, 530, 510)
+    with pytest.raises(h2load.LoadError, match="'0': 2"):
+        h2load.read(SAID, LOG + 2 * under_way, clients=1, seconds=2.0, answer=100)
 
 
 def test_a_unix_socket_is_told_apart_from_an_address() -> None:

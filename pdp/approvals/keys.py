@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from hashlib import blake2b
 from typing import Any, Final
 
 from pdp.approvals.signing import read_key
 from pdp.classes import dataclass, replace
 from pdp.conform import Mismatch, read_ref
 from pdp.conform.mismatch import clip, misplaced
+from pdp.digests import blake2b
 from pdp.entities import jsonfile
 from pdp.entities.document import Fault, Place, Ranges, Report
 from pdp.entities.jsonfile import Advice

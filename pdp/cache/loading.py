@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgpack
@@ -17,6 +16,7 @@ from pdp.cache.schemas import DIAGNOSTICS, SCHEMA
 from pdp.cache.shelf import Shelf
 from pdp.cache.stores import read_store
 from pdp.classes import dataclass
+from pdp.digests import blake2b
 from pdp.entities.store import Store
 from pdp.errors import Diagnostic
 from pdp.source import Source

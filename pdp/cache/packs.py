@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from hashlib import blake2b
 from typing import Final
 
 import msgpack
@@ -13,6 +12,7 @@ import msgpack
 from pdp.cache.forms import ANYWHERE, BYTES, NOWHERE, TEXT, Corrupt, packed, several, shape
 from pdp.cache.schemas import SCHEMA
 from pdp.classes import dataclass
+from pdp.digests import blake2b
 from pdp.schema import Schema
 from pdp.source import Source
 

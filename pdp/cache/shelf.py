@@ -6,8 +6,9 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 from typing import Final
+
+from pdp.digests import blake2b
 
 MAGIC: Final = b"pdp cache 1\n"
 MAX_ENTRY: Final = 128 * 2**20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
 import msgpack
 
@@ -14,6 +13,7 @@ from pdp.cache.policies import policy_of, read_rules, write_rules
 from pdp.cache.schemas import DIAGNOSTICS, SCHEMA
 from pdp.cache.shelf import Shelf
 from pdp.cache.stores import read_store, write_store
+from pdp.digests import blake2b
 from pdp.loaded import Loaded
 from pdp.source import Source
 from pdp.terms import Policy

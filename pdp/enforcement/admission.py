@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from pdp.enforcement.denial import Denied, refusal
 from pdp.enforcement.duties import Duty, Handler, is_asynchronous, settle, settle_denial
 from pdp.enforcement.steps import called
-from pdp.model import Decision, Entity, Outcome, Request
-from pdp.values import EntityRef
-
-
-class DecisionPoint(Protocol):
-    """Whoever decides: an engine, or what answers as one does."""
-
-    def decide(
-        self,
-        principal: Entity | EntityRef,
-        action: str,
-        resource: Entity | EntityRef,
-        context: Mapping[str, Any] | None = None,
-        session: Mapping[str, Any] | None = None,
-        *,
-        entities: Iterable[Entity] = (),
-    ) -> Decision:
-        """Answer a request."""
+from pdp.model import Decision, Outcome, Request
+from pdp.ports import DecisionPoint
 
 
 class Admission(NamedTuple):

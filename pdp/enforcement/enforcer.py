@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from pdp.enforcement import wrapping
-from pdp.enforcement.admission import Admission, DecisionPoint, admit
+from pdp.enforcement.admission import Admission, admit
 from pdp.enforcement.arguments import Binder, Pick
 from pdp.enforcement.caller import Caller, current
 from pdp.enforcement.denial import Denied, refusal
 from pdp.enforcement.duties import Call, Handler, registry
 from pdp.model import Entity, Request
+from pdp.ports import DecisionPoint
 from pdp.values import EntityRef
 
 _F = TypeVar("_F")

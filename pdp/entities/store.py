@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from pdp.digests import sha256
 from pdp.model import Membership, Node
 from pdp.values import (
     Datetime,
@@ -149,7 +149,7 @@ class Store:
             if self._total is None:
                 self._total = sum(int.from_bytes(_digest(node)) for node in self) % _MODULUS
             form = f"pdp entities 1\n{self._size}\n{self._total:064x}"
-            self._revision = hashlib.sha256(form.encode()).hexdigest()[:16]
+            self._revision = sha256(form.encode()).hexdigest()[:16]
         return self._revision
 
     def __repr__(self) -> str:
@@ -160,7 +160,7 @@ def _digest(node: Node) -> bytes:
     parents = sorted({_membership(parent) for parent in node.parents})
     tags = f"t{_fields(node.tags.items())}" if node.tags else ""
     form = f"{_ref(node.ref)}{_fields(node.attributes.items())}{len(parents)}:{''.join(parents)}{tags}"
-    return hashlib.sha256(form.encode("utf-8", "surrogatepass")).digest()
+    return sha256(form.encode("utf-8", "surrogatepass")).digest()
 
 
 # Every form starts with the kind of the value and ends where its text says: no two values have the same one.

@@ -68,6 +68,10 @@ _ATTEMPTS: Final = 50
 """So often is a folder read that is another each time, before that is told as what is wrong with it."""
 
 
+_AHEAD: Final = 2.0
+"""So many seconds at most, rules are compiled before they are taken, while those before them answer."""
+
+
 def read_texts(path: str | Path) -> Texts:
     """Read a folder or a file once."""
     sources, problems = read_folder(path)
@@ -92,12 +96,17 @@ def thawed() -> Iterator[None]:
     if not gc.get_freeze_count():
         yield
         return
+    # It looks once, at the end: each time that it did meanwhile, all would wait for as long.
+    running = gc.isenabled()
+    gc.disable()
     gc.unfreeze()
     try:
         yield
     finally:
         gc.collect()
         gc.freeze()
+        if running:
+            gc.enable()
 
 
 class Reloader:
@@ -186,7 +195,8 @@ class Reloader:
         """Take texts; return what is wrong with them, nothing where they are taken. It is for a thread of its own."""
         try:
             with thawed():
-                self._engine.reload(load_read(self._path, texts.sources, texts.problems, cache=self._cache))
+                loaded = load_read(self._path, texts.sources, texts.problems, cache=self._cache)
+                self._engine.reload(loaded, ahead=_AHEAD)
         except DiagnosticError as error:
             # They will say the same when they are asked again.
             self._seen = texts.mark
@@ -243,7 +253,9 @@ class Reloader:
     async def _look_when_due(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._due.wait(), self._options.interval)
+                # Not by `wait_for`: that of Python 3.11 forgets to be cancelled where what it waits for just came.
+                async with asyncio.timeout(self._options.interval):
+                    await self._due.wait()
             except TimeoutError:
                 if not self._options.watch:
                     continue

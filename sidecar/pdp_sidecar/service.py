@@ -188,7 +188,7 @@ class Service:
     def who_can(
         self, caller: Caller, principal_type: str, action: str, resource: Entity | EntityRef, **terms: Unpack[Asking]
     ) -> Page[EntityRef]:
-        """List principals as `Engine.who_can` does, if the caller may ask for them; raise NotPermitted, RequestError.
+        """List those for whom the caller may ask, as `Engine.who_can` does; raise NotPermitted or RequestError.
 
         This and the other searches are for a thread of their own.
         """

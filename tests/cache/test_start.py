@@ -29,7 +29,7 @@ FOR_TEXTS = (
     "pdp.syntax.printer",
     "pdp.syntax.tree",
 )
-HEAVY = ("click", "dataclasses", "inspect", "json", "pickle", "rich", "yaml", "zoneinfo")
+HEAVY = ("_hashlib", "click", "dataclasses", "inspect", "json", "pickle", "rich", "yaml", "zoneinfo")
 LOAD = """
 import sys, pdp
 engine = pdp.Engine.load({folder!r}, cache={cache!r})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from pdp import terms
 from pdp.classes import dataclass, field, replace
@@ -18,6 +18,7 @@ from pdp.testing.coverage.places import PRINCIPALS, RESOURCES, VIA
 from pdp.testing.coverage.points import BOTH, FAILS, HOLDS, NOWHERE, Kind, Point
 from pdp.values import EntityRef
 
+_NEEDS, _UNLESS = ClauseKind.NEEDS, ClauseKind.UNLESS
 _HAS_ACTOR: Final = terms.Has(base=terms.Root(name=terms.RootName.SESSION), name="actor")
 
 
@@ -50,6 +51,11 @@ class RulePlan:
     open_clauses: list[Open] = field(default_factory=list)
     open_scopes: list[int] = field(default_factory=list)
 
+    def items(self) -> Iterator[Item]:
+        """Yield every scope of the rule."""
+        for each in self.groups.values():
+            yield from each
+
     def hindrances(self, found: Sequence[tuple[terms.Clause, Found]]) -> list[int]:
         """Return the clauses that keep the rule from applying, by their places.
 
@@ -58,12 +64,27 @@ class RulePlan:
         return [
             at
             for at, (clause, truth) in enumerate(found)
-            if clause.kind is not ClauseKind.NEEDS and truth is (clause.kind is ClauseKind.UNLESS)
+            if clause.kind is not _NEEDS and truth is (clause.kind is _UNLESS)
         ]
 
-    def clauses_of(self, scene: Scene) -> list[tuple[terms.Clause, Found]]:
-        """Evaluate the clauses for a question that is out of scope."""
-        return [(clause, evaluate(clause.condition, scene)) for clause in self.rule.clauses]
+    def hindrance(self, scene: Scene) -> Hindrance | None:
+        """Return what keeps the rule from applying to a question that is out of its scope; None where nothing does."""
+        for clause in self.rule.clauses:
+            unless = clause.kind is _UNLESS
+            if clause.kind is not _NEEDS and evaluate(clause.condition, scene) is unless:
+                return _least(clause.condition, unless, scene), unless
+        return None
+
+
+Hindrance: TypeAlias = tuple[terms.Term, bool]
+"""A condition, or an operand of one, and what it comes to wherever it keeps a rule from applying."""
+
+
+def _least(term: terms.Term, found: bool, scene: Scene) -> terms.Term:
+    """Return the operand that settles a term by itself, or else the term."""
+    while isinstance(term, terms.Or if found else terms.And):
+        term = next(each for each in term.operands if evaluate(each, scene) is found)
+    return term
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,7 +160,7 @@ class _Planner:
             if scopes is not None:
                 found.groups = {**found.groups, side: self._items(rule, side, scopes, span)}
         self._clauses(rule, found, span)
-        found.open_scopes = [item.at for items in found.groups.values() for item in items if item.at is not None]
+        found.open_scopes = [item.at for item in found.items() if item.at is not None]
         if not rule.clauses and wanted == BOTH:
             found.open_scopes.append(found.at)
         self._plan.rules[rule.id] = found

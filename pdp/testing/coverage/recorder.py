@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from pdp import terms
@@ -15,7 +15,7 @@ from pdp.testing.coverage import parts, plan
 from pdp.testing.coverage.plan import RulePlan
 from pdp.testing.coverage.points import FAILS, HOLDS, UNKNOWN
 from pdp.testing.coverage.report import Report
-from pdp.testing.coverage.scopes import Scopes
+from pdp.testing.coverage.waiting import Waiting
 from pdp.testing.runner import Result, Runner, question_of
 
 _BY_RULES: Final = frozenset({Reason.PERMITTED, Reason.FORBIDDEN, Reason.DEFAULT})
@@ -62,6 +62,9 @@ class Coverage:
         self._plan = plan.make(policy, grants=grants)
         self._seen = bytearray(len(self._plan.points))
         self._wanted = bytes(point.wanted for point in self._plan.points)
+        self._waiting = {
+            action: Waiting(rules, self._seen, self._wanted) for action, rules in self._plan.by_action.items()
+        }
 
     def watch(self, runner: Runner, tests: Iterable[terms.Test]) -> Iterator[Result]:
         """Run tests, and take note of each case on its way."""
@@ -85,22 +88,9 @@ class Coverage:
                 continue
             found[rule.id] = finding
             self._rule(self._plan.rules[rule.id], finding, scene)
-        self._out(question.action, found, scene)
-
-    def _out(self, action: str, found: Mapping[str, Finding], scene: Scene) -> None:
-        """Take note of scopes, of the rules of an action that wait for it."""
-        waiting = self._plan.by_action.get(action)
-        if not waiting:
-            return
-        scopes, done = Scopes(scene), False
-        for each in waiting:
-            finding = found.get(each.rule.id)
-            if finding is None and not each.rule.clauses:
-                self._seen[each.at] |= FAILS
-            scopes.look(each, finding, self._seen)
-            done = not self._wait(each.open_scopes) or done
-        if done:
-            self._plan.by_action[action] = [each for each in waiting if each.open_scopes]
+        waiting = self._waiting.get(question.action)
+        if waiting is not None:
+            waiting.look(found, scene)
 
     @property
     def seen(self) -> Seen:

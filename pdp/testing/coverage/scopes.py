@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from pdp.evaluation import NEVER, Question, Scene, closure
+from pdp.evaluation import NEVER, Scene, closure
 from pdp.interpreter import Finding
 from pdp.model import Effect
 from pdp.operators import Truth
 from pdp.testing.coverage.parts import bit
 from pdp.testing.coverage.places import PRINCIPALS, RESOURCES, VIA
-from pdp.testing.coverage.plan import Item, RulePlan
+from pdp.testing.coverage.plan import Hindrance, Item, RulePlan
 from pdp.values import UNKNOWN, EntityRef
+
+_FORBID: Final = Effect.FORBID
 
 
 class Asked(NamedTuple):
@@ -30,7 +32,12 @@ class Scopes:
         self._scene = scene
         question = scene.question
         principal, resource = self._asked(question.principal), self._asked(question.resource)
+        self._acted = question.actor is not None
         actor = () if question.actor is None else (self._asked(question.actor),)
+        self.up = {ref for each in (principal, resource, *actor) for ref in each.up}
+        """All that those are in who are asked about, themselves too."""
+        self.doubtful = any(each.doubtful for each in (principal, resource, *actor))
+        """Whether they may be in more."""
         self._permit = {PRINCIPALS: (principal,), RESOURCES: (resource,), VIA: actor}
         # A forbid holds for whoever acts as well.
         self._forbid = {PRINCIPALS: (principal, *actor), RESOURCES: (resource,)}
@@ -39,11 +46,16 @@ class Scopes:
         up, doubt = closure(ref, self._scene)
         return Asked(ref, up, doubt > NEVER)
 
-    def look(self, found: RulePlan, finding: Finding | None, seen: bytearray) -> None:
-        """Take note of the scopes of a rule; `finding` is None where the question is out of its scope."""
-        if not _decided(found, self._scene.question):
-            return
-        asked = self._forbid if found.rule.effect is Effect.FORBID else self._permit
+    def look(self, found: RulePlan, finding: Finding | None, seen: bytearray) -> Hindrance | None:
+        """Take note of the scopes of a rule; `finding` is None where the question is out of its scope.
+
+        Return what kept that from showing anything, where it was a clause.
+        """
+        forbid = found.rule.effect is _FORBID
+        # Scopes decide on a permit for whoever is acted for where it says so, and only there.
+        if not forbid and self._acted != (found.rule.via is not None):
+            return None
+        asked = self._forbid if forbid else self._permit
         sides = [(items, [_holds(item, asked[side]) for item in items]) for side, items in found.groups.items()]
         holding = [truths.count(True) for _, truths in sides]
         closed = holding.count(0)
@@ -53,15 +65,14 @@ class Scopes:
             others = closed == (not held)
             news = _note(items, truths, held if others else None, seen) or news
         # Whether a clause stands in the way is found out only where something is to be learnt of it.
-        if news and not found.hindrances(found.clauses_of(self._scene) if finding is None else finding.clauses):
+        if not news or (finding is not None and found.hindrances(finding.clauses)):
+            return None
+        hindrance = found.hindrance(self._scene) if finding is None else None
+        if hindrance is None:
             for (items, truths), held in zip(sides, holding, strict=True):
                 if closed == (not held):
                     _count(items, truths, held, seen)
-
-
-def _decided(found: RulePlan, question: Question) -> bool:
-    """Tell whether scopes decide on a rule: a permit holds for who is acted for where it says so, and only then."""
-    return found.rule.effect is Effect.FORBID or (question.actor is None) == (found.rule.via is None)
+        return hindrance
 
 
 def _holds(item: Item, asked: Sequence[Asked]) -> Truth | None:

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from pdp_sidecar.reloading import ReloadOptions
+from pdp_sidecar.rpc.options import Options as RpcOptions
 from pdp_sidecar.secret import Secret
 
 WhenStale = Literal["deny", "continue"]
@@ -114,3 +115,4 @@ class Options(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: LimitsOptions = LimitsOptions()
     reload: ReloadOptions = ReloadOptions()
     workers: WorkersOptions = WorkersOptions()
+    grpc: RpcOptions = RpcOptions()

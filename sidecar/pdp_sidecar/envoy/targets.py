@@ -70,8 +70,6 @@ def target(text: str, *, normalise: bool = False) -> Target:
 
 def _segment(raw: str) -> str:
     """Decode a segment; raise Refused where that leaves anything that somebody might read as more than a name."""
-    if ";" in raw or "\\" in raw:
-        raise ambiguous("odd_character", "the path holds a backslash or parameters of a segment")
     if _LOOSE.search(raw):
         raise ambiguous("loose_percent", "the path holds a `%` without two digits")
     text = decode(raw)
@@ -80,7 +78,7 @@ def _segment(raw: str) -> str:
     if not text.isprintable():
         raise ambiguous("odd_character", "the path holds characters that are not printed")
     if _MEANT.intersection(text):
-        raise ambiguous("encoded_delimiter", "the path holds an encoded slash, backslash, `?`, `#` or `;`")
+        raise ambiguous("delimiter", "the path holds a backslash or a semicolon, or an encoded slash, `?` or `#`")
     if _AGAIN.search(text):
         raise ambiguous("encoded_twice", "the path is encoded twice")
     if text in _DOTS and raw != text:

@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pdp.model import Decision
+
 LOGGER: Final = logging.getLogger("pdp.sidecar")
 _FIELDS: Final = "pdp_fields"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:+-]+", re.ASCII)
 
 
-def tell(level: int, event: str, **fields: Any) -> None:
+def tell(level: int, event: str, /, **fields: Any) -> None:
     """Log an event: a name that programs look for, with what there is to know of it. It never raises."""
     if LOGGER.isEnabledFor(level):
         LOGGER.log(level, event, extra={_FIELDS: fields})
@@ -67,8 +69,7 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
-        at = _datetime.datetime.fromtimestamp(record.created, _datetime.UTC).isoformat(timespec="milliseconds")
-        found: dict[str, Any] = {"at": at.replace("+00:00", "Z"), "level": record.levelname.lower()}
+        found: dict[str, Any] = {"at": _written(record.created), "level": record.levelname.lower()}
         fields = getattr(record, _FIELDS, None)
         if fields is None:
             found |= {"event": "log", "logger": record.name, "message": record.getMessage()}
@@ -78,3 +79,32 @@ class Lines(logging.Formatter):
         if record.exc_info:
             found["error"] = self.formatException(record.exc_info)
         return self._line(found)
+
+
+def decision_event(
+    at: float, protocol: str, caller: str, principal: str, action: str, resource: str, decision: Decision
+) -> dict[str, Any]:
+    """Return what is logged of a decision that was made at a time of the wall clock."""
+    found = {
+        "at": _written(at),
+        "level": "info",
+        "event": "decision",
+        "protocol": protocol,
+        "caller": caller,
+        "principal": principal,
+        "action": action,
+        "resource": resource,
+        "outcome": str(decision.outcome),
+        "reason": str(decision.reason),
+        "rules": list(decision.determining_rules),
+        "erring_rules": list(decision.erring_rules),
+        "detail": decision.detail,
+        "revision": decision.revision,
+        "facts_revision": decision.facts_revision,
+    }
+    return {name: value for name, value in found.items() if value not in ("", [])}
+
+
+def _written(at: float) -> str:
+    text = _datetime.datetime.fromtimestamp(at, _datetime.UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, cast
 
@@ -20,6 +20,7 @@ from pdp.engine import Engine
 from pdp.errors import RecordError
 from pdp.model import SourceState
 from pdp_sidecar.operations.logs import tell
+from pdp_sidecar.operations.metrics import Metrics
 from pdp_sidecar.status import Others, Readiness
 from pdp_sidecar.workers.messages import (
     About,
@@ -28,10 +29,10 @@ from pdp_sidecar.workers.messages import (
     Ask,
     Channel,
     ChannelError,
+    Counted,
     Drain,
     Go,
     Loaded,
-    Numbers,
     Reload,
     Revoke,
     Revoked,
@@ -47,7 +48,8 @@ GRACE: Final = 10.0
 
 
 class Control:
-    """The supervisor, as a worker sees it. It is for the thread of the event loop, but for `revoke_elsewhere`."""
+    """The supervisor, as a worker sees it. It is for the thread of the event loop, but for `tell` and
+    `revoke_elsewhere`."""
 
     def __init__(self, channel: Channel, start: Start) -> None:
         self.number, self.settings = start.number, start.settings
@@ -62,9 +64,11 @@ class Control:
         # Threads that wait for other workers may fill the pool of the loop: what others wait for has one of its own.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._unread: list[Apply] = []
+        self._telling: Readiness | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Task[None] | None = None
         self._refresh: Callable[[int], object] | None = None
-        self._numbers: Callable[[], Mapping[str, Any]] = dict
+        self._metrics: Metrics | None = None
         self._reload: Callable[[], object] = lambda: None
 
     # ------------------------------------------------------------------------------------------------ for the worker
@@ -73,26 +77,36 @@ class Control:
         self,
         engine: Engine,
         *,
-        numbers: Callable[[], Mapping[str, Any]] = dict,
+        metrics: Metrics | None = None,
         reload: Callable[[], object] = lambda: None,
     ) -> None:
         """Say that policies are held, and return when the worker may be asked: call it before anything listens.
 
-        From then on the worker holds each revocation before it is answered in another. `numbers` is asked for what was
+        From then on the worker holds each revocation before it is answered in another. `metrics` is asked for what was
         counted, and `reload` is called when the policies are to be looked at.
         """
-        self._refresh, self._numbers, self._reload = _reads(engine), numbers, reload
+        self._refresh, self._metrics, self._reload = _reads(engine), metrics, reload
         self._channel.send(Loaded())
         await self._run(self._refresh, await self._go)
 
     def tell(self, readiness: Readiness) -> None:
-        """Say how the worker is: once it is up, and whenever that may be another."""
-        ready, problems = readiness.look()
-        engine = readiness.service.engine
-        said = State(ready, problems, engine.policy.revision, engine.facts_revision)
-        if said != self._said:
-            self._said = said
-            self._channel.send(said)
+        """Say how the worker is: once it is up, and whenever that may be another. It is for any thread."""
+        self._loop.call_soon_threadsafe(self._tell_soon, readiness)
+
+    def _tell_soon(self, readiness: Readiness) -> None:
+        self._telling, waits = readiness, self._telling is not None
+        if not waits:
+            self._do(self._tell())
+
+    async def _tell(self) -> None:
+        while (readiness := self._telling) is not None:
+            status = await asyncio.to_thread(readiness.status)
+            said = State(status.ready, status.problems, status.revision, status.facts_revision)
+            if said != self._said:
+                self._said = said
+                self._channel.send(said)
+            if self._telling is readiness:
+                self._telling = None
 
     def others(self) -> Others:
         """Return what is known of all workers."""
@@ -146,7 +160,7 @@ class Control:
                     if answer is not None and not answer.done():
                         answer.set_result(told)
                 case Ask(number):
-                    self._channel.send(Numbers(number, self._counted()))
+                    self._do(self._count(number))
                 case Reload():
                     self.reload()
                 case About(workers, problems):
@@ -188,13 +202,14 @@ class Control:
         except Exception as error:
             tell(logging.ERROR, "reload_failed", error=type(error).__name__, detail=str(error))
 
-    def _counted(self) -> dict[str, Any]:
-        try:
-            return dict(self._numbers())
-        except Exception as error:
-            # Nobody is kept from an answer by what is counted of it.
-            tell(logging.ERROR, "numbers_failed", error=type(error).__name__, detail=str(error))
-            return {}
+    async def _count(self, number: int) -> None:
+        if self._metrics is not None:
+            self._channel.send(Counted(number, await self._metrics.told()))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def _reads(engine: Engine) -> Callable[[int], None]:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
-from pdp_sidecar.workers.messages import Applied, Apply, Ask, Channel, Drain, Go, Message, Numbers, Start, State
+from pdp_sidecar.operations.metrics import Numbers
+from pdp_sidecar.workers.messages import Applied, Apply, Ask, Channel, Counted, Drain, Go, Message, Start, State
 
 KILLED_WITHIN: Final = 2.0
 """So many seconds the system may take to end a process that was killed."""
@@ -83,7 +84,7 @@ class Kept:
         """Take note of how it is."""
         self.stage, self.state = Stage.UP, state
 
-    def heard(self, message: Applied | Numbers) -> None:
+    def heard(self, message: Applied | Counted) -> None:
         """Take an answer."""
         waiting = self._waiting.get(message.id)
         if waiting is not None and not waiting.done():
@@ -99,10 +100,10 @@ class Kept:
         await self.kill()
         return False
 
-    async def numbers(self, within: float) -> Mapping[str, Any]:
-        """Return what it has counted; nothing where it does not say so in time."""
+    async def numbers(self, within: float) -> Numbers | None:
+        """Return what it has counted; None where it does not say so in time."""
         found = await self._ask(Ask, within)
-        return found.numbers if isinstance(found, Numbers) else {}
+        return found.numbers if isinstance(found, Counted) else None
 
     async def _ask(self, make: Callable[[int], Apply | Ask], within: float) -> Message | None:
         self._asked += 1

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from pdp_sidecar.operations.metrics import Numbers
+
 MAX_FRAME: Final = 4 * 2**20
 """The size of a message, in bytes. What is larger is no message of ours."""
 
@@ -82,11 +84,11 @@ class Ask(Message, frozen=True):
     id: int
 
 
-class Numbers(Message, frozen=True):
+class Counted(Message, frozen=True):
     """From a worker: what it has counted."""
 
     id: int
-    numbers: dict[str, Any]
+    numbers: Numbers
 
 
 class Reload(Message, frozen=True):
@@ -106,7 +108,7 @@ class Drain(Message, frozen=True):
     seconds: float
 
 
-Any_ = Start | Loaded | Go | State | Revoke | Revoked | Apply | Applied | Ask | Numbers | Reload | About | Drain
+Any_ = Start | Loaded | Go | State | Revoke | Revoked | Apply | Applied | Ask | Counted | Reload | About | Drain
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final[msgspec.msgpack.Decoder[Any_]] = msgspec.msgpack.Decoder(Any_)

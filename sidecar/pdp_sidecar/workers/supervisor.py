@@ -12,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pdp_sidecar.operations.logs import tell
+from pdp_sidecar.operations.metrics import Numbers
 from pdp_sidecar.status import Others
 from pdp_sidecar.workers.kept import KILLED_WITHIN, Kept, Stage
 from pdp_sidecar.workers.messages import (
     About,
     Applied,
     ChannelError,
+    Counted,
     Loaded,
-    Numbers,
     Reload,
     Revoke,
     Revoked,
@@ -29,6 +30,8 @@ from pdp_sidecar.workers.options import WorkersOptions
 
 REFUSED: Final = 3
 """The exit status of a worker whose policies or configuration do not hold up: it would not do so the next time."""
+
+_COUNT_WITHIN: Final = 1.0
 
 _STEADY: Final = 10.0
 """A worker that was up for so many seconds begins anew with its back-off when it ends."""
@@ -60,21 +63,24 @@ class Supervisor:
     # ------------------------------------------------------------------------------------------------------- telling
 
     @property
-    def workers(self) -> Sequence[Kept]:
-        """The workers that are there, in the order of their numbers."""
+    def workers(self) -> int:
+        """How many workers are up."""
+        return sum(each.stage is Stage.UP for each in self._kept.values())
+
+    def _all(self) -> list[Kept]:
         return [self._kept[number] for number in sorted(self._kept)]
 
     def look(self) -> tuple[bool, tuple[str, ...]]:
         """Return whether any worker is ready, and what is wrong with each."""
-        ready = [each for each in self.workers if each.state is not None and each.state.ready and each.answers]
+        ready = [each for each in self._all() if each.state is not None and each.state.ready and each.answers]
         stopping = self._grace is not None and self._grace.done()
-        own = [f"worker {each.number}: {text}" for each in self.workers if each.state for text in each.state.problems]
+        own = [f"worker {each.number}: {text}" for each in self._all() if each.state for text in each.state.problems]
         ending = ("it is ending",) if stopping else ()
         return bool(ready) and not stopping, (*ending, *own, *self.others().problems)
 
     def others(self) -> Others:
         """Return what every worker is told of all of them."""
-        up = [each for each in self.workers if each.stage is Stage.UP]
+        up = [each for each in self._all() if each.stage is Stage.UP]
         missing = [number for number in range(1, self._options.count + 1) if number not in {e.number for e in up}]
         found = [f"worker {number} is not up" for number in missing]
         for what in ("revision", "facts_revision"):
@@ -85,11 +91,11 @@ class Supervisor:
                 found.append(f"workers answer by different {name}: {shown}")
         return Others(workers=len(up), problems=tuple(found))
 
-    async def numbers(self, within: float = 1.0) -> Mapping[int, Mapping[str, Any]]:
-        """Return what each worker has counted, by its number; what does not answer in time is left out."""
-        asked = [each for each in self.workers if each.stage is Stage.UP]
-        found = await asyncio.gather(*(each.numbers(within) for each in asked))
-        return {each.number: numbers for each, numbers in zip(asked, found, strict=True) if numbers}
+    async def told(self) -> Sequence[Numbers]:
+        """Return what each worker has counted; what does not answer in time is left out."""
+        asked = [each for each in self._all() if each.stage is Stage.UP]
+        found = await asyncio.gather(*(each.numbers(_COUNT_WITHIN) for each in asked))
+        return [each for each in found if each is not None]
 
     # ------------------------------------------------------------------------------------------------------- running
 
@@ -117,17 +123,17 @@ class Supervisor:
             return
         if self._grace.done():
             seconds = 0.0
-            for each in self.workers:
+            for each in self._all():
                 each.ending = True
                 self._do(each.kill())
         else:
             self._grace.set_result(seconds)
-        for each in self.workers:
+        for each in self._all():
             each.drain(seconds)
 
     def reload(self) -> None:
         """Have every worker look at the policies on disk, as SIGHUP does."""
-        for each in self.workers:
+        for each in self._all():
             if each.answers:
                 each.channel.send(Reload())
 
@@ -207,7 +213,7 @@ class Supervisor:
                         kept.up(state)
                         self._began.set()
                         self._tell_all()
-                    case Applied() | Numbers() as answer:
+                    case Applied() | Counted() as answer:
                         kept.heard(answer)
                     case Revoke() as asked:
                         self._do(self._revoke(kept, asked))
@@ -224,7 +230,7 @@ class Supervisor:
     async def _revoke(self, by: Kept, asked: Revoke) -> None:
         """Have every other worker hold what is on record, then answer."""
         self._sequence = max(self._sequence, asked.sequence)
-        others = [each for each in self.workers if each is not by and each.answers]
+        others = [each for each in self._all() if each is not by and each.answers]
         held = await asyncio.gather(
             *(each.apply(self._sequence, self._options.revoke_within) for each in others), return_exceptions=True
         )
@@ -238,7 +244,7 @@ class Supervisor:
     def _tell_all(self) -> None:
         others = self.others()
         about = About(others.workers, others.problems)
-        for each in self.workers:
+        for each in self._all():
             if each.answers:
                 each.channel.send(about)
 

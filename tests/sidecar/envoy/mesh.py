@@ -24,8 +24,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from pdp_sidecar.callers import Callers
 from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.envoy.options import Options
+from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.service import Service
 from tests.sidecar.envoy.scene import DEPLOY, ENVOY, claims
 
@@ -48,8 +50,9 @@ class Mesh:
 
     def __init__(self, folder: Path, service: Service, options: Options) -> None:
         self.folder = folder
+        self.service = service
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.identify: Callable[[Any], Any] = lambda _: ENVOY
+        self.identify = Identities(Callers(by_uid={os.getuid(): ENVOY})).of
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -63,6 +66,23 @@ class Mesh:
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
+    def shut(self) -> None:
+        """Let calls of the sidecar wait."""
+        self._loop.call_soon_threadsafe(self.gate.clear)
+
+    def open(self) -> None:
+        """Let them go on."""
+        self._loop.call_soon_threadsafe(self.gate.set)
+
+    def until(self, holds: Callable[[], bool]) -> bool:
+        """Tell whether something comes to hold, before patience ends."""
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
 
     # --------------------------------------------------------------------------------------------------- its parts
 
@@ -92,12 +112,10 @@ class Mesh:
         log = (self.folder / "envoy.log").open("wb")
         process = subprocess.Popen(command, stdout=log, stderr=log)
         log.close()
-        end = time.monotonic() + PATIENCE
-        while not self._ready(admin):
-            if process.poll() is not None or time.monotonic() > end:
-                process.kill()
-                raise RuntimeError((self.folder / "envoy.log").read_text("utf-8"))
-            time.sleep(0.02)
+        if not self.until(lambda: process.poll() is not None or self._ready(admin)) or process.poll() is not None:
+            process.kill()
+            process.wait()
+            raise RuntimeError((self.folder / "envoy.log").read_text("utf-8"))
         listeners = json.loads(self.admin("/listeners?format=json"))["listener_statuses"]
         self.ports = {each["name"]: each["local_address"]["socket_address"]["port_value"] for each in listeners}
         return process
@@ -129,7 +147,8 @@ class Mesh:
     def _config(self) -> dict[str, Any]:
         """Return the example with addresses of this machine, and two more listeners.
 
-        `bare` makes no path plain and lets underscores through; `tls` asks for certificates.
+        `bare` makes no path plain, lets underscores through, tells headers one by one and what its route says, and
+        tells the workload what it was told of the decision; `tls` asks for certificates.
         """
         config: dict[str, Any] = yaml.safe_load((DEPLOY / "envoy.yaml").read_text("utf-8"))
         config["admin"]["address"]["socket_address"]["port_value"] = 0
@@ -145,9 +164,19 @@ class Mesh:
         for key in ("normalize_path", "merge_slashes", "path_with_escaped_slashes_action"):
             del _manager(bare)[key]
         del _manager(bare)["common_http_protocol_options"]
+        self._show_more(_manager(bare))
         tls["filter_chains"][0]["transport_socket"] = self._tls()
         config["static_resources"]["listeners"] += [bare, tls]
         return config
+
+    def _show_more(self, manager: dict[str, Any]) -> None:
+        authz = next(each for each in manager["http_filters"] if each["name"].endswith("ext_authz"))
+        authz["typed_config"]["encode_raw_headers"] = True
+        per_route = f"{authz['typed_config']['@type']}PerRoute"
+        extensions = {"@type": per_route, "check_settings": {"context_extensions": {"policy": "strict"}}}
+        manager["route_config"]["virtual_hosts"][0]["typed_per_filter_config"] = {authz["name"]: extensions}
+        told = f"%DYNAMIC_METADATA({authz['name']}:decision)%"
+        manager["route_config"]["request_headers_to_add"] = [{"header": {"key": "x-decision", "value": told}}]
 
     def _jwk(self) -> dict[str, str]:
         numbers = self.key.public_key().public_numbers()
@@ -183,6 +212,10 @@ class Mesh:
         pkcs8 = serialization.PrivateFormat.PKCS8
         files[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
         return files
+
+    def authority(self) -> str:
+        """Return the certificate of the mesh's authority."""
+        return _pem(self.ca).decode()
 
     def token(self, subject: str = "ada", **more: Any) -> str:
         """Return a token of the login that Envoy verifies."""
@@ -244,13 +277,12 @@ async def _exchange(port: int, data: bytes, tls: Any) -> tuple[int, dict[str, st
     server = None if tls is None else "shop.example.com"
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=server)
     writer.write(data)
-    text = await asyncio.wait_for(reader.read(), PATIENCE)
-    writer.close()
-    head, _, body = text.partition(b"\r\n\r\n")
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
     first, *lines = head.decode("latin-1").splitlines()
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    if headers.get("transfer-encoding") == "chunked":
-        body = body.partition(b"\r\n")[2].rpartition(b"\r\n0\r\n")[0]
+    # Not to the end of the stream: Envoy keeps that open for a second where it did not read all.
+    body = await asyncio.wait_for(reader.readexactly(int(headers.get("content-length", 0))), PATIENCE)
+    writer.close()
     reached = json.loads(body) if headers.get("x-workload") == "yes" else None
     return int(first.split(" ")[1]), headers, body, reached
 

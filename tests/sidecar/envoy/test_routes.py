@@ -114,7 +114,7 @@ def test_what_a_route_covers_it_matches(first, second, asked, there, path):
 def test_a_pattern_covers_what_matches_nothing_else(first, second):
     """What is said not to be covered has a path to show for it, among short ones."""
     names = ["a", "b", "c", ""]
-    paths = [[*middle] for size in range(1, 6) for middle in _words(names, size) if "" not in middle[:-1]]
+    paths = [[*middle] for size in range(1, 5) for middle in _words(names, size) if "" not in middle[:-1]]
 
     shown = any(second.match(path) is not None and first.match(path) is None for path in paths)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import pdp
+from pdp_sidecar.operations.exposition import Sums
 from pdp_sidecar.workers.kept import Kept
 from pdp_sidecar.workers.options import WorkersOptions
 from pdp_sidecar.workers.supervisor import Supervisor
@@ -41,10 +42,10 @@ class Scene:
             writer.close()
 
     async def up(self) -> None:
-        await eventually(lambda: self.supervisor.look() == (True, ()) and len(self.supervisor.workers) == self.count)
+        await eventually(lambda: self.supervisor.look() == (True, ()) and self.supervisor.workers == self.count)
 
     def worker(self, number: int) -> Kept:
-        return self.supervisor.workers[number - 1]
+        return self.supervisor._all()[number - 1]
 
 
 def kept(folder: Path, work: Callable[[Scene], Awaitable[None]], count: int = 2, **options: float) -> int:
@@ -167,7 +168,20 @@ def test_each_worker_is_told_to_reload_and_of_the_others(tmp_path: Path) -> None
 
         assert "workers answer by different entities: worker 1 by" in scene.supervisor.look()[1][0]
         assert "workers answer by different entities" in await scene.say(1, "others")
-        assert await scene.supervisor.numbers() == {1: {"asked": 1}, 2: {"asked": 2}}
+
+    kept(tmp_path, work)
+
+
+def test_what_workers_have_counted_is_told_as_one(tmp_path: Path) -> None:
+    async def work(scene: Scene) -> None:
+        sums = Sums()
+        for number in (1, 2, 2):
+            await scene.say(number, "ask")
+
+        told = sums.exposition(await scene.supervisor.told(), True, scene.supervisor.workers).decode()
+
+        assert 'pdp_decisions_total{outcome="allow",protocol="lines",reason="permitted"} 3.0' in told
+        assert "pdp_workers 2.0" in told
 
     kept(tmp_path, work)
 
@@ -176,7 +190,7 @@ def test_workers_end_in_order_when_they_are_told_to(tmp_path: Path) -> None:
     pids: list[int] = []
 
     async def work(scene: Scene) -> None:
-        pids.extend(each.process.pid for each in scene.supervisor.workers)
+        pids.extend(each.process.pid for each in scene.supervisor._all())
 
     status = kept(tmp_path, work)
 

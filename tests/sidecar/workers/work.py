@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pdp
 from pdp_sidecar.callers import caller
+from pdp_sidecar.operations.metrics import Metrics
 from pdp_sidecar.service import Service
 from pdp_sidecar.status import Readiness
 from pdp_sidecar.workers.child import Control
@@ -22,7 +23,10 @@ class Worker:
         log = pdp.RevocationLog(self.folder / "record.db")
         self.control = control
         self.engine = engine(revocations=log)
-        self.service = Service(self.engine, revoke_elsewhere=control.revoke_elsewhere)
+        self.metrics = Metrics(self.engine)
+        self.service = Service(
+            self.engine, record=self.metrics.tally("lines"), revoke_elsewhere=control.revoke_elsewhere
+        )
         self.reloads = 0
 
     def do(self, line: str) -> object:
@@ -58,7 +62,7 @@ async def work(control: Control) -> int:
     if (status := control.settings.get("refuse")) is not None:
         return int(status)
     worker = Worker(control)
-    await control.begin(worker.engine, numbers=lambda: {"asked": control.number}, reload=worker.reload)
+    await control.begin(worker.engine, metrics=worker.metrics, reload=worker.reload)
     path = worker.folder / f"{control.number}.sock"
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(worker.answer, path)

@@ -1,0 +1,232 @@
+"""The application: who asks, at which endpoint, with which body, and what is sent back. Plain ASGI."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import Any, Final
+
+from pdp.classes import dataclass
+from pdp_sidecar.authzen import answers
+from pdp_sidecar.authzen.endpoints import WELL_KNOWN, Client, Endpoint, Endpoints, metadata, micros, prefix_of
+from pdp_sidecar.authzen.options import Options
+from pdp_sidecar.authzen.reading import Refused
+from pdp_sidecar.callers import Callers, NotPermitted, Peer
+from pdp_sidecar.service import Service
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+PEER: Final = "pdp_peer"
+"""The name, in the state of a scope, of what tells who is at the other end."""
+
+_REQUEST_ID: Final = b"x-request-id"
+_READ: Final = frozenset(
+    (b"authorization", b"content-length", b"content-type", _REQUEST_ID, b"x-pdp-handles", b"x-pdp-reasons")
+)
+_JSON, _TEXT = (b"content-type", b"application/json"), (b"content-type", b"text/plain; charset=utf-8")
+_CLOSE: Final = (b"connection", b"close")
+_CHALLENGE: Final = (b"www-authenticate", b'Bearer realm="pdp"')
+_LONGEST_ID: Final = 1024
+
+
+class _Gone(Exception):
+    """The client went away before it had asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What is at a path. `decides` says that a denial is sent where it fails."""
+
+    method: str
+    endpoint: Endpoint | None = None
+    body: bytes = b""
+    decides: bool = False
+
+
+class Application:
+    """Answers requests over HTTP. `callers` may be set anew while it runs."""
+
+    def __init__(
+        self, service: Service, callers: Callers, options: Options, *, now: Callable[[], int] = micros
+    ) -> None:
+        self.callers = callers
+        self._options, self._handles = options, frozenset(options.handles)
+        self._routes = _routes(Endpoints(service, options, now=now), options)
+        # What is sent most is made once.
+        self._starts = {len(body): _start(200, body, [_JSON]) for body in (answers.TRUE, answers.FALSE)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        route, found, read = self._routes.get(scope["raw_path"]), _Head(), False
+        try:
+            found.take(scope["headers"], self._options.max_headers)
+            if route is None:
+                raise Refused(404, "there is nothing at this path")
+            if scope["method"] != route.method:
+                raise Refused(405, f"this path takes {route.method}")
+            if route.endpoint is None:
+                status, body = 200, route.body
+            else:
+                client = self._client(scope, found.values)
+                _check_type(found.values)
+                asked, read = await self._body(receive, found.values), True
+                answer = route.endpoint(client, asked)
+                status, body = 200, answer if isinstance(answer, bytes) else await answer
+        except Refused as refused:
+            await _refuse(send, refused.status, refused.message, found.echo, route, read=read)
+            return
+        except NotPermitted as error:
+            await _refuse(send, 403, str(error), found.echo, route, read=read)
+            return
+        except _Gone:
+            return
+        except Exception as error:
+            # INVARIANT: an exception is a denial with its cause, whatever raised it.
+            message = f"the request could not be answered: {type(error).__name__}"
+            if route is None or not route.decides:
+                await _refuse(send, 500, message, found.echo, route, read=read)
+                return
+            status, body = 200, answers.failed(500, message)
+        start = self._starts.get(len(body)) if not found.echo else None
+        await send(_start(status, body, [_JSON, *found.echo]) if start is None else start)
+        await send({"type": "http.response.body", "body": body})
+
+    def _client(self, scope: Scope, head: Mapping[bytes, bytes]) -> Client:
+        """Return who asks; raise Refused for nobody."""
+        state = scope.get("state")
+        tell = state.get(PEER) if state else None
+        peer: Peer = Peer() if tell is None else tell()
+        given = head.get(b"authorization")
+        if given is not None:
+            peer = Peer(uid=peer.uid, identities=peer.identities, token=_token(given))
+        caller = self.callers.of(peer)
+        if caller is None:
+            raise Refused(401, "nobody is known by this token" if given else "say who asks: `Authorization: Bearer …`")
+        handles, reasons = head.get(b"x-pdp-handles"), head.get(b"x-pdp-reasons")
+        if handles is None and reasons is None:
+            return Client(caller, self._handles)
+        return Client(caller, self._handles | _names(handles), _truth(reasons))
+
+    async def _body(self, receive: Receive, head: Mapping[bytes, bytes]) -> bytes:
+        """Return the body; raise Refused where it is too long."""
+        longest, told = self._options.max_body, head.get(b"content-length")
+        # The server has checked that it is a number.
+        if told is not None and int(told) > longest:
+            raise Refused(400, f"a body has at most {longest} bytes")
+        parts, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise _Gone
+            part: bytes = message.get("body", b"")
+            more, size = message.get("more_body", False), size + len(part)
+            if size > longest:
+                raise Refused(400, f"a body has at most {longest} bytes")
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _routes(endpoints: Endpoints, options: Options) -> dict[bytes, Route]:
+    found = {
+        "/access/v1/evaluation": Route("POST", endpoints.evaluation, decides=True),
+        "/access/v1/evaluations": Route("POST", endpoints.evaluations, decides=True),
+    }
+    if options.searches:
+        for name in ("subject", "resource", "action"):
+            found[f"/access/v1/search/{name}"] = Route("POST", getattr(endpoints, f"{name}s"))
+    if options.identifier:
+        prefix = prefix_of(options)
+        # Whatever stands before this server may leave the prefix in the path or take it out.
+        found |= {f"{prefix}{path}": route for path, route in found.items()}
+        found[f"{WELL_KNOWN}{prefix}"] = Route("GET", body=metadata(options))
+    # By the path as it was sent: no other spelling is the same to whoever filters paths.
+    return {path.encode(): route for path, route in found.items()}
+
+
+class _Head:
+    """What is read of the headers. `echo` goes back, whatever comes of the rest."""
+
+    __slots__ = ("echo", "values")
+
+    def __init__(self) -> None:
+        self.values: dict[bytes, bytes] = {}
+        self.echo: Sequence[Header] = ()
+
+    def take(self, headers: Sequence[Header], most: int) -> None:
+        """Take those that count; raise Refused for one that is there twice, or for too many."""
+        values = self.values
+        twice = b""
+        for name, value in headers:
+            if name in _READ:
+                if name in values:
+                    twice = name
+                values[name] = value
+        given = values.get(_REQUEST_ID)
+        if given is not None:
+            if len(given) > _LONGEST_ID or not given.decode("latin-1").isprintable():
+                raise Refused(400, "`X-Request-ID` is too long, or no text")
+            self.echo = ((_REQUEST_ID, given),)
+        if twice:
+            raise Refused(400, f"`{twice.decode('ascii')}` is there twice")
+        if len(headers) > most:
+            raise Refused(400, f"a request has at most {most} headers")
+
+
+def _check_type(head: Mapping[bytes, bytes]) -> None:
+    """Raise Refused where a body is not said to be JSON."""
+    given = head.get(b"content-type")
+    if given == b"application/json":
+        return
+    kind, _, rest = (given or b"").decode("latin-1").lower().partition(";")
+    charset = rest.replace(" ", "").replace('"', "")
+    if kind.strip() != "application/json" or charset not in ("", "charset=utf-8", "charset=utf8"):
+        raise Refused(400, "the body has to be `Content-Type: application/json`, in UTF-8")
+
+
+def _token(given: bytes) -> str:
+    """Return the token of an `Authorization` header; raise Refused for another scheme."""
+    scheme, _, token = given.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Refused(401, "the only scheme is `Authorization: Bearer …`")
+    return token.strip()
+
+
+def _names(given: bytes | None) -> frozenset[str]:
+    if given is None:
+        return frozenset()
+    return frozenset(name for each in given.decode("latin-1").split(",") if (name := each.strip()))
+
+
+def _truth(given: bytes | None) -> bool:
+    if given is None or given == b"false":
+        return False
+    if given != b"true":
+        raise Refused(400, "`X-PDP-Reasons` is `true` or `false`")
+    return True
+
+
+def _start(status: int, body: bytes, headers: list[Header]) -> Message:
+    length = (b"content-length", str(len(body)).encode())
+    return {"type": "http.response.start", "status": status, "headers": [*headers, length]}
+
+
+async def _refuse(
+    send: Send, status: int, message: str, echo: Sequence[Header], route: Route | None, *, read: bool
+) -> None:
+    headers = [_TEXT, *echo]
+    if status == 401:
+        headers.append(_CHALLENGE)
+    if status == 405 and route is not None:
+        headers.append((b"allow", route.method.encode()))
+    if not read:
+        # What is left of the body is not waited for.
+        headers.append(_CLOSE)
+    body = message.encode("utf-8", "replace")
+    await send(_start(status, body, headers))
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,211 @@
+"""The endpoints: a body in, a body out. They raise Refused, and NotPermitted for what a caller may not do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import UNSET
+
+from pdp.classes import dataclass
+from pdp.errors import RequestError
+from pdp.model import Request
+from pdp.search import Asking, Page
+from pdp_sidecar.authzen import answers
+from pdp_sidecar.authzen.documents import (
+    ActionSearch,
+    Batch,
+    Evaluation,
+    Item,
+    Paging,
+    Properties,
+    ResourceSearch,
+    Semantic,
+    SubjectSearch,
+)
+from pdp_sidecar.authzen.mapping import Mapping
+from pdp_sidecar.authzen.options import Options
+from pdp_sidecar.authzen.reading import EvaluationReader, Reader, Refused, check
+from pdp_sidecar.callers import Caller
+from pdp_sidecar.service import Service, granted
+
+WELL_KNOWN = "/.well-known/authzen-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks, which obligations it fulfils, and whether it wants to know why."""
+
+    caller: Caller
+    handles: frozenset[str] = frozenset()
+    reasons: bool = False
+
+
+def micros() -> int:
+    """Return the time of the machine in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+class Endpoints:
+    """Answers bodies by a service. `now` is asked for leases that are told."""
+
+    def __init__(self, service: Service, options: Options, *, now: Callable[[], int] = micros) -> None:
+        self._service, self._options, self._now = service, options, now
+        self._mapping = Mapping(options)
+        self._evaluation, self._batch, self._item = EvaluationReader(), Reader(Batch), Reader(Item)
+        self._subjects, self._resources = Reader(SubjectSearch), Reader(ResourceSearch)
+        self._actions = Reader(ActionSearch)
+        self._turns = asyncio.Semaphore(options.max_searches)
+
+    # ---------------------------------------------------------------------------------------------------- evaluations
+
+    def evaluation(self, client: Client, body: bytes) -> bytes:
+        """Answer one question."""
+        return self._answer(client, self._mapping.request(self._evaluation.read(body)))
+
+    def _answer(self, client: Client, request: Request) -> bytes:
+        answer = self._service.check(client.caller, request)
+        if client.reasons:
+            return answers.reasoned(answer.decision, client.handles, answer.epoch, self._now())
+        return answers.plain(answer.decision, client.handles)
+
+    def evaluations(self, client: Client, body: bytes) -> bytes:
+        """Answer many questions, or one where there are no `evaluations`."""
+        batch = self._batch.part(body)
+        check(body)
+        if not batch.evaluations:
+            return self._answer(client, self._mapping.request(_alone(batch)))
+        if len(batch.evaluations) > self._options.max_evaluations:
+            raise Refused(400, f"a request has at most {self._options.max_evaluations} evaluations")
+        semantic = "execute_all" if batch.options is UNSET else batch.options.evaluations_semantic
+        return answers.many(_as_far(self._answers(client, batch, batch.evaluations), semantic))
+
+    def _answers(self, client: Client, batch: Batch, items: list[msgspec.Raw]) -> list[tuple[bool, bytes]]:
+        """Return for each question whether it is granted, and its answer."""
+        asked = [self._asked(item, batch) for item in items]
+        requests = [each for each in asked if isinstance(each, Request)]
+        decisions, epoch = self._service.check_many(client.caller, requests)
+        now, left = self._now() if client.reasons else 0, iter(decisions)
+        found: list[tuple[bool, bytes]] = []
+        for each in asked:
+            if isinstance(each, Refused):
+                found.append((False, answers.failed(each.status, each.message)))
+                continue
+            decision = next(left)
+            if client.reasons:
+                told = answers.reasoned(decision, client.handles, epoch, now)
+            else:
+                told = answers.plain(decision, client.handles)
+            found.append((granted(decision, client.handles), told))
+        return found
+
+    def _asked(self, item: msgspec.Raw, batch: Batch) -> Request | Refused:
+        try:
+            return self._mapping.item(self._item.part(bytes(item)), batch)
+        except Refused as refused:
+            return refused
+
+    # ------------------------------------------------------------------------------------------------------- searches
+
+    async def subjects(self, client: Client, body: bytes) -> bytes:
+        """List who may do something."""
+        asked, mapping = self._subjects.read(body), self._mapping
+        terms = self._terms(client, mapping.rest(asked.action, asked.context), asked.page)
+        page = await self._search(
+            lambda: self._service.who_can(
+                client.caller,
+                mapping.type(asked.subject.type),
+                asked.action.name,
+                mapping.resource(asked.resource),
+                **terms,
+            )
+        )
+        return _listed([{"type": asked.subject.type, "id": each.id} for each in page.results], page, asked.page)
+
+    async def resources(self, client: Client, body: bytes) -> bytes:
+        """List on what somebody may do something."""
+        asked, mapping = self._resources.read(body), self._mapping
+        terms = self._terms(client, mapping.rest(asked.action, asked.context), asked.page)
+        page = await self._search(
+            lambda: self._service.what_can(
+                client.caller,
+                mapping.principal(asked.subject),
+                asked.action.name,
+                mapping.type(asked.resource.type),
+                **terms,
+            )
+        )
+        return _listed([{"type": asked.resource.type, "id": each.id} for each in page.results], page, asked.page)
+
+    async def actions(self, client: Client, body: bytes) -> bytes:
+        """List what somebody may do."""
+        asked, mapping = self._actions.read(body), self._mapping
+        terms = self._terms(client, mapping.rest(None, asked.context), asked.page)
+        page = await self._search(
+            lambda: self._service.actions(
+                client.caller, mapping.principal(asked.subject), mapping.resource(asked.resource), **terms
+            )
+        )
+        return _listed([{"name": each} for each in page.results], page, asked.page)
+
+    def _terms(self, client: Client, rest: tuple[Any, Any], page: Paging | msgspec.UnsetType) -> Asking:
+        options, found = self._options, Asking(context=rest[0], session=rest[1], handles=client.handles)
+        limit = options.page if page is UNSET or page.limit is UNSET else page.limit
+        found["limit"] = min(limit, options.max_page)
+        found["token"] = "" if page is UNSET else page.token
+        return found
+
+    async def _search(self, ask: Callable[[], Page[Any]]) -> Page[Any]:
+        async with self._turns:
+            try:
+                return await asyncio.to_thread(ask)
+            except RequestError as error:
+                raise Refused(400, str(error)) from None
+
+
+def _alone(batch: Batch) -> Evaluation:
+    for name in ("subject", "action", "resource"):
+        if getattr(batch, name) is UNSET:
+            raise Refused(400, f"Object missing required field `{name}`")
+    context: Properties = batch.context
+    return Evaluation(batch.subject, batch.action, batch.resource, context)  # type: ignore[arg-type]  # They are set.
+
+
+def _as_far(found: list[tuple[bool, bytes]], semantic: Semantic) -> list[bytes]:
+    """Return the answers up to the one that ends it."""
+    if semantic != "execute_all":
+        ends = semantic == "permit_on_first_permit"
+        last = next((place for place, (granted, _) in enumerate(found) if granted is ends), len(found))
+        found = found[: last + 1]
+    return [told for _, told in found]
+
+
+def _listed(results: list[dict[str, str]], page: Page[Any], asked: Paging | msgspec.UnsetType) -> bytes:
+    # Where all is told, there is no page, unless one was asked for.
+    paged = bool(page.next_token) or asked is not UNSET
+    return answers.encode({**({"page": {"next_token": page.next_token}} if paged else {}), "results": results})
+
+
+# ------------------------------------------------------------------------------------------------------------ discovery
+
+
+def prefix_of(options: Options) -> str:
+    """Return the path under which clients know the decision point."""
+    return urlsplit(options.identifier).path.rstrip("/")
+
+
+def metadata(options: Options) -> bytes:
+    """Return what discovery tells."""
+    base = options.identifier.rstrip("/")
+    names = {"access_evaluation_endpoint": "evaluation", "access_evaluations_endpoint": "evaluations"}
+    if options.searches:
+        names |= {f"search_{kind}_endpoint": f"search/{kind}" for kind in ("subject", "resource", "action")}
+    urls = {name: f"{base}/access/v1/{path}" for name, path in names.items()}
+    return answers.encode({"policy_decision_point": options.identifier, **urls, "capabilities": []})
+
+
+Endpoint = Callable[[Client, bytes], bytes | Awaitable[bytes]]

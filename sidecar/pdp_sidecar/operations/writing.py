@@ -1,0 +1,122 @@
+"""Writes the log where nobody waits for it: lines are put into a queue, and a thread takes them out."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import IO, Final
+
+from pdp.model import Decision, Entity, Request
+from pdp.values import show
+from pdp_sidecar.callers import Caller
+from pdp_sidecar.operations.logs import FORMS, Lines, decision_event
+from pdp_sidecar.operations.options import LogOptions
+
+Line = Callable[[], str]
+
+_AT_ONCE: Final = 256
+
+
+class Writer:
+    """Writes lines to a stream. Where too many wait, those that come are dropped, and counted in `dropped`.
+
+    A stream that takes nothing, such as a pipe that nobody reads, keeps nobody waiting but the thread.
+    """
+
+    def __init__(self, stream: IO[str] | None = None, most: int = 10_000) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._most, self.dropped = most, 0
+        self._queue: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="pdp log", daemon=True)
+        self._thread.start()
+
+    def put(self, line: Line) -> None:
+        """Have a line written that is put together when it is its turn."""
+        if self._queue.qsize() >= self._most:
+            self.dropped += 1
+        else:
+            self._queue.put(line)
+
+    def close(self, seconds: float = 1.0) -> None:
+        """Write what waits, within so many seconds."""
+        self._queue.put(None)
+        self._thread.join(seconds)
+
+    def _write(self) -> None:
+        while True:
+            lines, ends = self._taken()
+            try:
+                self._stream.write("".join(lines))
+                self._stream.flush()
+            except (OSError, ValueError):
+                # The disk is full, or nobody is there to read.
+                self.dropped += len(lines)
+            if ends:
+                return
+
+    def _taken(self) -> tuple[list[str], bool]:
+        """Wait for a line; return it with those that wait behind it, and whether no more will come."""
+        lines: list[str] = []
+        line = self._queue.get()
+        while line is not None:
+            try:
+                lines.append(f"{line()}\n")
+            except Exception:
+                self.dropped += 1
+            if len(lines) >= _AT_ONCE or self._queue.empty():
+                return lines, False
+            line = self._queue.get()
+        return lines, True
+
+
+class Handler(logging.Handler):
+    """Gives what is logged to a writer."""
+
+    def __init__(self, writer: Writer, form: str) -> None:
+        super().__init__()
+        self._writer = writer
+        self.setFormatter(Lines(form))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Have a record written. It is put together at once: what it names may be another later."""
+        try:
+            line = self.format(record)
+        except Exception as error:
+            # Such as a message whose arguments do not fit it. What logging does then writes more than one line.
+            line = self.format(logging.LogRecord(record.name, record.levelno, "", 0, type(error).__name__, None, None))
+        self._writer.put(lambda: line)
+
+
+class DecisionLog:
+    """Logs decisions: who asked, for what, and how it came out, but nothing of context, session or attributes."""
+
+    def __init__(self, writer: Writer, options: LogOptions, protocol: str) -> None:
+        self._put, self._form, self._protocol = writer.put, FORMS[options.form], protocol
+        self._denies_only = options.decisions == "denies"
+
+    def __call__(self, caller: Caller, request: Request, decision: Decision) -> None:
+        """Log a decision: a record for `Service.through`."""
+        if self._denies_only and decision:
+            return
+        at, protocol, form = time.time(), self._protocol, self._form
+        principal, action, resource = request.principal, request.action, request.resource
+        self._put(
+            lambda: form(decision_event(at, protocol, caller.name, _name(principal), action, _name(resource), decision))
+        )
+
+
+def _name(given: object) -> str:
+    return show(given.ref) if isinstance(given, Entity) else show(given)  # type: ignore[arg-type]
+
+
+def begin(options: LogOptions, stream: IO[str] | None = None) -> Writer:
+    """Log by a writer from now on, whatever is logged by this process; return it, to be closed at the end."""
+    writer = Writer(stream, options.most)
+    root = logging.getLogger()
+    root.handlers[:] = [Handler(writer, options.form)]
+    root.setLevel(options.level.upper())
+    return writer
