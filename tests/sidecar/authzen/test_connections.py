@@ -166,7 +166,7 @@ def test_a_head_that_goes_on_is_ended(served):
     heard = said(at(served), b"POST /access/v1/evaluation HTTP/1.1\r\n", *lines[:6])
 
     assert heard.startswith(b"HTTP/1.1 400 ")
-    assert b"decision" not in heard
+    assert b"too large" in heard
 
 
 def test_many_headers_are_too_many(served):
@@ -176,13 +176,19 @@ def test_many_headers_are_too_many(served):
     assert b"at most 20 headers" in heard
 
 
-def test_more_connections_than_may_be_are_closed():
+def test_more_connections_than_may_be_are_told_so():
     with serving(scene.engine(), Options(max_connections=3)) as served:
         held = [socket.create_connection(at(served), timeout=5) for _ in range(3)]
         for each in held:
             each.sendall(written())
             assert b"decision" in heard_of(each)
 
+        heard = said(at(served), written())
+
+        assert heard.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 1" in heard
+        assert heard.endswith(b"there are too many connections")
+        held += [socket.create_connection(at(served), timeout=5) for _ in range(3)]
         assert said(at(served), written()) == b""
 
         for each in held:
