@@ -302,6 +302,36 @@ def test_a_name_that_is_there_twice_is_a_bad_request(served, twice, name, path):
     assert answer.text == f"the name `{name}` is there twice in one object"
 
 
+@pytest.mark.parametrize("level", [60, 61, 62, 63, 64, 65, 66])
+@pytest.mark.parametrize("ignored", [b"", b',"x":1'])
+def test_depth_is_the_same_however_it_is_counted(served, level, ignored):
+    """The root is one level, and the context another."""
+    deep = b"[" * (level - 2) + b"]" * (level - 2)
+    one = BODY[:-1] + ignored + b',"context":{"c":' + deep + b"}}"
+    # The list and the item are two more.
+    many = b'{"evaluations":[' + BODY[:-1] + ignored + b',"context":{"c":' + deep[2:-2] + b"}}]}"
+
+    assert served.ask(EVALUATION, one).status_code == (200 if level <= 64 else 400)
+    assert served.ask(EVALUATIONS, many).status_code == (200 if level <= 64 else 400)
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        b'{"evaluations":[%b],"options":{},"options":{}}',
+        b'{"evaluations":[%b],"options":{"evaluations_semantic":"execute_all","evaluations_semantic":"execute_all"}}',
+        b'{"evaluations":[],"evaluations":[%b],"options":{}}',
+        b'{"evaluations":[%b,{"context":{"a":{"b":1,"b":2}}}],"options":{}}',
+        b'{"evaluations":[%b,{"action":{"name":"a","name":"b"}}],"options":{"evaluations_semantic":"execute_all"}}',
+    ],
+)
+def test_a_name_that_is_there_twice_in_many_is_a_bad_request(served, twice):
+    answer = served.ask(EVALUATIONS, twice % BODY)
+
+    assert answer.status_code == 400
+    assert "is there twice" in answer.text
+
+
 @pytest.mark.parametrize(
     "more",
     [
