@@ -22,6 +22,7 @@ RELOADS = 10_000
 PARTS: dict[str, Callable[[Path], list[str]]] = {
     "overload": lambda folder: overload.wrongs(folder, SECONDS),
     "revocations": lambda folder: revocations.wrongs(folder, REVOCATIONS),
+    "workers": lambda folder: revocations.wrongs_of_workers(folder, REVOCATIONS),
     "cut": lambda folder: revocations.cut(folder, "stopped"),
     "killed": lambda folder: revocations.cut(folder, "killed"),
     "lease": revocations.lease,
@@ -31,6 +32,8 @@ PARTS: dict[str, Callable[[Path], list[str]]] = {
 
 def sabotages() -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
     """Yield each way to break it, and what has to notice."""
+    for name in breaches.WORKERS:
+        yield name, lambda folder, name=name: revocations.wrongs_of_workers(folder, 20, server=name, runs=6)  # type: ignore[misc]
     for name in breaches.REVOKING_SERVER:
         yield name, lambda folder, name=name: revocations.wrongs(folder, 20, server=name)  # type: ignore[misc]
     for name in breaches.REVOKING_CLIENT:

@@ -88,6 +88,16 @@ def _no_answer_is_an_allow() -> Any:
     )
 
 
+def _other_workers_hear_later() -> Any:
+    def alone(self: Service, caller: Caller, **target: Any) -> tuple[int | None, int, int]:
+        return self.engine.revoke(**target), 2, 0
+
+    return mock.patch.object(Service, "revoke", alone)
+
+
+WORKERS: dict[str, Breach] = {
+    "a revocation is acknowledged before other workers hold it": _other_workers_hear_later,
+}
 REVOKING_SERVER: dict[str, Breach] = {
     "a revocation is acknowledged before it holds": _acknowledged_at_once,
     "nobody is told that something has changed": _nobody_is_told,
@@ -228,4 +238,4 @@ RELOADED: dict[str, Breach] = {
     "answers outlive a reload": _answers_outlive_reloads,
 }
 
-BREACHES = REVOKING_SERVER | REVOKING_CLIENT | CUT_OFF | LEASED | OVERLOADED | RELOADED
+BREACHES = WORKERS | REVOKING_SERVER | REVOKING_CLIENT | CUT_OFF | LEASED | OVERLOADED | RELOADED

@@ -6,18 +6,19 @@ import datetime
 import random
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pdp
 from pdp.clocks import passing
-from tests.sidecar.torture import asking, serving, world
+from tests.sidecar.torture import asking, serving, several, world
 from tests.sidecar.torture.board import Board
 from tests.sidecar.torture.serving import Sidecar
 
 CLIENTS = 4
+KINDS = ("frames", "grpc")
 BOUND_MS = 50.0
 """What 999 of 1000 revocations take at most until a client denies."""
 
@@ -45,36 +46,55 @@ class Heard:
         return {"median": self.at(0.5), "p999": self.at(0.999), "worst": self.at(1.0)}
 
 
-def measure(
-    folder: Path, count: int, *, server: str = "", client: str = "", kinds: Sequence[str] = ("frames",)
-) -> Heard:
+def measure(folder: Path, count: int, *, server: str = "", client: str = "", kinds: Sequence[str] = KINDS) -> Heard:
     """Revoke so many subjects, one after the other, while each client asks about the one whose turn it is.
 
     `server` and `client` say how the processes are broken, the clients all but the first; `kinds` are the protocols
     that clients ask by, in turns.
     """
-    board = Board(folder / "board", create=True)
     spec = serving.Spec(folder=str(folder), breach=server, parts=kinds)
-    targets = {"frames": f"unix:{folder}/frames", "grpc": f"grpc:unix:{folder}/grpc"}
+    targets = {"frames": spec.frames, "grpc": f"grpc:{spec.grpc}"}
+    with serving.serving(spec):
+        return _heard(folder, count, [targets[kinds[place % len(kinds)]] for place in range(CLIENTS)], client=client)
+
+
+def measure_workers(folder: Path, count: int, *, server: str = "") -> Heard:
+    """Do the same with `pdp serve` and two workers, whose clients do not know which of them they ask."""
+    with several.running(folder, 2, server) as address:
+        revoker = {"insecure": True, "token": several.TOKEN}
+        return _heard(folder, count, [address] * CLIENTS, options={"insecure": True}, revoker=revoker)
+
+
+def _heard(
+    folder: Path,
+    count: int,
+    targets: Sequence[str],
+    *,
+    client: str = "",
+    options: Mapping[str, Any] | None = None,
+    revoker: Mapping[str, Any] | None = None,
+) -> Heard:
+    board = Board(folder / "board", create=True)
     specs = [
         asking.Spec(
-            target=targets[kinds[place % len(kinds)]],
+            target=target,
             board=str(folder / "board"),
             place=place,
             breach=client if place else "",
+            options=dict(options or {}),
         )
-        for place in range(CLIENTS)
+        for place, target in enumerate(targets)
     ]
     heard, chance = Heard(), random.Random(1)
-    with serving.serving(spec), asking.asking(specs, board), pdp.connect(targets["frames"], timeout=10.0) as revoker:
+    with asking.asking(specs, board), pdp.connect(targets[0], timeout=10.0, **(revoker or {})) as revoking:
         for number in range(count):
             board.put(number, "turn")
-            # At any time between two beats, and between two questions.
             if not _all(board, "allowed", number + 1):
                 heard.wrong.append(f"turn {number}: not every client is allowed before anything is revoked")
                 break
+            # At any time between two beats, and between two questions.
             time.sleep(chance.random() * 0.003)
-            heard.wrong += _revoke(board, heard, revoker, number)
+            heard.wrong += _revoke(board, heard, revoking, number)
             if len(heard.wrong) > 5:
                 break
         board.put(1, "over")
@@ -109,7 +129,25 @@ def _all(board: Board, name: str, value: float, patience: float = 10.0) -> bool:
 
 def wrongs(folder: Path, count: int, *, server: str = "", client: str = "") -> list[str]:
     """Revoke so many subjects, and tell what went wrong."""
-    heard = measure(folder, count, server=server, client=client)
+    return _judged(measure(folder, count, server=server, client=client), count)
+
+
+def wrongs_of_workers(folder: Path, count: int, *, server: str = "", runs: int = 1) -> list[str]:
+    """Revoke so many subjects in one of two workers, and tell what went wrong.
+
+    All clients may happen to ask one worker, which shows nothing of the other: so this may be done a few times.
+    """
+    found: list[str] = []
+    for number in range(runs):
+        here = folder / str(number)
+        here.mkdir()
+        found += _judged(measure_workers(here, count, server=server), count)
+        if found:
+            break
+    return found
+
+
+def _judged(heard: Heard, count: int) -> list[str]:
     print(
         f"{len(heard.times)} denials after {count} revocations: median {heard.at(0.5):.1f} ms, "
         f"99.9 % {heard.at(0.999):.1f} ms, worst {heard.at(1.0):.1f} ms",
