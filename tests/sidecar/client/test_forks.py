@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,6 +127,24 @@ class TestFork:
                 return found
 
             assert in_child(lambda: asyncio.run(ask())) == 0
+
+    @pytest.mark.parametrize("how", [pytest.param("unused", marks=pytest.mark.slow), "used"])
+    def test_a_child_asks_by_grpc_as_well(self, tmp_path, how):
+        command = [sys.executable, str(Path(__file__).with_name("forking.py"))]
+        server = subprocess.Popen(
+            [*command, "serve", str(tmp_path / "s")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        with server:
+            assert server.stdout is not None
+            assert server.stdout.readline() == b"ready\n"
+
+            run = subprocess.run([*command, f"grpc:unix:{tmp_path / 's'}.grpc", how], timeout=60, check=False)
+
+            assert server.stdin is not None
+            server.stdin.close()
+            server.wait(SOON)
+
+        assert run.returncode == 0
 
 
 def test_threads_that_share_a_client_get_their_own_answers(tmp_path):
