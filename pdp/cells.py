@@ -60,6 +60,24 @@ class Program:
             self.doors[principal].setdefault(action, {})[resource] = found
         return found
 
+    def prepare(self, before: Program, due: Callable[[], bool]) -> None:
+        """Make the cells that another program has, until it is due: whoever asks first does not wait for them."""
+        kinds = [
+            (action, principal, resource)
+            # Others may make cells of it meanwhile.
+            for principal, actions in list(before.doors.items())
+            for action, resources in list(actions.items())
+            for resource in list(resources)
+        ]
+        for kind in kinds:
+            if due():
+                return
+            try:
+                self.cell(*kind)
+            except Exception:
+                # Whoever asks tries again.
+                pass
+
     def placed(self, action: str, principal: str, resource: str) -> Placed | None:
         """Return the rules of a kind of question; None where it cannot be asked."""
         declared = self.schema.actions.get(action)

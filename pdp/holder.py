@@ -167,14 +167,18 @@ class Holder:
 
         self._change(removed)
 
-    def reload(self, path: str | Path | Loaded) -> None:
+    def reload(self, path: str | Path | Loaded, *, ahead: float = 0.0) -> None:
         """Take policy and entities anew from a folder or a file, or those that `pdp.folder.load` has read of one.
 
+        For `ahead` seconds at most, what was asked before is compiled before it is taken: who asks next need not wait.
         Raises PolicyError or FactsError with every diagnostic. Then nothing has changed, and the age of both goes on.
         """
         began = self._clocks.monotonic()
         policy, store = path.require() if isinstance(path, Loaded) else _loaded(path)
         program = self._program(policy)
+        if ahead > 0:
+            end = self._clocks.monotonic() + ahead
+            program.prepare(self._world.program, lambda: not self._clocks.monotonic() < end)
 
         def reloaded(world: World) -> World:
             self._health.ages.confirm(POLICY, began)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,33 @@ def test_a_request_to_pdp_is_what_the_workload_asks() -> None:
     )
     assert message.context.fields["ip"].string_value == ask.context["ip"]
     assert message.session.fields["mfa"].bool_value == ask.session["mfa"]
-    assert message.now.ToDatetime(ask.now.tzinfo) == ask.now
+    assert not message.HasField("now")
+
+
+def test_a_request_of_authzen_has_the_session_in_its_context() -> None:
+    ask = worlds.build("conditions_8").singles[0]
+
+    found = ours.evaluation([ask])
+
+    assert found["context"]["session"]["mfa"] == ask.session["mfa"]
+    assert found["context"]["ip"] == ask.context["ip"]
+    assert found["action"] == {"name": "deploy"}
+
+
+def test_a_server_is_configured_as_its_addresses_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = []
+    monkeypatch.setattr(ours, "serve", lambda name, command, folder, ready: commands.append(command))
+    addresses = ours.Addresses(grpc="127.0.0.1:7", frames="unix:/run/frames")
+
+    ours.start(tmp_path / "policies", tmp_path / "server", addresses, 2, lambda: True)
+
+    written = tomllib.loads((tmp_path / "server" / "serve.toml").read_text())
+    assert written["listen"] == {
+        "grpc": {"address": "127.0.0.1:7", "plaintext": True},
+        "frames": {"address": "unix:/run/frames"},
+    }
+    assert written["workers"] == {"count": 2}
+    assert commands[0][-1].endswith("serve.toml")
 
 
 def test_an_empty_reply_of_pdp_allows_nothing() -> None:
@@ -164,7 +191,7 @@ def test_what_is_sent_over_grpc_is_framed() -> None:
 
 
 def test_rate_and_times_are_read_from_what_h2load_says() -> None:
-    load = h2load.read(SAID, LOG, seconds=2.0, answer=100)
+    load = h2load.read(SAID, LOG, clients=1, seconds=2.0, answer=100)
 
     assert (load.done, load.rate, load.median, load.p99) == (4, 2.0, 635.0, 830.0)
 
@@ -181,12 +208,22 @@ def test_rate_and_times_are_read_from_what_h2load_says() -> None:
 )
 def test_what_is_no_answer_is_not_counted(this: str, that: str, message: str) -> None:
     with pytest.raises(h2load.LoadError, match=message):
-        h2load.read(SAID.replace(this, that), LOG, seconds=2.0, answer=100)
+        h2load.read(SAID.replace(this, that), LOG, clients=1, seconds=2.0, answer=100)
 
 
 def test_a_refusal_is_not_counted() -> None:
     with pytest.raises(h2load.LoadError, match="503"):
-        h2load.read(SAID, LOG.replace("200\t510", "503\t510"), seconds=2.0, answer=100)
+        h2load.read(SAID, LOG.replace("200\t510", "503\t510"), clients=1, seconds=2.0, answer=100)
+
+
+def test_what_is_under_way_when_time_is_up_is_one_for_each_client() -> None:
+    under_way = "1795892825600990\t0\t20\n"
+
+    load = h2load.read(SAID, LOG + under_way, clients=1, seconds=2.0, answer=100)
+
+    assert load.times == (830, 740, 530, 510)
+    with pytest.raises(h2load.LoadError, match="'0': 2"):
+        h2load.read(SAID, LOG + 2 * under_way, clients=1, seconds=2.0, answer=100)
 
 
 def test_a_unix_socket_is_told_apart_from_an_address() -> None:

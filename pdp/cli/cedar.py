@@ -2,110 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pdp import patterns
-from pdp.cedar.escapes import entity as entity_ref
+from pdp.cedar.asked import action_of, any_of, declared, full_name, name_of
 from pdp.cedar.escapes import reference
 from pdp.cedar.facts import entity_node
 from pdp.cedar.reading import read_context
-from pdp.cedar.text import is_type, read_ref, show_ref
-from pdp.conform.mismatch import Mismatch, clip, listed, misplaced, near
+from pdp.cedar.text import show_ref
+from pdp.conform.mismatch import Mismatch, clip, misplaced, near
 from pdp.entities.store import Store
-from pdp.ids import is_action
 from pdp.model import Entity, Membership, Request
 from pdp.schema import Schema
-from pdp.values import EntityRef, quote
+from pdp.values import EntityRef
 
-_TYPE: Final = r"[A-Za-z_][A-Za-z0-9_]*+(?:::[A-Za-z_][A-Za-z0-9_]*+)*+"
-_SHELL: Final = patterns.compile(rf"({_TYPE}):(?!:)(.*)", re.DOTALL)
-_NATIVE: Final = patterns.compile(rf'({_TYPE})[ \t]*+("[^"]*+")')
 _KEYS: Final = ("uid", "attrs", "parents", "tags")
 _LAYOUT: Final = 'write `[{"uid": {"type": …, "id": …}, "attrs": {…}, "parents": […]}, …]`'
-
-
-def name_of(text: str, schema: Schema) -> EntityRef:
-    """Read `Type::"id"`, or `Type:id`, which needs no quotes in a shell; raise Mismatch for anything else.
-
-    With a schema that somebody wrote, the type has to be declared there.
-    """
-    return _declared(_spelled(text), schema)
-
-
-def _spelled(text: str) -> EntityRef:
-    shell = _SHELL.fullmatch(text)
-    if shell is not None:
-        return entity_ref(shell[1], shell[2])
-    if '::"' in text:
-        try:
-            return read_ref(text)
-        except ValueError as error:
-            message, _, help_ = str(error).partition(": ")
-            raise Mismatch("invalid_reference", f"`{clip(text)}` names no entity: {message}", help_ or None) from None
-    raise Mismatch("invalid_reference", f"`{clip(text)}` names no entity", _meant(text))
-
-
-def _meant(text: str) -> str:
-    found = _NATIVE.fullmatch(text)
-    if found is not None:
-        return f"write `{clip(found[1])}::{clip(found[2])}`"
-    name, _, id_ = text.rpartition("::")
-    if is_type(name) and id_ and '"' not in id_:
-        return f'write `{clip(name)}::"{clip(id_)}"` or `{clip(name)}:{clip(id_)}`'
-    return 'write `Type::"id"` or `Type:id`'
-
-
-def _declared(ref: EntityRef, schema: Schema) -> EntityRef:
-    if schema.open or ref.type in schema.entities:
-        return ref
-    return EntityRef(type_of(ref.type, schema), ref.id)
-
-
-def type_of(name: str, schema: Schema) -> str:
-    """Return a type that is declared; raise Mismatch for another, and say which one may be meant."""
-    if name in schema.entities:
-        return name
-    last = name.rpartition("::")[2]
-    same = [each for each in sorted(schema.entities) if each.rpartition("::")[2] == last]
-    help_ = f"did you mean `{clip(same[0])}`?" if len(same) == 1 else None
-    if len(same) > 1:
-        help_ = f"it is one of {_any_of(same)}"
-    help_ = help_ or near(name, schema.entities) or listed(schema.entities)
-    raise Mismatch("undeclared_type", f"there is no entity type `{clip(name)}`", help_)
-
-
-def _full(ref: EntityRef) -> str:
-    """Return the full name of an action, as schemas know it; to import what reads schemas would take long."""
-    return f"{ref.type}::{quote(ref.id)}"
-
-
-def _any_of(names: Sequence[str]) -> str:
-    return ", ".join(f"`{clip(name)}`" for name in names[:8])
-
-
-def action_of(text: str, schema: Schema) -> str:
-    """Return the name of an action as an engine takes it: by its id, or in full, be it as `Type:id`."""
-    if text in schema.actions or text in schema.action_aliases:
-        return text
-    found = _SHELL.fullmatch(text)
-    if found is not None and is_action(found[1]):
-        return _full(EntityRef(found[1], found[2]))
-    if '::"' in text:
-        try:
-            return _full(read_ref(text))
-        except ValueError as error:
-            message, _, help_ = str(error).partition(": ")
-            raise Mismatch("invalid_reference", f"`{clip(text)}` names no action: {message}", help_ or None) from None
-    return text
 
 
 def read_action(data: Any, schema: Schema) -> str:
     """Read an action: as text, or as an object with its type and id."""
     if isinstance(data, str):
         return action_of(data, schema)
-    return action_of(_full(reference(data)), schema)
+    return action_of(full_name(reference(data)), schema)
 
 
 def read_name(data: Any, schema: Schema) -> Entity | EntityRef:
@@ -114,7 +33,7 @@ def read_name(data: Any, schema: Schema) -> Entity | EntityRef:
         return name_of(data, schema)
     if isinstance(data, dict) and "uid" in data:
         return read_entity(data, schema)
-    return _declared(reference(data), schema)
+    return declared(reference(data), schema)
 
 
 def read_entities(data: Any, schema: Schema) -> tuple[Entity, ...]:
@@ -148,7 +67,7 @@ def read_entity(data: Any, schema: Schema) -> Entity:
     if not isinstance(parents, list):
         raise misplaced("a list of parents", parents, 'write `[{"type": …, "id": …}]`').under("parents")
     try:
-        ref = _declared(reference(data["uid"]), schema)
+        ref = declared(reference(data["uid"]), schema)
     except Mismatch as wrong:
         raise wrong.under("uid") from None
     found = Entity(ref.type, ref.id, attributes, [_parent(each, index) for index, each in enumerate(parents)])
@@ -208,7 +127,7 @@ def notes(request: Request, schema: Schema, store: Store) -> Iterator[str]:
 def _unnamed_action(name: str, schema: Schema) -> Iterator[str]:
     full = [text for text, each in schema.actions.items() if each.ref is not None and each.ref.id == name]
     if full:
-        yield f"several actions are called `{clip(name)}`: it is one of {_any_of(full)}"
+        yield f"several actions are called `{clip(name)}`: it is one of {any_of(full)}"
     elif schema.open:
         yield f"no policy names the action `{clip(name)}`"
     elif help_ := near(name, [*schema.actions, *schema.action_aliases]):

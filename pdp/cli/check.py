@@ -9,6 +9,9 @@ import click
 from pdp.cli.commands import Command, Options, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pdp.errors import Diagnostic
     from pdp.loaded import Loaded
 
 _HELP = """Check a policy folder: every error of every file at once.
@@ -53,7 +56,7 @@ def command(options: Options, path: str, strict: bool) -> int:
     from pdp.syntax.messages import render_all
 
     loaded = load(path, validate=True)
-    _place(loaded, path)
+    place(loaded.diagnostics, path)
     warnings = len(loaded.diagnostics) - len(loaded.errors)
     ok = not loaded.errors and not (strict and warnings)
     counts = _count(loaded)
@@ -73,13 +76,13 @@ def command(options: Options, path: str, strict: bool) -> int:
     return Status.OK if ok else Status.ERRORS
 
 
-def _place(loaded: Loaded, path: str) -> None:
+def place(diagnostics: Iterable[Diagnostic], path: str) -> None:
     """Let diagnostics name files from where the command runs, so that an editor finds them."""
     from pathlib import Path
 
     root = Path(path) if Path(path).is_dir() else Path(path).parent
     # What is at fault with the folder itself names it as it was given.
-    inside = [each for each in loaded.diagnostics if each.code not in _UNUSABLE]
+    inside = [each for each in diagnostics if each.code not in _UNUSABLE]
     spans = [span for each in inside for span in (each.span, *(note[1] for note in each.notes))]
     for source in {span.source for span in spans if span is not None}:
         source.path = str(root / source.path)

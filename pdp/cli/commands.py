@@ -37,6 +37,12 @@ COMMANDS: Final = {
 """Every command in the order of the help; `pdp.cli.<name>` holds it as `command`."""
 
 
+EXTRAS: Final = {"serve": ("sidecar", "Answer other processes, over gRPC and HTTP.")}
+"""Commands that need an extra of the distribution, with its name; found by their entry points, after the others."""
+
+GROUP: Final = "pdp.commands"
+
+
 class Command(click.Command):
     """A command with the options that all take, and with examples at the end of its help."""
 
@@ -77,10 +83,12 @@ class Commands(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the names in the order of the help."""
-        return list(COMMANDS)
+        return [*COMMANDS, *EXTRAS]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Import a command."""
+        if name in EXTRAS:
+            return _extra(name)
         if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"pdp.cli.{name}").command
@@ -89,7 +97,7 @@ class Commands(click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what each command does, without importing one."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([*COMMANDS.items(), *((name, help_) for name, (_, help_) in EXTRAS.items())])
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a first example."""
@@ -107,8 +115,9 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that the first argument names."""
         name = arguments[0]
-        if name not in COMMANDS and not name.startswith("-") and not context.resilient_parsing:
-            help_ = suggest(name, COMMANDS) or f"the commands are {', '.join(f'`{each}`' for each in COMMANDS)}"
+        known = self.list_commands(context)
+        if name not in known and not name.startswith("-") and not context.resilient_parsing:
+            help_ = suggest(name, known) or f"the commands are {', '.join(f'`{each}`' for each in known)}"
             raise Refusal("invalid_usage", f"there is no command `{name}`", help=help_)
         return super().resolve_command(context, arguments)
 
@@ -127,6 +136,24 @@ class Commands(click.Group):
                 raise KeyboardInterrupt from None
 
         sys.exit(int(run(work, asked)))
+
+
+def _extra(name: str) -> click.Command:
+    """Import a command that is not of this package; raise Refusal where what it needs is not there."""
+    from importlib.metadata import entry_points
+
+    try:
+        (found,) = entry_points(group=GROUP, name=name)
+        command: click.Command = found.load()
+    except (ImportError, ValueError):
+        raise not_installed(name) from None
+    return command
+
+
+def not_installed(name: str) -> Refusal:
+    """Return the end of a command whose extra is missing."""
+    help_ = f"install it: `pip install 'pdp-engine[{EXTRAS[name][0]}]'`"
+    return Refusal("not_installed", f"`pdp {name}` needs packages that are not there", help=help_)
 
 
 def _usage(error: click.UsageError) -> Refusal:

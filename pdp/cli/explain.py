@@ -111,7 +111,7 @@ def _kind(schema: Schema, principal: str, action: str, resource: str) -> Kind:
 def _type(given: str, schema: Schema) -> str:
     """Return the type that is named, or that of the entity that is."""
     if schema.is_cedar:
-        from pdp.cli.cedar import name_of, type_of
+        from pdp.cedar.asked import name_of, type_of
         from pdp.conform.mismatch import Mismatch
 
         try:
@@ -128,7 +128,7 @@ def _type(given: str, schema: Schema) -> str:
 def _action(given: str, schema: Schema) -> str:
     if not schema.is_cedar:
         return given
-    from pdp.cli.cedar import action_of
+    from pdp.cedar.asked import action_of
     from pdp.conform.mismatch import Mismatch
 
     try:

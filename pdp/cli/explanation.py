@@ -17,6 +17,9 @@ from pdp.values import Datetime
 _FEW: Final = 3
 """How many rules of one kind are shown where nobody asks for all."""
 
+_LONG: Final = 120
+"""So many characters of a value are shown: what could not be read at a glance says no more when it is whole."""
+
 _NARROW: Final = 60
 """The columns up to which the values of a rule are lined up."""
 
@@ -207,10 +210,15 @@ def _text(clause: ClauseTrace) -> str:
     return plain(f"{clause.kind} {clause.text}")
 
 
+def _short(value: str) -> str:
+    """Write a value, cut where it is long: `--json` has it whole."""
+    return plain(value[:_LONG]) + ("…" if len(value) > _LONG else "")
+
+
 def _clause(clause: ClauseTrace, edge: int, width: int, terminal: Terminal, remedy: str | None) -> Iterator[str]:
     text = _text(clause)
     # The time of the request stands above.
-    values = ", ".join(f"{plain(seen.text)} = {plain(seen.value)}" for seen in clause.values if seen.text != "now")
+    values = ", ".join(f"{plain(seen.text)} = {_short(seen.value)}" for seen in clause.values if seen.text != "now")
     line, length = f"  {terminal.mark(clause.truth)} {text}", len(text) + 4
     for more in (values, f"else {plain(remedy)}" if remedy is not None else ""):
         if not more:

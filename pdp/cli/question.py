@@ -147,10 +147,11 @@ class Words(NamedTuple):
 
 def _words(schema: Schema) -> Words:
     if schema.is_cedar:
+        from pdp.cedar.asked import name_of
         from pdp.cli import cedar
 
         return Words(
-            ref=lambda text: cedar.name_of(text, schema),
+            ref=lambda text: name_of(text, schema),
             name=lambda data: cedar.read_name(data, schema),
             action=lambda data: cedar.read_action(data, schema),
             context=lambda data, action: cedar.check_context(data, action, schema),

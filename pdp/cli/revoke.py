@@ -137,8 +137,8 @@ def _entity(text: str, schema: Schema, *, alone: bool) -> EntityRef:
     if not schema.is_cedar and not (alone and '::"' in text):
         return read_ref(text, None if schema.open else schema)
     # In the manner of pdp, it would be a name that nobody bears.
+    from pdp.cedar.asked import name_of
     from pdp.cedar.text import read_ref as read_cedar
-    from pdp.cli.cedar import name_of
 
     return name_of(text, schema) if schema.is_cedar else read_cedar(text)
 

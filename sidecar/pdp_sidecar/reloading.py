@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from watchfiles import awatch
@@ -40,9 +40,9 @@ class ReloadOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     """
 
     watch: bool = True
-    settle: float = 0.2
-    interval: float = 30.0
-    max_failing: float | None = None
+    settle: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.2
+    interval: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    max_failing: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,10 @@ class Texts:
 
 _ATTEMPTS: Final = 50
 """So often is a folder read that is another each time, before that is told as what is wrong with it."""
+
+
+_AHEAD: Final = 2.0
+"""So many seconds at most, rules are compiled before they are taken, while those before them answer."""
 
 
 def read_texts(path: str | Path) -> Texts:
@@ -92,12 +96,17 @@ def thawed() -> Iterator[None]:
     if not gc.get_freeze_count():
         yield
         return
+    # It looks once, at the end: each time that it did meanwhile, all would wait for as long.
+    running = gc.isenabled()
+    gc.disable()
     gc.unfreeze()
     try:
         yield
     finally:
         gc.collect()
         gc.freeze()
+        if running:
+            gc.enable()
 
 
 class Reloader:
@@ -186,7 +195,8 @@ class Reloader:
         """Take texts; return what is wrong with them, nothing where they are taken. It is for a thread of its own."""
         try:
             with thawed():
-                self._engine.reload(load_read(self._path, texts.sources, texts.problems, cache=self._cache))
+                loaded = load_read(self._path, texts.sources, texts.problems, cache=self._cache)
+                self._engine.reload(loaded, ahead=_AHEAD)
         except DiagnosticError as error:
             # They will say the same when they are asked again.
             self._seen = texts.mark
@@ -243,7 +253,9 @@ class Reloader:
     async def _look_when_due(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._due.wait(), self._options.interval)
+                # Not by `wait_for`: that of Python 3.11 forgets to be cancelled where what it waits for just came.
+                async with asyncio.timeout(self._options.interval):
+                    await self._due.wait()
             except TimeoutError:
                 if not self._options.watch:
                     continue

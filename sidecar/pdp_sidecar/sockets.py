@@ -312,3 +312,26 @@ def _look(path: str) -> os.stat_result | None:
 
 def _reason(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
+
+
+def listening_tcp(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Bind a socket that listens at an address of this machine; `shared` lets other workers have the same port.
+
+    Raise SocketError where it cannot be had.
+    """
+    # What is called localhost is that: no name server is asked.
+    host = "127.0.0.1" if host == "localhost" else host
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if found.family == socket.AF_INET6:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if shared:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        found.bind((host, port))
+        found.listen(BACKLOG)
+        found.setblocking(False)
+    except OSError as error:
+        found.close()
+        raise SocketError(f"nothing can listen at `{host}:{port}`: {_reason(error)}") from None
+    return found

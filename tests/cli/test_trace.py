@@ -201,6 +201,16 @@ rule nights:
     assert '   now["Europe/Berlin"].hour = 10, now.weekday = Weekday.mon\n' in result.stdout
 
 
+def test_a_very_long_value_is_cut_in_text_and_whole_in_json(trace):
+    change = json.dumps({"ip": "10.0.0.1", "change": "c" * 5000})
+
+    text = trace(*SHOP, "--context", change)
+    data = trace(*SHOP, "--context", change, "--json")
+
+    assert f'context.change = "{"c" * 119}…' in text.stdout
+    assert f'"{"c" * 5000}' in json.dumps(json.loads(data.stdout)["rules"]).replace(chr(92), "")
+
+
 def test_json_has_every_rule_and_clause(trace):
     result = trace(*SHOP, "--context", OUTSIDE, "--session", SIGNED_IN, "--approvals", APPROVED, "--json")
 

@@ -148,6 +148,8 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._server.wait_closed(), 1)
+        # A transport closes its socket in the next turn of the loop.
+        await asyncio.sleep(0)
 
     def cut(self) -> None:
         """End every connection that is open, at once."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from pdp import patterns, terms
+from pdp.cedar.asked import action_of, name_of
 from pdp.cedar.reading import read_value
-from pdp.cli.cedar import action_of, name_of
 from pdp.conform import Mismatch, conform
 from pdp.conform.mismatch import clip, listed, near
 from pdp.conform.references import resolve_type, spelled

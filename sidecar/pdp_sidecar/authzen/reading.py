@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from pdp_sidecar.authzen.documents import Act, Evaluation, Named
+from pdp_sidecar.authzen.documents import Evaluation
 
 T = TypeVar("T")
 
@@ -71,17 +71,13 @@ class EvaluationReader(Reader[Evaluation]):
         found = self.part(body)
         # INVARIANT: each name in the text has a colon after it. Where there are no more colons than names were read,
         # no name came twice, nor was any ignored.
-        names = 3 + _names_of(found.subject) + _names_of(found.action) + _names_of(found.resource)
-        if found.context is not UNSET:
-            names += 1 + _names(found.context)
+        names = 8
+        for each in (found.subject.properties, found.action.properties, found.resource.properties, found.context):
+            if each is not UNSET:
+                names += 1 + _names(each)
         if names != body.count(b":") or not body.isascii() or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
             check(body)
         return found
-
-
-def _names_of(found: Named | Act) -> int:
-    own = 1 if type(found) is Act else 2
-    return own if found.properties is UNSET else own + 1 + _names(found.properties)
 
 
 def _names(value: Any) -> int:

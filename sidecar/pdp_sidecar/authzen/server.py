@@ -17,14 +17,17 @@ from pdp_sidecar.callers import Callers
 from pdp_sidecar.service import Service
 
 _GLANCE = 0.5
-"""Seconds between two looks at what takes too long."""
+"""Seconds between two looks at what takes too long, or less where a request may take less."""
 
 
 class Server:
     """Runs until it is drained. `app` answers."""
 
-    def __init__(self, app: Application, state: ServerState, servers: Sequence[asyncio.Server]) -> None:
+    def __init__(
+        self, app: Application, state: ServerState, servers: Sequence[asyncio.Server], glance: float = _GLANCE
+    ) -> None:
         self.app = app
+        self._glance = glance
         self._state, self._servers = state, servers
         self._looking = asyncio.create_task(self._look())
 
@@ -36,7 +39,7 @@ class Server:
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(_GLANCE)
+            await asyncio.sleep(self._glance)
             now = loop.time()
             for each in tuple(self._state.connections):
                 if isinstance(each, Connection):
@@ -58,6 +61,8 @@ class Server:
         for task in tuple(self._state.tasks):
             task.cancel()
         await asyncio.gather(self._looking, *self._state.tasks, return_exceptions=True)
+        # A transport closes its socket in the next turn of the loop.
+        await asyncio.sleep(0)
 
 
 async def start(
@@ -72,7 +77,8 @@ async def start(
 ) -> Server:
     """Serve at sockets that are bound. `identities` tells who a client's certificate says it is, at any time.
 
-    `around` puts something around the application, such as what sheds load.
+    `around` puts something around the application, such as what sheds load. Up to where it first waits, the application
+    is run outside of a task.
     """
     # It warns of each client that speaks no HTTP, at a client's pleasure.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -91,4 +97,4 @@ async def start(
         for server in servers:
             server.close()
         raise
-    return Server(app, state, servers)
+    return Server(app, state, servers, min(_GLANCE, options.request_seconds / 4))

@@ -163,7 +163,7 @@ def _check_reached(found: Callers, listeners: Sequence[Listener], report: Report
     for each in listeners:
         ways = [found.otherwise is not None, each.protocol != "frames" and bool(found.by_token)]
         if each.address.is_unix:
-            ways.append(bool(found.by_uid) if each.protocol == "frames" else _owner_asks(found, each))
+            ways.append(_owner_asks(found, each) if each.protocol == "grpc" else bool(found.by_uid))
         else:
             ways.append(each.secure and bool(found.by_identity))
         if each.protocol != "operations" and not any(ways):

@@ -31,27 +31,26 @@ _NONE: Final = type(None)
 def read(kind: Any, value: Any, path: Path, report: Report) -> Any:
     """Return a value as an instance of a type, FAILED where it is none."""
     kinds = members(kind)
-    if len(kinds) > 1:
-        fitting = [each for each in kinds if _fits(each, value)]
-        if len(fitting) != 1:
-            return _leaf(kind, value, path, report)
-        kind = fitting[0]
-    else:
-        (kind,) = kinds
-    if is_struct(kind):
-        return _struct(kind, value, path, report)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (list, tuple) and (origin is list or arguments[1:] == (...,)):
-        return _list(kind, arguments[0], value, path, report)
+    fitting = [each for each in kinds if _fits(each, value)] if len(kinds) > 1 else kinds
+    if len(fitting) != 1:
+        return _leaf(kind, value, path, report)
+    only = fitting[0]
+    if is_struct(only):
+        return _struct(only, value, path, report)
+    origin, arguments = typing.get_origin(only), typing.get_args(only)
+    if origin is list or (origin is tuple and arguments[1:] == (...,)):
+        return _list(only, arguments[0], value, path, report)
     if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
         return _table(arguments[1], value, path, report)
     return _leaf(kind, value, path, report)
 
 
 def members(kind: Any) -> tuple[Any, ...]:
-    """Return the types that a type is one of, without None: nothing in TOML is None."""
+    """Return the types that a type is one of, without their bounds, and without None: nothing in TOML is None."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return members(typing.get_args(kind)[0])
     if typing.get_origin(kind) in (Union, types.UnionType):
-        return tuple(each for each in typing.get_args(kind) if each is not _NONE)
+        return tuple(one for each in typing.get_args(kind) if each is not _NONE for one in members(each))
     return (kind,)
 
 
@@ -63,7 +62,7 @@ def is_struct(kind: Any) -> bool:
 @functools.cache
 def fields(kind: type[msgspec.Struct]) -> dict[str, tuple[msgspec.structs.FieldInfo, Any]]:
     """Return the fields of a struct by their names in a configuration, with their types."""
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     return {each.encode_name: (each, hints[each.name]) for each in msgspec.structs.fields(kind)}
 
 
@@ -156,7 +155,7 @@ def _leaf(kind: Any, value: Any, path: Path, report: Report) -> Any:
     if isinstance(value, str) and float in members(kind) and str not in members(kind):
         # Lengths of time are seconds, or text as policies have it.
         try:
-            return Duration.parse(value).micros / 1e6
+            value = Duration.parse(value).micros / 1e6
         except ValueError as error:
             report.add("invalid_value", path, str(error), "a number alone is one of seconds")
             return FAILED
@@ -180,7 +179,9 @@ def _refuse(kind: Any, value: Any, error: str, path: Path, report: Report) -> No
     if not any(_fits(each, value) for each in members(kind)):
         report.add("wrong_type", path, f"this is {expected}, and not {_found(value)}")
     else:
-        # Such as a number beyond its bounds: the words are those of msgspec.
+        # Such as a number beyond its bounds: the words are those of msgspec, but for the names of Python's types.
+        for name, words_ in _WORDS:
+            error = error.replace(name, words_)
         report.add("invalid_value", path, error[:1].lower() + error[1:])
 
 
@@ -203,6 +204,9 @@ def _named(kind: Any) -> str:
 
 
 _NAMES: Final = {bool: "`true` or `false`", int: "a whole number", float: "a number", str: "a text"}
+
+
+_WORDS: Final = (("`int`", "a whole number"), ("`float`", "a number"), ("`str`", "a text"), ("`array`", "a list"))
 
 
 def _found(value: Any) -> str:

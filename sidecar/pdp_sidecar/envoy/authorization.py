@@ -15,6 +15,7 @@ from pdp_sidecar.envoy.options import Options
 from pdp_sidecar.envoy.refusals import Refused
 from pdp_sidecar.envoy.replies import Replies
 from pdp_sidecar.generated.ext_authz_pb2 import CheckRequest, CheckResponse
+from pdp_sidecar.rpc.refusals import abort, refusal
 from pdp_sidecar.service import Service
 
 METHOD: Final = "/envoy.service.auth.v3.Authorization/Check"
@@ -22,9 +23,9 @@ _log = logging.getLogger(__name__)
 
 
 class Authorization(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio carries no types.
-    """Answers Envoy. `identify` says who is at the other end of a call, None for nobody who may ask."""
+    """Answers Envoy. `identify` says who is at the other end of a call, and raises for nobody (`Identities.of`)."""
 
-    def __init__(self, service: Service, options: Options, identify: Callable[[Any], Caller | None]) -> None:
+    def __init__(self, service: Service, options: Options, identify: Callable[[Any], Caller]) -> None:
         """Read the options; raise ValueError for the first that does not hold up."""
         self._service = service
         self._identify = identify
@@ -38,10 +39,11 @@ class Authorization(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio car
         return self._handler if handler_call_details.method == METHOD else None
 
     async def _check(self, data: bytes, context: Any) -> CheckResponse | Allowance:
-        caller = self._identify(context)
-        if caller is None:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "nobody who may ask")
-            raise NotPermitted("nobody who may ask")
+        try:
+            caller = self._identify(context)
+        except Exception as error:
+            # Whoever is nobody gets an error of gRPC, by which Envoy turns the request away.
+            await abort(context, refusal(error))
         return self.answer(caller, data)
 
     def answer(self, caller: Caller, data: bytes) -> CheckResponse | Allowance:

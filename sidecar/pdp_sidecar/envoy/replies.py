@@ -73,7 +73,7 @@ class Replies:
             told["error"] = str(refused)
         elif "reason" in self._tell:
             told["reason"] = refused.why
-        challenge = self._challenges.nobody() if refused.status == 401 else None
+        challenge = self._challenges.nobody(refused.why) if refused.status == 401 else None
         metadata = {"decision": "deny", "reason": refused.why}
         return self._denied(refused.status, told, challenge, metadata, refused.why)
 
@@ -101,10 +101,9 @@ class Replies:
 
     def of(self, question: Question, decision: Decision) -> CheckResponse | Allowance:
         """Return what is told of a decision; raise Refused where an allow cannot be told in full."""
-        # INVARIANT: the deny is made first, and nothing that goes wrong later can have another made.
-        reply = self.denial(decision)
         if not granted(decision, self.handles):
-            return reply
+            return self.denial(decision)
+        # INVARIANT: the allow is made last, of what is ready by then. Whatever goes wrong before makes a denial.
         headers = filled(self._headers, Mapped(question))
         answer: dict[str, str] = {}
         for obligation in decision.obligations:

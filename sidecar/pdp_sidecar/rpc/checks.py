@@ -46,7 +46,7 @@ class Checks:
     def __init__(self, service: Service, identities: Identities, streams: Streams, options: Options) -> None:
         self._service, self._identities, self._streams, self._options = service, identities, streams, options
         self._replies = Replies(service.kept, lends=service.lends)
-        self._read = Questions().of
+        self._questions = Questions()
 
     # ----------------------------------------------------------------------------------------------------- one by one
 
@@ -82,7 +82,7 @@ class Checks:
         try:
             service = self._service
             try:
-                request = self._read(message)
+                request = self._questions.of(message)
             except RequestError as error:
                 decision, epoch = service.deny(Reason.INVALID_REQUEST, str(error)), service.epoch
             else:
@@ -136,7 +136,7 @@ class Checks:
 
     def _question(self, message: CheckRequest, defaults: Defaults) -> Request | RequestError:
         try:
-            return self._read(message, defaults)
+            return self._questions.of(message, defaults)
         except RequestError as error:
             return error
 

@@ -88,6 +88,10 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
             ("grpc.absolute_max_metadata_size", self.metadata_size),
             ("grpc.max_concurrent_streams", self.streams_per_connection),
             ("grpc.max_allowed_incoming_connections", self.connections),
+            # Questions are answered as they are taken, so that those that are too many wait in gRPC itself. What comes
+            # on top of so many it refuses, without a message, which clients see as CANCELLED.
+            ("grpc.server.max_pending_requests", self.in_flight),
+            ("grpc.server.max_pending_requests_hard_limit", self.in_flight),
             ("grpc.server_handshake_timeout_ms", _ms(self.handshake)),
             ("grpc.max_connection_idle_ms", _ms(self.connection_idle)),
             ("grpc.max_connection_age_ms", _ms(self.connection_age)),

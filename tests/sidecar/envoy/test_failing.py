@@ -11,9 +11,11 @@ from typing import Any
 import grpc
 import pytest
 
+from pdp_sidecar.callers import Callers, May, caller
 from pdp_sidecar.envoy.authorization import METHOD, Authorization
 from pdp_sidecar.envoy.messages import serialised
 from pdp_sidecar.generated.ext_authz_pb2 import CheckResponse
+from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.service import Service
 from tests.sidecar.envoy.scene import ENVOY, answered, asked, claims, engine, is_allow, options
 
@@ -112,7 +114,7 @@ def test_a_server_answers_what_was_decided(authorization, tmp_path):
 
 
 def test_whoever_may_not_ask_is_answered_nothing(tmp_path):
-    nobody = Authorization(Service(engine()), options(), lambda _: None)
+    nobody = Authorization(Service(engine()), options(), Identities(Callers()).of)
 
     with pytest.raises(grpc.aio.AioRpcError) as error:
         asyncio.run(through(nobody, tmp_path, ALLOWED))
@@ -154,3 +156,18 @@ def test_another_method_is_not_ours(authorization):
         method = "/envoy.service.auth.v3.Authorization/Other"
 
     assert authorization.service(Details()) is None
+
+
+def test_a_proxy_asks_for_its_own_principals_only(authorization):
+    machines = caller("mesh", [May.CHECK], ["Workload"])
+
+    response = authorization.answer(machines, ALLOWED)
+
+    assert response.status.code == 7
+    assert response.dynamic_metadata["reason"] == "invalid_request"
+
+
+def test_a_proxy_that_may_not_vouch_for_sessions_brings_none(authorization):
+    plain = type(ENVOY)("plain", ENVOY.may, None, asserts_session=False)
+
+    assert authorization.answer(plain, ALLOWED).status.code == 7

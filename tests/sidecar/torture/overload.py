@@ -1,4 +1,4 @@
-"""More calls at once than a sidecar takes: what is too much is refused, and what is taken is answered right and soon."""
+"""More calls at once than a sidecar takes: what is too much is refused, what is taken is answered right and soon."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import grpc
 from grpc import aio
 
+from benchmarks.sidecar.processes import free_port
 from pdp_sidecar.generated import check_pb2, value_pb2
-from tests.sidecar.torture import world
+from tests.sidecar.torture import http, world
 from tests.sidecar.torture.serving import Sidecar, Spec, serving
 
 LIMIT = 16
 P99_MS = 200.0
 BACK_WITHIN = 2.0
+ARRIVING = 0.01
+"""Seconds that a question of HTTP takes to arrive."""
+
 CHECK = "/pdp.v1.DecisionService/Check"
+REFUSALS = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED)
+"""How a call is refused: by the server, or by gRPC before the server has seen it, which sends no message."""
 
 
 class Outcome(Enum):
@@ -89,13 +96,40 @@ async def seconds_until_normal(call: Call) -> float:
     return time.perf_counter() - begun
 
 
-def wrongs(seconds: float, *, breach: str = "", factors: Sequence[int] = (2, 10), folder: str) -> list[str]:
+def wrongs(folder: Path, seconds: float, *, server: str = "", factors: Sequence[int] = (2, 10)) -> list[str]:
     """Overload a sidecar so many times, and tell what went wrong."""
     found: list[str] = []
-    with serving(Spec(folder=folder, in_flight=LIMIT, breach=breach)) as sidecar:
+    spec = Spec(folder=str(folder), in_flight=LIMIT, breach=server, parts=("grpc", "http"), http=free_port())
+    with serving(spec) as sidecar:
         for factor in factors:
             found += asyncio.run(_over_grpc(sidecar, factor, seconds))
+            found += asyncio.run(_over_http(sidecar, factor, seconds))
     return found
+
+
+async def _over_http(sidecar: Sidecar, factor: int, seconds: float) -> list[str]:
+    # A question that is there is answered before the next is looked at: nothing would be under way beside it. So each
+    # takes a while to arrive.
+    idle: list[http.Connection] = []
+
+    async def call(number: int) -> tuple[Outcome, str]:
+        connection = idle.pop() if idle else http.Connection(sidecar.spec.http)
+        try:
+            status, body = await connection.ask(http.question(number), pause=ARRIVING)
+        except (OSError, EOFError, ValueError) as error:
+            return Outcome.WRONG, f"{type(error).__name__}: {error}"
+        idle.append(connection)
+        if status == 503:
+            return Outcome.REFUSED, ""
+        if status != 200 or body["decision"] is not (number % len(world.USERS) == 0):
+            return Outcome.WRONG, f"question {number % len(world.USERS)} is answered {status}, {body}"
+        return Outcome.ANSWERED, ""
+
+    try:
+        return await _judged("HTTP", call, factor, seconds)
+    finally:
+        for connection in idle:
+            connection.close()
 
 
 async def _over_grpc(sidecar: Sidecar, factor: int, seconds: float) -> list[str]:
@@ -147,7 +181,7 @@ async def _check(call: Any, number: int) -> tuple[Outcome, str]:
     try:
         reply = check_pb2.CheckResponse.FromString(await call(question, timeout=10))
     except aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        if error.code() in REFUSALS:
             return Outcome.REFUSED, ""
         return Outcome.WRONG, f"{error.code().name}: {error.details()}"
     expected = check_pb2.DECISION_ALLOW if allowed else check_pb2.DECISION_DENY

@@ -15,8 +15,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +26,7 @@ import uvloop
 from pdp.engine import Engine
 from pdp_sidecar.callers import Callers, caller
 from pdp_sidecar.service import Service
-from tests.sidecar.torture import breaches, world
+from tests.sidecar.torture import world
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 60.0
@@ -40,6 +41,8 @@ class Spec:
     beat: float = 0.5
     breach: str = ""
     http: int = 0
+    parts: Sequence[str] = ("grpc", "frames", "http")
+    until: str = world.FAR
 
     @property
     def grpc(self) -> str:
@@ -78,18 +81,18 @@ class Sidecar:
         self.process.send_signal(number)
 
 
+def environment() -> dict[str, str]:
+    """Return the environment of a process that finds these tests."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path.strip(os.pathsep)}
+
+
 @contextlib.contextmanager
 def serving(spec: Spec) -> Iterator[Sidecar]:
     """Start a sidecar, and end it at the end."""
     command = [sys.executable, "-m", "tests.sidecar.torture.serving", json.dumps(dataclasses.asdict(spec))]
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path.strip(os.pathsep)},
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()
     )
     try:
         assert process.stdout is not None
@@ -111,13 +114,26 @@ def serving(spec: Spec) -> Iterator[Sidecar]:
 def main(text: str) -> None:
     """Serve until nobody tells anything any more."""
     spec = Spec(**json.loads(text))
-    with breaches.broken(spec.breach):
+    with broken(spec.breach):
         uvloop.run(_serve(spec))
 
 
+@contextlib.contextmanager
+def broken(name: str) -> Iterator[None]:
+    """Break this process in one way, or not at all."""
+    if not name:
+        yield
+        return
+    # Imported late: it needs all of the sidecar, and many processes start that are not broken.
+    from tests.sidecar.torture.breaches import BREACHES
+
+    with BREACHES[name]():
+        yield
+
+
 async def _serve(spec: Spec) -> None:
-    engine = world.engine()
-    service = Service(engine)
+    engine = world.engine(spec.until)
+    service = Service(engine, record=world.TURNS.record)
     callers = Callers(otherwise=caller("anybody"))
     # Kept: a server of gRPC that nobody holds ends.
     running = await _start(spec, service, callers)
@@ -132,18 +148,38 @@ async def _serve(spec: Spec) -> None:
 
 
 async def _start(spec: Spec, service: Service, callers: Callers) -> list[Any]:
+    starts = {"grpc": _grpc, "frames": _frames, "http": _http}
+    return [await starts[part](spec, service, callers) for part in spec.parts]
+
+
+async def _grpc(spec: Spec, service: Service, callers: Callers) -> Any:
     from pdp_sidecar.rpc.options import Options
     from pdp_sidecar.rpc.server import Listener, start
 
     options = Options(in_flight=spec.in_flight, streams=8, beat=spec.beat)
-    return [await start(service, callers, options, [Listener(spec.grpc)])]
+    return await start(service, callers, options, [Listener(spec.grpc)])
 
 
-def bound(path: str) -> socket.socket:
-    """Return a Unix socket that is bound."""
+async def _frames(spec: Spec, service: Service, callers: Callers) -> Any:
+    from pdp_sidecar.frames.options import Options
+    from pdp_sidecar.frames.server import start
+
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    return listener
+    listener.bind(spec.frames.removeprefix("unix:"))
+    return await start(service, callers, Options(beat_interval=spec.beat), listener)
+
+
+async def _http(spec: Spec, service: Service, callers: Callers) -> Any:
+    from pdp_sidecar.authzen.options import Options
+    from pdp_sidecar.authzen.server import start
+    from pdp_sidecar.operations.gate import Gate
+    from pdp_sidecar.operations.metrics import Metrics
+
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", spec.http))
+    gate = partial(Gate, limit=spec.in_flight, metrics=Metrics(service.engine))
+    return await start(service, callers, Options(), [listener], around=gate)
 
 
 class Commands:
