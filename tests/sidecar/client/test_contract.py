@@ -16,7 +16,8 @@ import pdp
 from pdp.enforcement import Enforcer, acting
 from pdp.testing import StaticDecisions
 from pdp.values import Datetime, Decimal, Ip
-from tests.sidecar.client.running import Loop, running
+from pdp_sidecar.client.frames import FrameWire
+from tests.sidecar.client.running import SOON, Loop, running
 from tests.sidecar.scene import ADA, BEN, HOME, PLAN, SECRET, WITH_MFA, engine
 
 NOBODY = pdp.ref("User", "nobody")
@@ -193,6 +194,23 @@ class TestClient:
 
         assert decision.reason in ("session_expired", "invalid_request")
         assert not decision
+
+    def test_work_under_a_lease_ends_when_it_does(self, remote: Any, tmp_path) -> None:
+        if isinstance(remote, Loop):
+            pytest.skip("a block of a thread")
+        who = pdp.ref("User", "eve")
+        user = pdp.Entity("User", "eve")
+        with running(engine(), tmp_path / "s", protocols="grpc") as sidecar:
+            sidecar.engine.upsert_entity(user)
+            target = sidecar.target if isinstance(remote._wire, FrameWire) else sidecar.grpc
+            with (
+                pdp.connect(target) as mine,
+                pytest.raises(pdp.LeaseEnded, match="is revoked"),
+                pdp.lease("read", HOME, principal=who, engine=mine, interrupts=False) as work,
+            ):
+                sidecar.engine.revoke(principal=who)
+                assert work.wait(SOON)
+                work.check()
 
     @pytest.mark.parametrize("name", ["leases", "timeout", "max_staleness", "max_kept", "handles", "nothing"])
     def test_an_odd_option_is_refused(self, name: str) -> None:
