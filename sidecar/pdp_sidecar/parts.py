@@ -211,7 +211,13 @@ async def frames(ground: Ground) -> Running | None:
         return None
     bound = ground.bound(listener)
     options = ground.configuration.options.frames
-    running = await framed.start(ground.asked_by("frames"), ground.configuration.callers, options, bound)
+    running = await framed.start(
+        ground.asked_by("frames"),
+        ground.configuration.callers,
+        options,
+        bound,
+        status=lambda: ground.readiness.status().to_json(),
+    )
     ground.hears(listener, 0)
     return running
 

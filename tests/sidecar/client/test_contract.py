@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import gc
+import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,7 +16,8 @@ import pdp
 from pdp.enforcement import Enforcer, acting
 from pdp.testing import StaticDecisions
 from pdp.values import Datetime, Decimal, Ip
-from tests.sidecar.client.running import Loop, running
+from pdp_sidecar.client.frames import FrameWire
+from tests.sidecar.client.running import SOON, Loop, running
 from tests.sidecar.scene import ADA, BEN, HOME, PLAN, SECRET, WITH_MFA, engine
 
 NOBODY = pdp.ref("User", "nobody")
@@ -192,6 +195,23 @@ class TestClient:
         assert decision.reason in ("session_expired", "invalid_request")
         assert not decision
 
+    def test_work_under_a_lease_ends_when_it_does(self, remote: Any, tmp_path) -> None:
+        if isinstance(remote, Loop):
+            pytest.skip("a block of a thread")
+        who = pdp.ref("User", "eve")
+        user = pdp.Entity("User", "eve")
+        with running(engine(), tmp_path / "s", protocols="grpc") as sidecar:
+            sidecar.engine.upsert_entity(user)
+            target = sidecar.target if isinstance(remote._wire, FrameWire) else sidecar.grpc
+            with (
+                pdp.connect(target) as mine,
+                pytest.raises(pdp.LeaseEnded, match="is revoked"),
+                pdp.lease("read", HOME, principal=who, engine=mine, interrupts=False) as work,
+            ):
+                sidecar.engine.revoke(principal=who)
+                assert work.wait(SOON)
+                work.check()
+
     @pytest.mark.parametrize("name", ["leases", "timeout", "max_staleness", "max_kept", "handles", "nothing"])
     def test_an_odd_option_is_refused(self, name: str) -> None:
         with pytest.raises(pdp.RequestError, match=f"`{name}`"):
@@ -221,16 +241,20 @@ def test_values_keep_their_kind_by_each_protocol(points: dict[str, Asked]) -> No
             assert told(found, "no remedies") == told(expected, "no remedies"), (name, value)
 
 
-# What a loop leaves open when it is closed, nobody can close any more.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_event_loop_that_is_over_leaves_nothing_behind(tmp_path) -> None:
+def test_an_event_loop_that_is_over_does_not_end_a_client(tmp_path) -> None:
     with running(engine(), tmp_path / "s", protocols="grpc") as sidecar:
         for target in (sidecar.target, sidecar.grpc):
             remote = pdp.connect_async(target)
 
             for _ in range(3):
                 assert asyncio.run(_once(remote))
-            asyncio.run(remote.close())
+
+            with warnings.catch_warnings():
+                # What a loop leaves open when it is closed, nobody can close any more.
+                warnings.simplefilter("ignore", ResourceWarning)
+                asyncio.run(remote.close())
+                del remote
+                gc.collect()
 
 
 async def _once(remote: Any) -> bool:
