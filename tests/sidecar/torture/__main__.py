@@ -20,7 +20,7 @@ REVOCATIONS = 1_000
 RELOADS = 10_000
 
 PARTS: dict[str, Callable[[Path], list[str]]] = {
-    "overload": lambda folder: overload.wrongs(folder, SECONDS),
+    "overload": lambda folder: overload.wrongs(folder, SECONDS, as_served=True),
     "revocations": lambda folder: revocations.wrongs(folder, REVOCATIONS),
     "workers": lambda folder: revocations.wrongs_of_workers(folder, REVOCATIONS),
     "cut": lambda folder: revocations.cut(folder, "stopped"),
@@ -43,7 +43,7 @@ def sabotages() -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
     for name in breaches.LEASED:
         yield name, lambda folder, name=name: revocations.lease(folder, client=name)  # type: ignore[misc]
     for name in breaches.OVERLOADED:
-        yield name, lambda folder, name=name: overload.wrongs(folder, 2.0, server=name, factors=(10,))  # type: ignore[misc]
+        yield name, lambda folder, name=name: overload.wrongs(folder, 2.0, server=name, factors=(10,), as_served=True)  # type: ignore[misc]
     for name in breaches.RELOADED:
         yield name, lambda folder, name=name: reloads.wrongs(folder, 300, server=name)  # type: ignore[misc]
 
