@@ -18,7 +18,7 @@ ENVOY_VERSION = 1.40.0
 NODE = .node
 
 .PHONY: help demo demo-reverify demo-sidecar test test-main plain conformance differential differential-native
-.PHONY: differential-cedar flips torture torture-sidecar lint types fmt proto envoy-test proto-check
+.PHONY: differential-cedar flips torture torture-sidecar lint types fmt proto envoy-test proto-check clients
 .PHONY: wheel-test check bench bench-sidecar clean
 
 help:  ## Show the targets.
@@ -128,6 +128,10 @@ proto-check: $(INSTALLED) $(NODE)/node_modules/.bin/buf  ## Lint the protobuf fi
 	  since=$$(git describe --tags --abbrev=0 2>/dev/null || git rev-parse --verify --quiet main || git rev-parse HEAD) && \
 	  $$buf breaking --against "../.git#ref=$$since,subdir=proto" && echo "buf: nothing breaks since $$since"
 	$(BIN)/python -m pytest -q tests/sidecar/test_protocol.py
+
+clients: $(INSTALLED)  ## Build the clients of other languages and ask a server with them; needs npm.
+	npm install --silent --no-audit --no-fund --package-lock=false --prefix examples/clients/typescript
+	$(BIN)/python -m pytest -q tests/sidecar/test_clients.py
 
 wheel-test: $(INSTALLED)  ## Build the wheel and the sdist, install each way there is, and try the result elsewhere.
 	@set -eu; \

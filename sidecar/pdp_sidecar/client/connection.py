@@ -7,7 +7,7 @@ import struct
 import time
 from typing import Any, Final
 
-from pdp_sidecar.client.failures import Garbled, Late, Lost
+from pdp_sidecar.client.failures import Garbled, Late, Lost, Refused
 from pdp_sidecar.client.messages import LONGEST, refused
 from pdp_sidecar.client.wire import Asker
 from pdp_sidecar.frames.codec import HEAD, PROTOCOL, Kind, Read, body, fields_of, frame, options
@@ -63,7 +63,10 @@ class Connection:
             self.close()
             raise
         if found == Kind.ERROR:
-            raise refused(fields)
+            failure = refused(fields)
+            if not isinstance(failure, Refused):
+                self.close()
+            raise failure
         return fields
 
     def send(self, data: bytes, deadline: float) -> None:

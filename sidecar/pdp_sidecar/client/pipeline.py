@@ -132,12 +132,15 @@ class Pipeline(asyncio.Protocol):
         if kind in (Kind.BEAT, Kind.CHANGE):
             self._hear(message(self.read, kind, number, fields))
             return
-        waiting = self._waiting.pop(number, None)
+        waiting = self._waiting.get(number)
         if waiting is None:
             self._unawaited(kind, number, fields)
             return
         expected, future = waiting
+        # Where this raises, whoever waits is told with all others.
         found: Any = self._read(kind, fields) if kind == expected else fields
+        if kind in (expected, Kind.ERROR):
+            del self._waiting[number]
         if kind == Kind.ERROR:
             if not future.done():
                 future.set_exception(refused(fields))

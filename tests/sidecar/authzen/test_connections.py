@@ -14,8 +14,6 @@ import httpx
 import msgspec
 import pytest
 
-import pdp
-from pdp_sidecar.authzen.connection import Connection
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.callers import Callers, caller
 from pdp_sidecar.secret import Secret
@@ -23,7 +21,7 @@ from pdp_sidecar.service import Service
 from pdp_sidecar.tls import Certificates
 from tests.sidecar import scene
 from tests.sidecar.authorities import Authority
-from tests.sidecar.authzen.serving import ANYBODY, EVALUATION, EVALUATIONS, JSON, question, serving
+from tests.sidecar.authzen.serving import EVALUATION, EVALUATIONS, JSON, question, serving
 from tests.sidecar.faults import Cut, Drip, Garbage, HalfOpen, proxied
 
 TIGHT = Options(request_seconds=0.2, idle_seconds=0.2, max_body=2000, max_head=4000, max_headers=20)
@@ -485,12 +483,3 @@ def test_what_takes_too_long_is_cut_at_the_end():
 def test_options_that_cannot_be_are_refused(given):
     with pytest.raises((msgspec.ValidationError, ValueError)):
         msgspec.convert(given, Options)
-
-
-def test_what_uvicorn_names_is_still_there():
-    """What is taken from its protocol, which promises nobody anything."""
-    with serving(scene.engine()) as served:
-        assert all(hasattr(Connection, name) for name in ("send_400_response", "shutdown", "on_headers_complete"))
-        assert pdp.Engine is not None
-        assert served.ask(EVALUATION, question()).headers.get("server") is None
-        assert ANYBODY.otherwise is not None
