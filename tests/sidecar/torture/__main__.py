@@ -78,7 +78,13 @@ def _figures() -> int:
 def _sabotaged() -> int:
     missed = 0
     for name, part in sabotages():
-        wrong = _in_folder(part)
+        try:
+            wrong = _in_folder(part)
+        except Exception as error:
+            # Nothing was seen to be wrong: it only did not come so far.
+            print(f"{name}: NOT TRIED, {error}", flush=True)
+            missed += 1
+            continue
         print(f"{name}: {f'noticed, {wrong[0]}' if wrong else 'NOT NOTICED'}", flush=True)
         missed += not wrong
     # All that was broken failed, as it has to: so does this, unless something went by unseen.

@@ -25,6 +25,9 @@ BOUND_MS = 50.0
 LONGEST_MS = 1_000.0
 """After that, no client allows any more, whatever happens."""
 
+LEASE = 12.0
+"""Seconds that a lease has from before anything is started: enough of them are left when all clients are up."""
+
 STALENESS = 1.0
 SLACK = 0.05
 """What a beat may have been on its way, in seconds."""
@@ -209,7 +212,7 @@ class _cut_off:  # noqa: N801  # It is used as a function.
 
 def lease(folder: Path, *, client: str = "") -> list[str]:
     """Cut clients off a sidecar that gave them leases which end soon, and let them deny when these do."""
-    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=4)
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=LEASE)
     begun, wall = passing(), datetime.datetime.now(datetime.UTC)
     with _cut_off(folder, "stopped", client, timed=True, until=until.isoformat(timespec="milliseconds")[:-6] + "Z") as (
         board,
