@@ -85,8 +85,9 @@ def _sabotaged() -> int:
             print(f"{name}: NOT TRIED, {error}", flush=True)
             missed += 1
             continue
-        print(f"{name}: {f'noticed, {wrong[0]}' if wrong else 'NOT NOTICED'}", flush=True)
-        missed += not wrong
+        shown = next((each for each in wrong if breaches.SHOWS[name] in each), "")
+        print(f"{name}: {f'noticed, {shown}' if shown else f'NOT NOTICED, {wrong[:1]}'}", flush=True)
+        missed += not shown
     # All that was broken failed, as it has to: so does this, unless something went by unseen.
     return 0 if missed else 1
 
