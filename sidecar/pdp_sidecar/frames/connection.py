@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._written = Written(_NOTHING)
         self._watched = Subscriptions(self._service, _NOTHING, self._turned, self._unwatched)
         self._greeted = self._listening = self._paused = self._stopped = self._awaits_beat = self._resumes = False
+        self._reads = True
         self._began = self._heard = server.loop.time()
         self.tasks: set[asyncio.Task[None]] = set()
         self._kinds: dict[int, Callable[[int, Any], None]] = {
@@ -80,18 +81,28 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._paused = True
-        if self._transport is not None:
-            # Who takes no answers gets to ask nothing either.
-            self._transport.pause_reading()
+        # Who takes no answers gets to ask nothing either.
+        self._read_on()
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self._transport is None or self._stopped:
+        if self._stopped:
             return
-        self._transport.resume_reading()
         if self._awaits_beat:
             self.beat()
-        self._serve()
+        if not self._resumes:
+            self._serve()
+
+    def _read_on(self) -> None:
+        """Read, unless there is enough to answer already, or nobody takes the answers."""
+        reads = not (self._paused or self._resumes or self._stopped)
+        if reads is self._reads or self._transport is None or self._transport.is_closing():
+            return
+        self._reads = reads
+        if reads:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def look(self, now: float) -> None:
         """Close the connection where it has taken too long over what it has begun, or asks nothing."""
@@ -102,20 +113,20 @@ class Connection(asyncio.Protocol):
             or (not self._listening and not self.tasks and now - self._heard > given.idle_timeout)
         )
         if is_late:
-            self._abort()
+            self.abort()
 
     def stop(self) -> None:
         """Read nothing more."""
         self._stopped = True
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
+        self._read_on()
 
     def close(self) -> None:
         """Close the connection once all is written."""
         if self._transport is not None:
             self._transport.close()
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """Close the connection at once."""
         self._stopped = True
         if self._transport is not None:
             self._transport.abort()
@@ -135,7 +146,8 @@ class Connection(asyncio.Protocol):
             # Not before: who sends one byte after another never comes to the end of a frame.
             self._heard = self._server.loop.time()
         self._buffer += data
-        self._serve()
+        if not self._resumes:
+            self._serve()
 
     def _serve(self) -> None:
         """Answer the frames that are there, as many as are due."""
@@ -159,6 +171,8 @@ class Connection(asyncio.Protocol):
             self._heard = self._server.loop.time()
         del buffer[:at]
         self._flush()
+        # INVARIANT: what is not answered yet is no more than a frame, and what came in one piece with its end.
+        self._read_on()
 
     def _take(self, kind: int, number: int, body: bytes) -> None:
         """Answer a frame. Whatever goes wrong is an error, which is no allow."""
@@ -184,7 +198,12 @@ class Connection(asyncio.Protocol):
             self._fail(number, "internal_error", f"the request could not be answered: {type(error).__name__}")
 
     def _put(self, kind: Kind, number: int, value: Any) -> None:
-        self._out.append(frame(kind, number, self._packer.pack(value)))
+        try:
+            body = self._packer.pack(value)
+        except Exception:
+            # Such as half of a character, in what is told of a question that holds one.
+            body = pack(value)
+        self._out.append(frame(kind, number, body))
 
     def _fail(self, number: int, code: str, message: str) -> None:
         self._out.append(frame(Kind.ERROR, number, pack([code, message])))
@@ -345,11 +364,15 @@ class Connection(asyncio.Protocol):
         """Tell in what state a question is. The answer is of no epoch: another may have begun since."""
         if self._stopped or self._transport is None:
             return
-        self._put(Kind.CHANGE, number, [str(state), *self._told(decision, "")])
+        try:
+            self._put(Kind.CHANGE, number, [str(state), *self._told(decision, "")])
+        except Exception:
+            self._written = Written(self._handles)
+            raise
         self._flush()
         if self._transport.get_write_buffer_size() > self._options.max_unsent:
             # INVARIANT: no change is left out. Who cannot take them has to ask anew.
-            self._abort()
+            self.abort()
 
     def _unwatched(self, number: int, code: str, message: str) -> None:
         if not self._stopped:

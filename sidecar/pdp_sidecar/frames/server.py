@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket as _socket
 import struct
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pdp_sidecar.service import Service
 from pdp_sidecar.status import Readiness
 
 _CREDENTIALS: Final = struct.Struct("3i")
+_LOG: Final = logging.getLogger("pdp.sidecar")
 _SWEEP: Final = 0.5
 """How often connections that ask nothing are looked at, in seconds."""
 
@@ -92,11 +94,16 @@ class FrameServer:
         # Before the epoch is read: whoever changes it after that asks for another.
         self._is_due = False
         for connection in [*self.connections]:
-            connection.beat()
+            try:
+                connection.beat()
+            except Exception:
+                # INVARIANT: one that cannot be told keeps nobody else from being told, and relies on nothing it heard.
+                _LOG.exception("a beat could not be told")
+                connection.abort()
 
     def _beat_again(self) -> None:
-        self._beat()
         self._later(self.options.beat_interval, self._beat_again)
+        self._beat()
 
     def _sweep(self) -> None:
         now = self.loop.time()

@@ -49,7 +49,8 @@ class Subscriptions:
         return number in self._held
 
     def __len__(self) -> int:
-        return len(self._held)
+        # Of one that was dropped before it was there, something is left to do.
+        return max(len(self._held), len(self._tasks))
 
     def open(self, caller: Caller, number: int, request: Request) -> None:
         """Watch a question, and tell of it once it is."""
@@ -108,6 +109,15 @@ class Subscriptions:
 
     def look(self, number: int) -> None:
         """Tell in what state a question is, where that is another than was told."""
+        try:
+            self._look(number)
+        except Exception as error:
+            # INVARIANT: no change is left out. What cannot be told is watched no longer, and whoever watches learns it.
+            _LOG.exception("a change could not be told")
+            self.drop(number)
+            self._refuse(number, "internal_error", f"a change could not be told: {type(error).__name__}")
+
+    def _look(self, number: int) -> None:
         found = self._held.get(number)
         if found is None or found.watch is None:
             return
