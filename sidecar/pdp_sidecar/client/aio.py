@@ -75,10 +75,10 @@ class AsyncClient(Keeping):
                     key: Hashable = (principal, action, resource)
                 else:
                     key = self._keys.packed((principal, action, resource, context, session, None, NO_ENTITIES))
-                leases = self._leases
-                end, granted, _ = leases.held.young[key]
+                held = self._leases.held
+                end, granted, _ = held.young[key]
                 at = self._clock()
-                if at < end and at < leases.trusted:
+                if at < end and at < held.trusted:
                     return granted
             except Exception:
                 # INVARIANT: what raises answers nothing. It is not kept, or cannot be, and is asked.
@@ -213,11 +213,9 @@ class AsyncClient(Keeping):
         target = revocation({**named, "token": token, "key": key, "device": device}, not_before, why)
         try:
             revoked = await self._told(lambda deadline: self._wire.revoke(target, deadline))
-        except BaseException:
-            # It may hold all the same: nobody here was told.
+        finally:
+            # Where that failed it may hold all the same.
             self._leases.drop()
-            raise
-        self._leases.drop(revoked.epoch)
         return revoked.sequence
 
     async def who_can(

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from pdp.search import Page
 from pdp_sidecar.client.failures import Garbled, Late, Lost, Refused
-from pdp_sidecar.client.frames import batch, page, revoked, too_large
+from pdp_sidecar.client.frames import batch, page, revoked, within
 from pdp_sidecar.client.pipeline import Pipeline
 from pdp_sidecar.client.wire import Asker, Message, Revoked
-from pdp_sidecar.frames.codec import MAX_FRAME, Kind, Reply, body, frame
+from pdp_sidecar.frames.codec import Kind, Reply, body, frame
 
 _OPENING: Final = 5.0
 
@@ -35,9 +35,7 @@ class AsyncFrameWire:
     async def check_many(self, questions: Sequence[bytes], deadline: float) -> list[Reply]:
         """Answer questions, all of one state. Raises Failure."""
         packed, pipeline = batch(questions), await self._pipeline(deadline)
-        limit = pipeline.welcome.get("max_frame", MAX_FRAME)
-        if len(packed) > limit:
-            raise too_large(limit)
+        within(pipeline.welcome, packed)
         found: list[Reply] = await pipeline.ask(Kind.MANY, packed, Kind.ANSWERS, deadline)
         if len(found) != len(questions):
             pipeline.close()
@@ -130,6 +128,7 @@ class AsyncFrameFeed:
 
     def subscribe(self, number: int, question: bytes) -> None:
         """Watch a question. Raises Failure."""
+        within(self._pipeline.welcome, question)
         self._pipeline.send(frame(Kind.SUBSCRIBE, number, question))
 
     def unsubscribe(self, number: int) -> None:

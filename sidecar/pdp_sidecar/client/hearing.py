@@ -27,6 +27,7 @@ class Hearing:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._feed: AsyncFeed | None = None
         self._stopped = False
+        self._messages = 0
 
     def _tell(self, call: Callable[[Any], object], what: Any) -> None:
         loop = self._loop
@@ -88,11 +89,12 @@ class Hearing:
                 # Nothing will be told: until the client is closed, there is nothing to do.
                 await asyncio.Event().wait()
                 return
-            await self._heard(feed)
-            return
+            if await self._heard(feed):
+                return
 
-    async def _heard(self, feed: AsyncFeed) -> None:
-        ended: Failure | None = None
+    async def _heard(self, feed: AsyncFeed) -> bool:
+        """Hear what a stream tells until it ends; tell whether it told anything."""
+        ended, before = None, self._messages
         try:
             await self._hear(feed)
         except Failure as failure:
@@ -102,6 +104,7 @@ class Hearing:
             feed.close()
         if ended is not None:
             await self._missed(ended)
+        return self._messages > before
 
     async def _missed(self, failure: Failure) -> None:
         self._watching.missed(failure)
@@ -110,13 +113,15 @@ class Hearing:
 
     async def _hear(self, feed: AsyncFeed) -> None:
         self._feed = feed
-        self._subscribe(feed)
+        self._watching.subscribe(feed)
         leases = self._leases
         # The first beat gets as long as an answer does.
         grace = leases.clock() + self._options.timeout
         while not self._stopped:
             left = max(leases.trusted, grace) - leases.clock()
             message = await feed.next(min(max(left, 0.0) + 0.001, LONGEST))
+            self._messages += message is not None
+            self._watching.late()
             if isinstance(message, Beat):
                 leases.told(message.epoch, message.interval)
             elif message is not None:
@@ -134,7 +139,7 @@ class Hearing:
         self.start()
         try:
             if self._feed is not None:
-                self._subscribe(self._feed)
+                self._watching.subscribe(self._feed)
         except Failure:
             # The task finds out, and subscribes again with the next stream.
             pass
@@ -149,10 +154,6 @@ class Hearing:
             watched.watch.close()
             raise
         return self._watching.opened(watched)
-
-    def _subscribe(self, feed: AsyncFeed) -> None:
-        for watched in self._watching.claimed(feed):
-            feed.subscribe(watched.number, watched.question)
 
     def _unsubscribe(self, number: int) -> None:
         if self._feed is not None:

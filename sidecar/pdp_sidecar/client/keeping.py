@@ -32,7 +32,7 @@ class Keeping:
         """Keep nothing yet."""
         self._options = options
         self._keys = Keys()
-        self._leases = Leases(options.max_kept, options.max_staleness, options.clock)
+        self._leases = Leases(options.max_kept if options.leases else 0, options.max_staleness, options.clock)
         self._clock = options.clock
         _ALL.add(self)
 
