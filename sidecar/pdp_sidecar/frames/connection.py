@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pdp.errors import PdpError, RecordError, RequestError
@@ -265,13 +265,17 @@ class Connection(asyncio.Protocol):
         request = asked(fields)
         caller = self._asker
         caller.require(May.EXPLAIN)
-        self._work(number, lambda: self._service.explain(caller, request).to_json())
+
+        def work() -> Any:
+            return self._service.explain(caller, request).to_json()
+
+        self._work(number, lambda: self._server.slowly(work))
 
     def _revoke(self, number: int, fields: Any) -> None:
         if type(fields) is not dict:
             raise Unreadable("a revocation names what it is of")
         self._asker.require(May.REVOKE)
-        self._work(number, lambda: self._revoked(fields))
+        self._work(number, lambda: asyncio.to_thread(self._revoked, fields))
 
     def _revoked(self, target: dict[str, Any]) -> Any:
         unknown = target.keys() - _TARGETS
@@ -282,7 +286,7 @@ class Connection(asyncio.Protocol):
 
     def _status(self, number: int, _: Any) -> None:
         self._asker.require(May.STATUS)
-        self._work(number, self._server.status)
+        self._work(number, lambda: asyncio.to_thread(self._server.status))
 
     def _search(self, number: int, fields: Any) -> None:
         caller, service = self._asker, self._service
@@ -305,10 +309,10 @@ class Connection(asyncio.Protocol):
                 raise RequestError("this is no search") from error
             return {"results": list(page.results), "next_token": page.next_token}
 
-        self._work(number, work)
+        self._work(number, lambda: self._server.slowly(work))
 
-    def _work(self, number: int, work: Callable[[], Any]) -> None:
-        """Do in a thread what takes long, and answer then; where too much is begun already, refuse."""
+    def _work(self, number: int, work: Callable[[], Awaitable[Any]]) -> None:
+        """Answer once something is done that takes long; where too much is begun already, refuse."""
         if len(self.tasks) >= self._options.max_in_flight:
             self._fail(number, "busy", "too much is asked at once")
             return
@@ -316,9 +320,9 @@ class Connection(asyncio.Protocol):
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _worked(self, number: int, work: Callable[[], Any]) -> None:
+    async def _worked(self, number: int, work: Callable[[], Awaitable[Any]]) -> None:
         try:
-            self._put(Kind.RESULT, number, await asyncio.to_thread(work))
+            self._put(Kind.RESULT, number, await work())
         except NotPermitted as error:
             self._fail(number, "not_permitted", str(error))
         except RecordError as error:

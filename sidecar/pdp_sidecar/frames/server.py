@@ -54,6 +54,7 @@ class FrameServer:
         self.service, self.callers, self.options, self.status = service, callers, options, status
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
+        self._turns = asyncio.Semaphore(options.max_slow)
         self._listener: asyncio.AbstractServer | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._is_due = False
@@ -77,6 +78,20 @@ class FrameServer:
             return Peer()
         _, uid, _ = _CREDENTIALS.unpack(found.getsockopt(_socket.SOL_SOCKET, option, _CREDENTIALS.size))
         return Peer(uid=uid)
+
+    # ------------------------------------------------------------------------------------------------- what takes long
+
+    async def slowly(self, work: Callable[[], Any]) -> Any:
+        """Do in a thread what takes long, a little at a time: a revocation waits for none of it."""
+        await self._turns.acquire()
+        try:
+            working = self.loop.run_in_executor(None, work)
+        except BaseException:
+            self._turns.release()
+            raise
+        # Not when whoever asked has gone: the thread works on.
+        working.add_done_callback(lambda _: self._turns.release())
+        return await asyncio.shield(working)
 
     # ----------------------------------------------------------------------------------------------------------- beats
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 import pdp
+from pdp.search import Page
 from pdp_sidecar.frames.codec import Kind, frame, question
 from pdp_sidecar.frames.connection import Connection
 from pdp_sidecar.frames.values import pack, packer
@@ -46,6 +47,34 @@ def test_watches_that_are_given_up_before_they_are_open_count_until_they_are(tmp
         until(lambda: not any(len(each._watched) for each in sidecar.server.connections))
         peer.say(frame(Kind.SUBSCRIBE, 8, READS))
         assert peer.hear()[:2] == (Kind.CHANGE, 8)
+
+
+def test_searches_take_turns_and_a_revocation_waits_for_none(tmp_path, monkeypatch):
+    going, lock, begun = threading.Event(), threading.Lock(), []
+
+    def who_can(*_: object, **__: object) -> Page[object]:
+        with lock:
+            begun.append(True)
+        going.wait(SOON)
+        return Page(())
+
+    search = pack(["who_can", ["User", "read", HOME], {}])
+    with running(engine(), tmp_path / "s") as sidecar:
+        monkeypatch.setattr(sidecar.service, "who_can", who_can)
+        # Whoever has gone is searched for all the same, and counts.
+        for _ in range(3):
+            with Peer(sidecar.path) as peer:
+                peer.say(b"".join(frame(Kind.SEARCH, number, search) for number in range(8)))
+                peer.say(frame(Kind.CHECK, 9, READS))
+                assert peer.hear()[:2] == (Kind.ANSWER, 9)
+        with Peer(sidecar.path) as peer:
+            peer.say(b"".join(frame(Kind.SEARCH, number, search) for number in range(8)))
+            peer.say(frame(Kind.REVOKE, 9, pack({"principal": ADA})))
+
+            assert peer.hear()[:2] == (Kind.RESULT, 9)
+            assert len(begun) <= 2
+            going.set()
+            assert {peer.hear()[1] for _ in range(8)} == {*range(8)}
 
 
 def test_a_connection_that_cannot_be_told_keeps_nobody_else_from_being_told(tmp_path, monkeypatch):
