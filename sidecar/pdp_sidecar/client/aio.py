@@ -28,7 +28,7 @@ from pdp_sidecar.client.failures import Failure, Late, Lost, Refused
 from pdp_sidecar.client.hearing import Hearing
 from pdp_sidecar.client.keeping import Keeping, Question
 from pdp_sidecar.client.wire import AsyncWire
-from pdp_sidecar.frames.codec import careful_question
+from pdp_sidecar.frames.codec import Reply, careful_question
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -139,22 +139,25 @@ class AsyncClient(Keeping):
 
     async def _batch(self, requests: Sequence[Request]) -> list[Decision]:
         """Answer requests of one state: what is kept of some is not looked at."""
-        found: dict[int, Decision] = {}
-        packed: list[bytes] = []
-        for place, request in enumerate(requests):
-            try:
-                packed.append(self._keys.packed(request))
-            except Exception as error:
-                found[place] = unasked(error)
+        packed, denials = self._packable(requests)
         try:
-            replies = iter(
-                await self._tried(lambda deadline: self._wire.check_many(packed, deadline)) if packed else ()
-            )
+            try:
+                replies = await self._many(packed)
+            except Refused as refused:
+                if refused.code != "unreadable":
+                    raise
+                # One is odd in a part: the others are not.
+                packed, denials = self._packable(requests, carefully=True)
+                replies = await self._many(packed)
         except Exception as error:
             # INVARIANT: whatever goes wrong is a deny of each.
-            refused = denied(error) if isinstance(error, Failure) else failed(error)
-            return [found.get(place, refused) for place in range(len(requests))]
-        return [found[place] if place in found else next(replies).decision for place in range(len(requests))]
+            refusal = denied(error) if isinstance(error, Failure) else failed(error)
+            return [denials.get(place, refusal) for place in range(len(requests))]
+        left = iter(replies)
+        return [denials[place] if place in denials else next(left).decision for place in range(len(requests))]
+
+    async def _many(self, packed: Sequence[bytes]) -> Sequence[Reply]:
+        return await self._tried(lambda deadline: self._wire.check_many(packed, deadline)) if packed else ()
 
     async def _tried(self, ask: Callable[[float], Awaitable[T]]) -> T:
         """Ask, and again where the connection is lost, for as long as there is time. Raises Failure."""

@@ -12,6 +12,7 @@ from grpc import aio
 
 from pdp.search import Page
 from pdp_sidecar.client import protobuf
+from pdp_sidecar.client.asking import expressed, in_order
 from pdp_sidecar.client.failures import Failure, Garbled, Late, Lost, Refused
 from pdp_sidecar.client.rpc import LEFT, channel_of, stubs_of
 from pdp_sidecar.client.wire import Asker, Message, Revoked
@@ -38,8 +39,12 @@ class AsyncRpcWire:
 
     async def check_many(self, questions: Sequence[bytes], deadline: float) -> list[Reply]:
         """Answer questions, all of one state. Raises Failure."""
-        message = protobuf.batch_message(questions, self._asker)
-        return protobuf.replies_of(await self._call(self._decisions.CheckBatch, message, deadline), len(questions))
+        items, denials = expressed(questions, lambda each: protobuf.question_message(each, self._asker))
+        replies: list[Reply] = []
+        if items:
+            message = protobuf.batch_message(items, self._asker)
+            replies = protobuf.replies_of(await self._call(self._decisions.CheckBatch, message, deadline), len(items))
+        return in_order(replies, denials)
 
     async def explain(self, question: bytes, deadline: float) -> dict[str, Any]:
         """Return the trace of an answer as plain data. Raises Failure."""
