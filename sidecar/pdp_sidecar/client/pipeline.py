@@ -17,6 +17,13 @@ _UNHEARD: Final = 10_000
 """So much may be told that nobody has listened to yet; then the connection is closed."""
 
 
+_UNANSWERED: Final = 10_000
+"""So many questions may be left that nobody waits for any more; then the connection is closed."""
+
+_UNSENT: Final = 16 * 2**20
+"""So many bytes may wait for a sidecar that takes none; then the connection is closed."""
+
+
 class Pipeline(asyncio.Protocol):
     """Each answer goes to whoever asked, by the number of the question; what is wrong with one closes it for all."""
 
@@ -72,12 +79,16 @@ class Pipeline(asyncio.Protocol):
             if self._waiting.pop(number, None) is not None and self.failure is None:
                 # Nobody waits for it, and it may come yet.
                 self._left.add(number)
+                if len(self._left) > _UNANSWERED:
+                    self._end(Late())
 
     def send(self, data: bytes) -> None:
         """Send bytes. Raises Failure."""
         if self._transport is None or self.failure is not None:
             raise self.failure or Lost("there is no connection")
         self._transport.write(data)
+        if self._transport.get_write_buffer_size() > _UNSENT:
+            self._end(Late("the sidecar takes no more questions"))
 
     async def next(self, seconds: float) -> Message | None:
         """Return what is told next, None where nothing is in time. Raises Failure where nothing will be."""

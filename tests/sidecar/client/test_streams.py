@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
@@ -14,7 +15,8 @@ from pdp_sidecar.client.failures import Lost
 from pdp_sidecar.client.leases import Leases
 from pdp_sidecar.client.watching import Watching
 from pdp_sidecar.client.wire import Turned
-from pdp_sidecar.frames.codec import Reply
+from pdp_sidecar.frames.codec import HEAD, PROTOCOL, Kind, Reply, frame
+from pdp_sidecar.frames.values import pack
 from tests.sidecar.client.running import Loop, running, until
 from tests.sidecar.scene import ADA, HOME, PLAN, engine
 
@@ -146,3 +148,29 @@ def test_streams_that_tell_nothing_are_opened_ever_more_slowly():
 
     assert len(pauses) == 10
     assert pauses[-1] > 5 * pauses[2] > 0
+
+
+@pytest.mark.parametrize(("limit", "size"), [("_UNANSWERED", 1), ("_UNSENT", 100_000)])
+def test_a_sidecar_that_answers_nothing_does_not_fill_the_memory_of_a_client(tmp_path, monkeypatch, limit, size):
+    monkeypatch.setattr(f"pdp_sidecar.client.pipeline.{limit}", 5)
+    connections = []
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        length, _, number = HEAD.unpack(await reader.readexactly(HEAD.size))
+        await reader.readexactly(length)
+        writer.write(frame(Kind.WELCOME, number, pack({"protocol": PROTOCOL})))
+
+    async def serve() -> list[bool]:
+        server = await asyncio.start_unix_server(deaf, tmp_path / "s", limit=100)
+        asked = (ADA, "edit", PLAN, {"note": "x" * size})
+        async with pdp.connect_async(f"unix:{tmp_path / 's'}", timeout=0.05, leases=False) as client:
+            found = await asyncio.gather(*(client.allows(*asked) for _ in range(10)))
+            found.append(await client.allows(*asked))
+        for writer in connections:
+            writer.close()
+        server.close()
+        return found
+
+    assert asyncio.run(serve()) == [False] * 11
+    assert len(connections) > 1
