@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as _datetime
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -51,6 +52,8 @@ class AsyncClient(Keeping):
         super().__init__(options)
         self._wire = wire
         self._hearing = Hearing(wire, self._leases, self._keys, options)
+        # The interpreter ends without an event loop.
+        weakref.finalize(self, _left, wire, self._hearing).atexit = False
 
     # ---------------------------------------------------------------------------------------------------------- asking
 
@@ -271,3 +274,19 @@ class AsyncClient(Keeping):
         super()._forked()
         self._wire.forked()
         self._hearing.forked(self._keys)
+
+
+def _left(wire: AsyncWire, hearing: Hearing) -> None:
+    """Close what a client had that nobody has any more, in the event loop that it was asked in."""
+    loop = hearing.loop or wire.loop
+
+    async def close() -> None:
+        await hearing.stop()
+        await wire.close()
+
+    if loop is not None:
+        try:
+            loop.call_soon_threadsafe(lambda: loop.create_task(close()))
+        except RuntimeError:
+            # It is closed, and what it held with it.
+            pass

@@ -28,7 +28,7 @@ class AsyncRpcWire:
         """Connect to nothing yet."""
         self._address, self._asker, self._credentials = address, asker, credentials
         self._metadata = protobuf.metadata(asker)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._stubs: tuple[Any, Any, Any] | None = None
         self._ended = False
 
@@ -76,14 +76,14 @@ class AsyncRpcWire:
         """Close the channel."""
         self._ended = True
         stubs, self._stubs = self._stubs, None
-        if stubs is not None and self._loop is asyncio.get_running_loop():
+        if stubs is not None and self.loop is asyncio.get_running_loop():
             await stubs[0].close()
 
     def forked(self) -> None:
         """Forget the channel of a parent."""
         if self._stubs is not None:
             LEFT.append(self._stubs)
-        self._stubs = self._loop = None
+        self._stubs = self.loop = None
 
     @property
     def _decisions(self) -> Any:
@@ -97,9 +97,9 @@ class AsyncRpcWire:
         if self._ended:
             raise Refused("closed", "the client is closed")
         loop = asyncio.get_running_loop()
-        if self._stubs is None or self._loop is not loop:
+        if self._stubs is None or self.loop is not loop:
             channel = channel_of(aio, self._address, self._credentials)
-            self._loop, self._stubs = loop, stubs_of(channel)
+            self.loop, self._stubs = loop, stubs_of(channel)
         return self._stubs
 
     async def _call(self, ask: Any, message: Any, deadline: float) -> Any:

@@ -201,6 +201,7 @@ class AsyncHttpWire:
 
     def __init__(self, wire: HttpWire) -> None:
         self._wire = wire
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def check(self, question: bytes, deadline: float) -> Reply:
         """Answer a question. Raises Failure."""

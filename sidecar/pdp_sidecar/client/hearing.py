@@ -24,13 +24,13 @@ class Hearing:
         self._wire, self._leases, self._options = wire, leases, options
         self._watching = Watching(leases, keys, self._tell, self._unsubscribe)
         self._task: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._feed: AsyncFeed | None = None
         self._stopped = False
         self._messages = 0
 
     def _tell(self, call: Callable[[Any], object], what: Any) -> None:
-        loop = self._loop
+        loop = self.loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(call, what)
 
@@ -39,21 +39,21 @@ class Hearing:
     def start(self) -> None:
         """Begin to listen in the loop that runs, where nobody does yet."""
         loop = asyncio.get_running_loop()
-        if self._stopped or (self._loop is loop and self._task is not None and not self._task.done()):
+        if self._stopped or (self.loop is loop and self._task is not None and not self._task.done()):
             return
-        if self._loop is not loop:
+        if self.loop is not loop:
             # What was heard in another loop, nobody hears of any more.
             self._leases.renew()
-            if self._loop is not None:
+            if self.loop is not None:
                 self._watching.fail(Lost("the event loop that listened is over"))
-        self._loop, self._feed = loop, None
+        self.loop, self._feed = loop, None
         self._task = loop.create_task(self._run())
 
     async def stop(self) -> None:
         """Listen no more; what is watched is failed from now on."""
         self._stopped = True
         task, self._task = self._task, None
-        if task is not None and self._loop is asyncio.get_running_loop():
+        if task is not None and self.loop is asyncio.get_running_loop():
             task.cancel()
             # Whatever it ends by, it has ended.
             await asyncio.wait([task])
@@ -61,7 +61,7 @@ class Hearing:
 
     def forked(self, keys: Keys) -> None:
         """Begin anew in a child that was forked: the loop of the parent does not run here."""
-        self._task = self._loop = self._feed = None
+        self._task = self.loop = self._feed = None
         self._watching.forked(keys)
 
     # -------------------------------------------------------------------------------------------------------- its task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from typing import Any
 
@@ -17,7 +18,7 @@ from pdp_sidecar.client.watching import Watching
 from pdp_sidecar.client.wire import Turned
 from pdp_sidecar.frames.codec import HEAD, PROTOCOL, Kind, Reply, frame
 from pdp_sidecar.frames.values import pack
-from tests.sidecar.client.running import Loop, running, until
+from tests.sidecar.client.running import SOON, Loop, running, until
 from tests.sidecar.scene import ADA, HOME, PLAN, engine
 
 READS = pdp.Request(ADA, "read", HOME)
@@ -174,3 +175,21 @@ def test_a_sidecar_that_answers_nothing_does_not_fill_the_memory_of_a_client(tmp
 
     assert asyncio.run(serve()) == [False] * 11
     assert len(connections) > 1
+
+
+@pytest.mark.parametrize("leases", [True, False])
+def test_a_client_that_nobody_has_any_more_lets_go_of_its_connections(tmp_path, leases):
+    async def forget(target: str) -> None:
+        for _ in range(3):
+            client = pdp.connect_async(target, leases=leases)
+            assert await client.allows(*READS)
+            del client
+            gc.collect()
+        async with asyncio.timeout(SOON):
+            while sidecar.server.connections or len(asyncio.all_tasks()) > 1:
+                await asyncio.sleep(0)
+
+    with running(engine(), tmp_path / "s") as sidecar:
+        asyncio.run(forget(sidecar.target))
+
+        assert not sidecar.server.connections
