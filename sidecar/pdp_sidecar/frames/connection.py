@@ -275,7 +275,7 @@ class Connection(asyncio.Protocol):
         if type(fields) is not dict:
             raise Unreadable("a revocation names what it is of")
         self._asker.require(May.REVOKE)
-        self._work(number, lambda: asyncio.to_thread(self._revoked, fields))
+        self._work(number, lambda: self._server.apart(lambda: self._revoked(fields)))
 
     def _revoked(self, target: dict[str, Any]) -> Any:
         unknown = target.keys() - _TARGETS
@@ -286,7 +286,7 @@ class Connection(asyncio.Protocol):
 
     def _status(self, number: int, _: Any) -> None:
         self._asker.require(May.STATUS)
-        self._work(number, lambda: asyncio.to_thread(self._server.status))
+        self._work(number, lambda: self._server.apart(self._server.status))
 
     def _search(self, number: int, fields: Any) -> None:
         caller, service = self._asker, self._service

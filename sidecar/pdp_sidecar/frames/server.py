@@ -7,6 +7,7 @@ import logging
 import socket as _socket
 import struct
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from pdp_sidecar.callers import Callers, Peer
@@ -16,6 +17,7 @@ from pdp_sidecar.service import Service
 from pdp_sidecar.status import Readiness
 
 _CREDENTIALS: Final = struct.Struct("3i")
+_ADMINISTERING: Final = 2
 _LOG: Final = logging.getLogger("pdp.sidecar")
 _SWEEP: Final = 0.5
 """How often connections that ask nothing are looked at, in seconds."""
@@ -55,6 +57,8 @@ class FrameServer:
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self._turns = asyncio.Semaphore(options.max_slow)
+        # Those threads that all share may be busy for long with what others search.
+        self._own = ThreadPoolExecutor(_ADMINISTERING, thread_name_prefix="frames")
         self._listener: asyncio.AbstractServer | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._is_due = False
@@ -82,7 +86,7 @@ class FrameServer:
     # ------------------------------------------------------------------------------------------------- what takes long
 
     async def slowly(self, work: Callable[[], Any]) -> Any:
-        """Do in a thread what takes long, a little at a time: a revocation waits for none of it."""
+        """Do in a thread what takes long, a little at a time."""
         await self._turns.acquire()
         try:
             working = self.loop.run_in_executor(None, work)
@@ -92,6 +96,10 @@ class FrameServer:
         # Not when whoever asked has gone: the thread works on.
         working.add_done_callback(lambda _: self._turns.release())
         return await asyncio.shield(working)
+
+    async def apart(self, work: Callable[[], Any]) -> Any:
+        """Do in a thread what waits for nobody, such as a revocation."""
+        return await self.loop.run_in_executor(self._own, work)
 
     # ----------------------------------------------------------------------------------------------------------- beats
 
@@ -148,3 +156,4 @@ class FrameServer:
             await asyncio.wait(tasks, timeout=seconds)
         for connection in [*self.connections]:
             connection.close()
+        self._own.shutdown(wait=False)
