@@ -272,12 +272,20 @@ def _place(target: str, found: Options) -> Place:
         raise RequestError(
             "whoever is on the way could answer in place of the sidecar: use https://, or say `insecure=True`"
         )
-    context = None
-    if is_safe:
+    context = _context(found) if is_safe else None
+    return Place(parts.hostname, port or (443 if is_safe else 80), parts.path.rstrip("/"), context)
+
+
+def _context(found: Options) -> ssl.SSLContext:
+    try:
         context = ssl.create_default_context(cafile=found.ca)
         if found.certificate is not None:
             context.load_cert_chain(found.certificate, found.key)
-    return Place(parts.hostname, port or (443 if is_safe else 80), parts.path.rstrip("/"), context)
+    except OSError as error:
+        # What TLS cannot make use of is one as well.
+        named = "`ca`, `certificate` or `key`"
+        raise RequestError(f"{named} cannot be used: {error.strerror or type(error).__name__}") from error
+    return context
 
 
 _HERE: Final = frozenset(("127.0.0.1", "::1", "localhost"))

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import Any, Final, cast
 
+from pdp_sidecar.client.connection import unspoken
 from pdp_sidecar.client.failures import Failure, Garbled, Late, Lost
 from pdp_sidecar.client.messages import LONGEST, message, refused
 from pdp_sidecar.client.wire import Asker, Message, Turned
@@ -58,6 +59,9 @@ class Pipeline(asyncio.Protocol):
         except Unreadable as error:
             found.close()
             raise Garbled(str(error)) from error
+        except Lost as lost:
+            found.close()
+            raise unspoken(path, lost) from lost
         except BaseException:
             found.close()
             raise
