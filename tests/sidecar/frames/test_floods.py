@@ -10,10 +10,11 @@ import pdp
 from pdp.search import Page
 from pdp_sidecar.frames.codec import Kind, frame, question
 from pdp_sidecar.frames.connection import Connection
+from pdp_sidecar.frames.subscriptions import Subscriptions
 from pdp_sidecar.frames.values import pack, packer
 from tests.sidecar.client.running import SOON, running, until
 from tests.sidecar.frames.test_server import READS, Peer
-from tests.sidecar.scene import ADA, HOME, engine
+from tests.sidecar.scene import ADA, BEN, HOME, engine
 
 NOTHING = frame(Kind.UNSUBSCRIBE, 7, pack("x" * 97))
 
@@ -134,3 +135,18 @@ def test_what_is_told_of_half_a_character_is_told(tmp_path, action):
     assert [each[:2] for each in heard] == [(Kind.ANSWER, 2), (Kind.CHANGE, 3)]
     assert heard[0][2][1][2] == decision.reason
     assert heard[0][2][1][8] == decision.detail
+
+
+def test_what_an_engine_tells_of_by_itself_is_not_looked_at_with_each_change(tmp_path, monkeypatch):
+    looked, look = [], Subscriptions.look
+    with running(engine(), tmp_path / "s") as sidecar, pdp.connect(sidecar.target, handles=["log"]) as remote:
+        allowed = remote.watch(pdp.Request(ADA, "read", HOME))
+        denied = remote.watch(pdp.Request(BEN, "edit", HOME))
+        assert allowed
+        assert not denied
+        monkeypatch.setattr(Subscriptions, "look", lambda self, number: looked.append(number) or look(self, number))
+
+        sidecar.engine.upsert_entity(pdp.Entity("User", "zoe"))
+        until(lambda: looked)
+
+        assert {*looked} == {denied.due}
