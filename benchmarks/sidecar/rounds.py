@@ -19,8 +19,8 @@ from benchmarks.sidecar.processes import Served, free_port, serve
 from benchmarks.sidecar.worlds import BATCH, World
 
 ROUNDS = int(os.environ.get("ROUNDS") or 6)
-SECONDS = float(os.environ.get("SECONDS_OF_A_ROUND") or 1.0)
-WARM = 0.3
+SECONDS = float(os.environ.get("SECONDS_OF_A_ROUND") or 0.7)
+WARM = 0.2
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,9 @@ _PROTOCOLS: Final = ("grpc", "http", "frames", "operations")
 @click.option("--frames", metavar="ADDRESS", help="Speak frames there: a Unix socket.")
 @click.option("--operations", metavar="ADDRESS", help="Tell of health and numbers there, over HTTP.")
 @click.option("--workers", metavar="N", type=int, help="How many processes share the ports; by default 1.")
-@click.option("--insecure", is_flag=True, help="Allow ports without TLS, and anyone there to ask.")
+@click.option(
+    "--insecure", is_flag=True, help="Allow ports without TLS; where no callers are named, anyone there may ask."
+)
 @click.option("--check", is_flag=True, help="Check configuration and policies, say what they come to, and end.")
 @click.pass_obj
 def command(options: Options, /, path: str | None, check: bool, **given: Any) -> int:
@@ -118,6 +120,7 @@ def _check(options: Options, configuration: Configuration) -> int:
     say(f"{terminal.paint('ok', 'allow')}: {_sentence(found)}")
     for each in configuration.listeners:
         say(_line(each))
+    _warn(options, configuration.listeners)
     return Status.OK
 
 
@@ -211,8 +214,18 @@ def _announce(options: Options, configuration: Configuration, policy: Policy, he
         say(f"{options.terminal().paint('ready', 'allow')}: {_sentence(found)}")
         for each in heard:
             say(_line(each))
+        _warn(options, heard)
     sys.stdout.flush()
     notify(READY)
+
+
+def _warn(options: Options, listeners: Sequence[Listener]) -> None:
+    """Say what was allowed, and is seldom meant."""
+    from pdp.cli.terminal import note
+
+    open_ = [each for each in listeners if not (each.secure or each.address.is_unix or each.address.is_loopback)]
+    told = "nothing encrypts what goes through it: whoever is on the way reads it, and can change it"
+    note([f"{each.address} is reached by other machines, and {told}" for each in open_], options.color)
 
 
 def _summary(configuration: Configuration, policy: Policy, heard: Sequence[Listener]) -> dict[str, Any]:

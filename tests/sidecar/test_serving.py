@@ -105,6 +105,15 @@ def test_check_says_it_as_json(folder):
     }
 
 
+def test_a_port_that_others_reach_without_tls_is_remarked_on(folder):
+    here = run(folder / "policies", "--check", "--insecure", "--http", "127.0.0.1:8080")
+    everywhere = run(folder / "policies", "--check", "--insecure", "--http", "0.0.0.0:8080")
+
+    assert (here.exit_code, here.stderr) == (0, "")
+    assert everywhere.exit_code == 0
+    assert everywhere.stderr.startswith("note: 0.0.0.0:8080 is reached by other machines, and nothing encrypts ")
+
+
 @pytest.mark.parametrize("more", [[], ["--check"]])
 def test_policies_that_do_not_hold_up_are_told_as_check_tells_them(folder, more):
     (folder / "policies" / "bad.pdp").write_text("rule x: permit Usr to reed on Page", "utf-8")
@@ -257,6 +266,7 @@ def test_it_answers_by_policies_that_change(serve, folder):
     assert (before, after) == (check_pb2.DECISION_DENY, check_pb2.DECISION_ALLOW)
 
 
+@pytest.mark.slow
 def test_by_tls_it_answers_those_whom_the_configuration_names(serve, folder):
     authority = Authority()
     authority.issue().write(folder, "server")

@@ -22,6 +22,10 @@ Identities = Callable[[bytes], tuple[str, ...]]
 """Tells who a certificate, in DER, says it is, now."""
 
 _LATE: Final = "the request took too long to arrive"
+_FULL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 30\r\n"
+    b"retry-after: 1\r\nconnection: close\r\n\r\nthere are too many connections"
+)
 _LARGE: Final = "the request line and headers are too large"
 
 
@@ -59,17 +63,19 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, state, {})
         self._options, self._identities = options, identities
         self._head, self._in_head, self._deaf = 0, False, False
-        self._receiving = False
+        self._receiving = self._surplus = False
         self._ready: tuple[RequestResponseCycle, Any] | None = None
         # Since when a request is awaited that has begun; a connection begins with one.
         self.began: float | None = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a client, unless there are too many."""
+        """Take a client. Where there are too many it is told so, and where there are twice as many, not even that."""
         super().connection_made(transport)
         self.transport = _Joining(transport)  # type: ignore[assignment]  # All that is asked of it is there.
         self.app_state = {PEER: self._teller(transport)}
-        if len(self.connections) > self._options.max_connections:
+        most = self._options.max_connections
+        self._surplus = len(self.connections) > most
+        if len(self.connections) > 2 * most:
             transport.abort()
 
     def _teller(self, transport: asyncio.Transport) -> Callable[[], Peer]:
@@ -85,6 +91,11 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sends."""
+        if self._surplus:
+            # What it sends is taken first: else the system would drop the answer.
+            self.transport.write(_FULL)
+            self.transport.close()
+            return
         self._receiving = True
         super().data_received(data)
         self._receiving = False

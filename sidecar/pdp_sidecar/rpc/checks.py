@@ -64,7 +64,7 @@ class Checks:
         try:
             self._asking(context)
             with self._streams.take():
-                async for data in incoming:
+                while (data := await self._streams.next(incoming)) is not None:
                     # Anew for each: a certificate may have run out since.
                     caller = self._asking(context)
                     message = CheckStreamRequest.FromString(data)

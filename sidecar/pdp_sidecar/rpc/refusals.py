@@ -47,3 +47,8 @@ async def abort(context: Any, refused: Refused) -> NoReturn:
 def exhausted(what: str) -> Refused:
     """Return how a call ends that is one too many."""
     return Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, what)
+
+
+def ending() -> Refused:
+    """Return how a stream ends when the server does."""
+    return Refused(grpc.StatusCode.UNAVAILABLE, "the server is ending")

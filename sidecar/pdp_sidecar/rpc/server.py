@@ -49,7 +49,7 @@ class Server:
 
     async def drain(self, seconds: float) -> None:
         """Take no new call, end streams, let calls end within so many seconds, then close."""
-        self._streams.closing.set()
+        self._streams.close()
         await self._server.stop(seconds)
 
 

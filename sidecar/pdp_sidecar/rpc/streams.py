@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
-from pdp_sidecar.rpc.refusals import exhausted
+from pdp_sidecar.rpc.refusals import ending, exhausted
+
+T = TypeVar("T")
 
 
 class Places:
@@ -43,6 +46,29 @@ class Streams(Places):
     def __init__(self, most: int) -> None:
         super().__init__(most, "streams are open")
         self.closing = asyncio.Event()
+        self._idle: set[asyncio.Task[Any]] = set()
+
+    def close(self) -> None:
+        """Have all streams end: at once where they wait for the client, and else after what they are about."""
+        self.closing.set()
+        for task in self._idle:
+            task.cancel()
+
+    async def next(self, incoming: AsyncIterator[T]) -> T | None:
+        """Return what comes next on a stream, None where nothing does; raise Refused where streams are to end."""
+        task = asyncio.current_task()
+        assert task is not None
+        if self.closing.is_set():
+            raise ending()
+        self._idle.add(task)
+        try:
+            return await anext(incoming, None)
+        except asyncio.CancelledError:
+            if self.closing.is_set():
+                raise ending() from None
+            raise
+        finally:
+            self._idle.discard(task)
 
     async def pause(self, seconds: float) -> None:
         """Wait for some time, or until streams are to end."""

@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
 
-import grpc
-
 from pdp.classes import dataclass
 from pdp.errors import RequestError
 from pdp.leases.states import WatchState
@@ -20,7 +18,7 @@ from pdp_sidecar.generated import check_pb2
 from pdp_sidecar.generated import decision_service_pb2 as pb
 from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.rpc.options import Options
-from pdp_sidecar.rpc.refusals import Refused, abort, exhausted, refusal
+from pdp_sidecar.rpc.refusals import Refused, abort, ending, exhausted, refusal
 from pdp_sidecar.rpc.streams import Places, Streams
 from pdp_sidecar.service import Service, granted
 from pdp_sidecar.wire.answers import response_message
@@ -90,7 +88,7 @@ class Watching:
                 others[0].result()
             if told.overflown.is_set():
                 raise exhausted(f"the client does not read: {self.options.watch_backlog} changes wait for it")
-            raise Refused(grpc.StatusCode.UNAVAILABLE, "the server is ending")
+            raise ending()
         finally:
             stop()
             for task in (reading, *others):

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from pdp.syntax.messages import render
 from pdp_sidecar.config import ConfigurationError, Flags, load
@@ -20,6 +21,7 @@ from tests.sidecar.authorities import Authority
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "sidecar-configuration.md"
 ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \|", re.MULTILINE)
+DEPLOY = PAGE.parents[1] / "deploy"
 EXAMPLE = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -111,3 +113,21 @@ def test_the_error_on_the_page_is_the_one_that_is_shown(tmp_path, monkeypatch):
         load(Flags(file="serve.toml"), {})
 
     assert "\n\n".join(map(render, caught.value.diagnostics)) in PAGE.read_text("utf-8")
+
+
+def deployed() -> list[str]:
+    manifest = yaml.safe_load_all((DEPLOY / "kubernetes" / "sidecar.yaml").read_text("utf-8"))
+    maps = [each["data"] for each in manifest if each and each["kind"] == "ConfigMap"]
+    return [
+        (DEPLOY / "systemd" / "serve.toml").read_text("utf-8"),
+        *(text for each in maps for name, text in each.items() if name == "serve.toml"),
+    ]
+
+
+@pytest.mark.parametrize("text", deployed(), ids=["systemd", "kubernetes"])
+def test_each_configuration_that_is_deployed_holds_up(tmp_path, text):
+    (tmp_path / "serve.toml").write_text(text, "utf-8")
+
+    found = load(Flags(file=str(tmp_path / "serve.toml")), {})
+
+    assert [each.protocol for each in found.listeners] == ["grpc", "frames", "operations"]

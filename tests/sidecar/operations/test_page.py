@@ -20,7 +20,7 @@ def test_every_metric_stands_on_the_page_and_every_one_there_is() -> None:
     metrics = Metrics(engine())
     metrics.gauge("watches", lambda: 0)
     metrics.count("log_lines_dropped", lambda: 0)
-    text = Sums().exposition([metrics.numbers()], True, 1).decode()
+    text = Sums().exposition([metrics.numbers()], True, 1, {"worker_restarts": 0, "workers_ended": 0}).decode()
 
     told = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime
+
 import grpc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pdp
 from pdp.model import Reason
@@ -11,9 +16,12 @@ from pdp_sidecar.generated import check_pb2, decision_service_pb2
 from pdp_sidecar.generated.check_pb2 import CheckRequest
 from pdp_sidecar.generated.decision_service_pb2 import CheckBatchRequest, CheckStreamRequest
 from pdp_sidecar.rpc import Options
-from pdp_sidecar.wire import decision_of, request_message
+from pdp_sidecar.service import Service
+from pdp_sidecar.wire import Unsendable, decision_of, request_message, request_of
+from pdp_sidecar.wire.answers import lease_of
 from tests.sidecar.rpc.serving import reading, run, serving, status_of
-from tests.sidecar.scene import ADA, BEN, HOME, PLAN, SECRET, WITH_MFA
+from tests.sidecar.scene import ADA, BEN, HOME, PLAN, SECRET, WITH_MFA, engine
+from tests.sidecar.wire.strategies import TEXTS, VALUES
 
 EDIT = pdp.Request(ADA, "edit", PLAN, None, WITH_MFA)
 NO, YES = check_pb2.DECISION_DENY, check_pb2.DECISION_ALLOW
@@ -83,6 +91,48 @@ def test_what_cannot_be_read_is_an_error_and_what_lacks_a_part_a_deny(tmp_path):
 
     assert status == (grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be read")
     assert (decision.reason, decision.detail) == (Reason.INVALID_REQUEST, "the request names no principal")
+
+
+# -------------------------------------------------------------------------------------------------------------- leases
+
+NOW = datetime.datetime(2026, 11, 23, 9, 5, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize("view", [check_pb2.VIEW_BASIC, check_pb2.VIEW_FULL])
+def test_a_lease_is_what_is_left_when_the_answer_is_made(tmp_path, view):
+    at = [NOW]
+    session = WITH_MFA | {"expires_at": NOW + datetime.timedelta(seconds=90)}
+    asked = request_message(reading()._replace(session=session), view=view)
+
+    async def test():
+        async with serving(tmp_path, Service(engine(clock=lambda: at[0]))) as client:
+            found = []
+            for seconds in (0, 30, 89.5):
+                at[0] = NOW + datetime.timedelta(seconds=seconds)
+                many = await client.decisions.CheckBatch(CheckBatchRequest(items=[asked] * 2, defaults={"view": view}))
+                found += [await client.decisions.Check(asked), *many.responses]
+            return found
+
+    found = run(test())
+
+    assert [lease_of(each) for each in found] == [each * 500_000 for each in [180] * 3 + [120] * 3 + [1] * 3]
+    assert {decision_of(each).valid_until for each in found} == {session["expires_at"]}
+
+
+def test_what_a_provider_says_is_kept_for_as_long_as_it_is_lent(tmp_path):
+    class Provider:
+        def entity(self, ref):
+            return None
+
+    async def test():
+        lent = datetime.timedelta(seconds=7)
+        async with serving(tmp_path, Service(engine(providers=[Provider()], lent=lent))) as client:
+            many = await client.decisions.CheckBatch(batch(reading()))
+            return await client.check(reading()), many.responses[0]
+
+    for answer in run(test()):
+        assert lease_of(answer) == 7_000_000 and not answer.HasField("valid_until")
+        assert decision_of(answer)
 
 
 # ------------------------------------------------------------------------------------------------------------- batches
@@ -194,3 +244,44 @@ def test_a_stream_ends_with_an_error_at_what_cannot_be_read(tmp_path):
             return await status_of(call)
 
     assert run(test()) == (grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be read")
+
+
+def test_a_stream_that_waits_for_its_client_ends_with_the_server(tmp_path):
+    async def test():
+        async with serving(tmp_path) as client:
+            call = client.decisions.CheckStream()
+            await call.write(CheckStreamRequest(id=1, request=request_message(reading())))
+            answer = await call.read()
+            ending = asyncio.ensure_future(client.server.drain(10))
+            status = await status_of(call)
+            await ending
+            return answer.id, status
+
+    assert run(test(), 5) == (1, (grpc.StatusCode.UNAVAILABLE, "the server is ending"))
+
+
+# ------------------------------------------------------------------------------------------------------------- the same
+
+ENGINE = engine(clock=lambda: NOW)
+SESSIONS = st.fixed_dictionaries({}, optional=dict.fromkeys(WITH_MFA, VALUES) | {"mfa": st.booleans() | VALUES})
+CONTEXTS = st.fixed_dictionaries({}, optional={"note": TEXTS | VALUES, "score": st.integers() | VALUES, "x": VALUES})
+EDITS = st.builds(
+    pdp.Request,
+    st.sampled_from([ADA, BEN, pdp.Entity("User", "eve", {"email": "e"}, (pdp.ref("Group", "editors"),))]),
+    st.sampled_from(["edit", "read"]),
+    st.sampled_from([HOME, PLAN, SECRET]),
+    st.none() | CONTEXTS,
+    st.none() | SESSIONS | st.just(WITH_MFA),
+)
+
+
+@given(EDITS)
+def test_a_question_that_went_over_the_wire_gets_the_answer_that_it_gets_in_the_same_process(request_):
+    try:
+        message = request_message(request_)
+    except Unsendable:
+        return
+
+    there = request_of(CheckRequest.FromString(message.SerializeToString()))
+
+    assert ENGINE.answer(there) == ENGINE.answer(request_)

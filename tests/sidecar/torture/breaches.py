@@ -239,3 +239,24 @@ RELOADED: dict[str, Breach] = {
 }
 
 BREACHES = WORKERS | REVOKING_SERVER | REVOKING_CLIENT | CUT_OFF | LEASED | OVERLOADED | RELOADED
+
+SHOWS: dict[str, str] = {
+    "a revocation is acknowledged before other workers hold it": "after the acknowledgement",
+    "a revocation is acknowledged before it holds": "after the acknowledgement",
+    "nobody is told that something has changed": "after the acknowledgement",
+    "the epoch stays what it was": "still allows",
+    "a client ignores what beats tell": "still allows",
+    "a client does not mind that it hears nothing": "cut off by a sidecar",
+    "a client that gets no answer allows": "cut off by a sidecar",
+    "a lease does not end": "whose lease has ended",
+    "nothing is shed": "gRPC, 10 × the limit: nothing was refused",
+    "a call that is shed is answered allow": "is answered",
+    "HTTP sheds nothing": "HTTP, 10 × the limit: nothing was refused",
+    "a request of HTTP that is shed is answered allow": "'decision': True",
+    "what is taken has to wait": "what is answered takes",
+    "what was overloaded once refuses for ever": "until all is answered again",
+    "an answer names another revision": "is answered",
+    "a batch is answered by two states": "not all of one",
+    "answers outlive a reload": "not all of one state",
+}
+"""What each of them has to show as. What goes wrong for any other reason has not noticed it."""

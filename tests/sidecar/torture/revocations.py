@@ -25,6 +25,9 @@ BOUND_MS = 50.0
 LONGEST_MS = 1_000.0
 """After that, no client allows any more, whatever happens."""
 
+LEASE = 12.0
+"""Seconds that a lease has from before anything is started: enough of them are left when all clients are up."""
+
 STALENESS = 1.0
 SLACK = 0.05
 """What a beat may have been on its way, in seconds."""
@@ -165,7 +168,7 @@ def cut(folder: Path, how: str, *, client: str = "") -> list[str]:
     """Cut clients off a sidecar, which is `stopped`, or `killed`; they allow no longer than they may."""
     bound = STALENESS + SLACK
     with _cut_off(folder, how, client, timed=False) as (board, at):
-        time.sleep(STALENESS + 3 * SLACK + 0.3)
+        time.sleep(STALENESS + 1.0)
         found = _too_late(board, at + bound, f"cut off by a sidecar that is {how}")
     print(f"cut off, {how}: {'wrong' if found else f'nothing is allowed {bound:.2f} s later'}", flush=True)
     return found
@@ -175,10 +178,15 @@ class _cut_off:  # noqa: N801  # It is used as a function.
     def __init__(self, folder: Path, how: str, client: str, *, timed: bool, until: str = world.FAR) -> None:
         self._folder, self._how, self._timed, self._client, self._until = folder, how, timed, client, until
 
+    def _spec(self) -> serving.Spec:
+        # Where a lease is to end by itself, clients must not think before that that nobody is there any more.
+        beat = 30.0 if self._timed else 0.5
+        return serving.Spec(folder=str(self._folder), until=self._until, beat=beat, parts=("frames",))
+
     def __enter__(self) -> tuple[Board, float]:
         folder = self._folder
         board = self._board = Board(folder / "board", create=True)
-        self._serving = serving.serving(serving.Spec(folder=str(folder), until=self._until, parts=("frames",)))
+        self._serving = serving.serving(self._spec())
         self._sidecar: Sidecar = self._serving.__enter__()
         options = {"max_staleness": STALENESS if not self._timed else 30.0, "timeout": 0.2}
         specs = [
@@ -209,7 +217,7 @@ class _cut_off:  # noqa: N801  # It is used as a function.
 
 def lease(folder: Path, *, client: str = "") -> list[str]:
     """Cut clients off a sidecar that gave them leases which end soon, and let them deny when these do."""
-    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=4)
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=LEASE)
     begun, wall = passing(), datetime.datetime.now(datetime.UTC)
     with _cut_off(folder, "stopped", client, timed=True, until=until.isoformat(timespec="milliseconds")[:-6] + "Z") as (
         board,

@@ -15,7 +15,7 @@ import grpc
 
 from benchmarks.sidecar.processes import free_port
 from pdp_sidecar.generated import check_pb2
-from tests.sidecar.torture import overload, serving, world
+from tests.sidecar.torture import questions, serving, world
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 CONFIGURATION = """\
@@ -44,10 +44,13 @@ count = {workers}
 
 
 @contextlib.contextmanager
-def running(folder: Path, workers: int, breach: str = "") -> Iterator[str]:
-    """Start it, and give the address for clients once every worker answers; end it at the end."""
+def running(folder: Path, workers: int, breach: str = "", more: str = "") -> Iterator[str]:
+    """Start it, and give the address for clients once every worker answers; end it at the end.
+
+    `more` is what else its configuration says.
+    """
     address = f"127.0.0.1:{free_port()}"
-    _write(folder, address, workers)
+    _write(folder, address, workers, more)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "pdp", "serve", f"--config={folder}/serve.toml"],
@@ -75,7 +78,7 @@ def _environment(breach: str) -> dict[str, str]:
     return {**found, "PYTHONPATH": path, "PDP_TORTURE_BREACH": breach}
 
 
-def _write(folder: Path, address: str, workers: int) -> None:
+def _write(folder: Path, address: str, workers: int, more: str) -> None:
     policies = folder / "policies"
     policies.mkdir()
     (policies / "policy.pdp").write_text(world.TEXT.format(level=0, until=world.FAR), encoding="utf-8")
@@ -87,7 +90,7 @@ def _write(folder: Path, address: str, workers: int) -> None:
     token.touch(mode=0o600)
     token.write_text(TOKEN, encoding="utf-8")
     text = CONFIGURATION.format(folder=folder, address=address, workers=workers)
-    (folder / "serve.toml").write_text(text, encoding="utf-8")
+    (folder / "serve.toml").write_text(text + more, encoding="utf-8")
 
 
 def _wait(address: str, workers: int, process: subprocess.Popen[bytes], folder: Path) -> None:
@@ -98,7 +101,7 @@ def _wait(address: str, workers: int, process: subprocess.Popen[bytes], folder: 
             raise RuntimeError(f"not all workers answer: {(folder / 'log').read_text(encoding='utf-8')[-2_000:]}")
         with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
             try:
-                reply = channel.unary_unary(overload.CHECK)(overload.QUESTIONS[0][0], timeout=5)
+                reply = channel.unary_unary(questions.CHECK)(questions.QUESTIONS[0][0], timeout=5)
             except grpc.RpcError:
                 time.sleep(0.1)
                 continue
