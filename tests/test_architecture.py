@@ -4,7 +4,7 @@ import ast
 import graphlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,9 +152,9 @@ def _part(name: str) -> str:
     return name.partition(".")[2].partition(".")[0]
 
 
-def read_modules(root: Path) -> list[Module]:
+def read_modules(root: Path, package: str = "pdp") -> list[Module]:
     modules = []
-    for path in sorted((root / "pdp").rglob("*.py")):
+    for path in sorted((root / package).rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         text = path.read_text(encoding="utf-8")
@@ -163,8 +163,9 @@ def read_modules(root: Path) -> list[Module]:
 
 
 def imports_of(module: Module, known: set[str]) -> Iterator[Import]:
-    """Yield the imports of `pdp` modules. `known` tells a submodule from a name in a module."""
-    for node, in_function, for_types in _walk(module.tree, False, False):
+    """Yield the imports of modules of its package. `known` tells a submodule from a name in a module."""
+    package = module.name.partition(".")[0]
+    for node, in_function, for_types in walk(module.tree, False, False):
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -174,16 +175,16 @@ def imports_of(module: Module, known: set[str]) -> Iterator[Import]:
         else:
             continue
         for target in targets:
-            if target.partition(".")[0] == "pdp":
+            if target.partition(".")[0] == package:
                 yield Import(target, node.lineno, in_function, for_types)
 
 
-def _walk(node: ast.AST, in_function: bool, for_types: bool) -> Iterator[tuple[ast.AST, bool, bool]]:
+def walk(node: ast.AST, in_function: bool, for_types: bool) -> Iterator[tuple[ast.AST, bool, bool]]:
     yield node, in_function, for_types
     in_function = in_function or isinstance(node, FUNCTIONS)
     for_types = for_types or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
     for child in ast.iter_child_nodes(node):
-        yield from _walk(child, in_function, for_types)
+        yield from walk(child, in_function, for_types)
 
 
 def _base(module: Module, node: ast.ImportFrom) -> str:
@@ -202,16 +203,20 @@ def unplaced_modules(modules: list[Module]) -> list[str]:
     ]
 
 
-def upward_imports(modules: list[Module]) -> list[str]:
+def layer_of(name: str) -> int | None:
+    return LAYER_OF.get(_part(name)) if _part(name) else None
+
+
+def upward_imports(modules: list[Module], layer_of: Callable[[str], int | None] = layer_of) -> list[str]:
     known = {module.name for module in modules}
     problems = []
     for module in modules:
-        layer = LAYER_OF.get(module.part)
+        layer = layer_of(module.name)
         if layer is None:
             continue
         for found in imports_of(module, known):
-            part = _part(found.target)
-            above = LAYER_OF.get(part, LAYER_OF_SURFACE) if part else LAYER_OF_SURFACE
+            above = layer_of(found.target)
+            above = LAYER_OF_SURFACE if above is None else above
             if above > layer:
                 problems.append(f"{module.name}:{found.line} (layer {layer}) imports {found.target} (layer {above})")
     return problems

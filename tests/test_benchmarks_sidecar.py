@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,33 @@ def test_a_request_to_pdp_is_what_the_workload_asks() -> None:
     )
     assert message.context.fields["ip"].string_value == ask.context["ip"]
     assert message.session.fields["mfa"].bool_value == ask.session["mfa"]
-    assert message.now.ToDatetime(ask.now.tzinfo) == ask.now
+    assert not message.HasField("now")
+
+
+def test_a_request_of_authzen_has_the_session_in_its_context() -> None:
+    ask = worlds.build("conditions_8").singles[0]
+
+    found = ours.evaluation([ask])
+
+    assert found["context"]["session"]["mfa"] == ask.session["mfa"]
+    assert found["context"]["ip"] == ask.context["ip"]
+    assert found["action"] == {"name": "deploy"}
+
+
+def test_a_server_is_configured_as_its_addresses_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = []
+    monkeypatch.setattr(ours, "serve", lambda name, command, folder, ready: commands.append(command))
+    addresses = ours.Addresses(grpc="127.0.0.1:7", frames="unix:/run/frames")
+
+    ours.start(tmp_path / "policies", tmp_path / "server", addresses, 2, lambda: True)
+
+    written = tomllib.loads((tmp_path / "server" / "serve.toml").read_text())
+    assert written["listen"] == {
+        "grpc": {"address": "127.0.0.1:7", "plaintext": True},
+        "frames": {"address": "unix:/run/frames"},
+    }
+    assert written["workers"] == {"count": 2}
+    assert commands[0][-1].endswith("serve.toml")
 
 
 def test_an_empty_reply_of_pdp_allows_nothing() -> None:

@@ -82,6 +82,11 @@ def answers(reply: bytes, asks: Sequence[Ask]) -> list[bool]:
     return [each.decision == check_pb2.DECISION_ALLOW for each in found]
 
 
+def worker_of(reply: bytes) -> str:
+    """Return which process a reply to one question is of."""
+    return check_pb2.CheckResponse.FromString(reply).epoch.rpartition(".")[0]
+
+
 def _common(ask: Ask) -> check_pb2.CheckRequest:
     found = check_pb2.CheckRequest(principal=_entity(ask.principal))
     if ask.context is not None:
@@ -121,10 +126,14 @@ def _message(value: Any) -> value_pb2.Value:
 
 
 def evaluation(asks: Sequence[Ask]) -> dict[str, Any]:
-    """Return one question, or several of one principal, as AuthZEN has them; none with a session or a time."""
-    if len(asks) == 1:
-        return {"subject": _named(asks[0].principal), **_item(asks[0])}
-    return {"subject": _named(asks[0].principal), "evaluations": list(map(_item, asks))}
+    """Return one question, or several of one principal, as AuthZEN has them."""
+    first = asks[0]
+    found: dict[str, Any] = {"subject": _named(first.principal)}
+    if first.context is not None:
+        session = first.session or {}
+        at = {"authenticated_at": session["authenticated_at"].isoformat()} if "authenticated_at" in session else {}
+        found["context"] = {**first.context, "session": {**session, **at}}
+    return found | (_item(first) if len(asks) == 1 else {"evaluations": list(map(_item, asks))})
 
 
 def answers_json(reply: bytes, asks: Sequence[Ask]) -> list[bool]:
@@ -143,12 +152,42 @@ def _named(name: tuple[str, str]) -> dict[str, str]:
 
 # ---------------------------------------------------------------------------------------------------------- server
 
+CONFIGURATION = """\
+policies = "{policies}"
+
+[[callers]]
+name = "self"
+uid = "self"
+
+[[callers]]
+name = "anybody"
+anyone = true
+
+[facts]
+revocations = "{folder}/revocations.db"
+create = true
+
+[authzen]
+session = "session"
+
+[workers]
+count = {workers}
+"""
+
 
 def start(policies: Path, folder: Path, addresses: Addresses, workers: int, ready: Callable[[], bool]) -> Served:
-    """Start the server on a folder of policies, and wait until it is ready."""
-    command = [sys.executable, "-m", "benchmarks.sidecar.child", str(policies)]
-    command += [f"--{name}={getattr(addresses, name)}" for name in ("grpc", "http", "frames")]
-    return serve(f"pdp, {workers} workers", [*command, f"--workers={workers}"], folder, ready=ready)
+    """Start `pdp serve` on a folder of policies, and wait until it is ready."""
+    folder.mkdir(parents=True)
+    file = folder / "serve.toml"
+    text = CONFIGURATION.format(policies=policies, folder=folder, workers=workers)
+    for protocol in ("grpc", "http", "frames"):
+        address = getattr(addresses, protocol)
+        if address:
+            is_unix = address.startswith("unix:")
+            text += f'\n[listen.{protocol}]\naddress = "{address}"\n' + ("" if is_unix else "plaintext = true\n")
+    file.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "pdp", "serve", f"--config={file}"]
+    return serve(f"pdp, {workers} workers", command, folder, ready=ready)
 
 
 def targets(addresses: Addresses, *, batch: bool) -> dict[str, Target]:

@@ -19,8 +19,8 @@ from benchmarks.sidecar.processes import Served, free_port, serve
 from benchmarks.sidecar.worlds import BATCH, World
 
 ROUNDS = int(os.environ.get("ROUNDS") or 6)
-SECONDS = float(os.environ.get("SECONDS_OF_A_ROUND") or 1.0)
-WARM = 0.3
+SECONDS = float(os.environ.get("SECONDS_OF_A_ROUND") or 0.7)
+WARM = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,16 @@ class Arena:
         asked = _ours("pdp", ours.targets(addresses, batch=False)["grpc"], is_grpc=True)
         asks = self.world.singles[:1]
         folder = self._folder / f"pdp{len(list(self._folder.iterdir()))}"
-        self._keep(ours.start(self.policies, folder, addresses, workers, lambda: answers(asked, asks)))
+        seen: set[str] = set()
+
+        def ready() -> bool:
+            try:
+                seen.add(ours.worker_of(asked.ask(asks)))
+            except OSError:
+                return False
+            return len(seen) == workers
+
+        self._keep(ours.start(self.policies, folder, addresses, workers, ready))
 
     def _cerbos(self, form: str, grpc: str) -> tuple[str, tuple[Target, Target]]:
         http = free_port()
@@ -95,12 +104,11 @@ class Arena:
         for name, addresses in {"pdp_unix": self.unix, "pdp": self.tcp[1], "pdp_2": self.tcp[2]}.items():
             targets = ours.targets(addresses, batch=batch)
             found["grpc"].append(_ours(name, targets["grpc"], is_grpc=True))
-            # What has a session or a time is nothing that AuthZEN says: those worlds are asked by gRPC only.
-            if addresses.http and self.world.singles[0].session is None:
+            if addresses.http:
                 found["http"].append(_ours(name, targets["http"], is_grpc=False))
         for name, (form, targets_of) in self.cerbos.items():
             found["grpc"].append(_theirs(name, self.world, form, targets_of[0]))
-            if name == "cerbos" and found["http"]:
+            if name == "cerbos":
                 found["http"].append(_theirs(name, self.world, form, targets_of[1]))
         if shape.clients == 1:
             found["grpc"].append(self._echoing())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,11 +51,13 @@ class World:
 def build(name: str) -> World:
     """Build a world by the name of its workload."""
     workload = workloads.build(name)
+    if name.startswith("conditions"):
+        workload = replace(workload, asks=_current(workload))
     batch = _roles if name.startswith("roles") else _conditions
     chance = random.Random(f"batches of {name}")
     # As many allowed as denied, each in turn, so that any few of them are half and half.
     sides = [[ask for ask in workload.asks if ask.allowed is allowed] for allowed in (True, False)]
-    singles = tuple(itertools.chain.from_iterable(zip(*sides, strict=True)))
+    singles = tuple(itertools.chain.from_iterable(zip(*sides, strict=False)))
     found: list[tuple[Ask, ...]] = []
     things = list(workload.things)
     while len(found) < BATCHES:
@@ -62,6 +66,39 @@ def build(name: str) -> World:
             found.append(asks)
             things += more
     return World(replace(workload, things=tuple(things)), singles, tuple(found))
+
+
+def _current(workload: Workload) -> tuple[Ask, ...]:
+    """Return the questions of conditions as they are asked now, by the clock of the server.
+
+    Who signed in a day ago is answered the same at any hour; the rules look at the time all the same.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    attributes = {thing.name: dict(thing.attributes) for thing in workload.things}
+    found = []
+    for ask in workload.asks:
+        assert ask.session is not None and ask.facts is not None
+        signed_in = now - datetime.timedelta(days=1)
+        facts = {"authenticated_at": int(signed_in.timestamp()), "now": int(now.timestamp()), "hour": now.hour}
+        asked = replace(
+            ask, now=None, session={**ask.session, "authenticated_at": signed_in}, facts={**ask.facts, **facts}
+        )
+        found.append(replace(asked, allowed=_allowed(attributes, asked, now)))
+    return tuple(found)
+
+
+def _allowed(attributes: Mapping[Name, dict[str, Any]], ask: Ask, now: datetime.datetime) -> bool:
+    assert ask.session is not None and ask.context is not None
+    return conditions.expected(
+        attributes[ask.principal],
+        attributes[ask.resource],
+        ask.principal,
+        int(attributes[ask.resource]["team"].removeprefix("team")),
+        now,
+        ask.session["authenticated_at"],
+        ask.session["mfa"],
+        ask.context["ip"],
+    )
 
 
 Batch = tuple[tuple[Ask, ...], list[Thing]]
@@ -85,20 +122,7 @@ def _roles(workload: Workload, ask: Ask, chance: random.Random, name: str) -> Ba
 
 def _conditions(workload: Workload, ask: Ask, chance: random.Random, name: str) -> Batch:
     attributes = {thing.name: dict(thing.attributes) for thing in workload.things}
-    services = [name for name in attributes if name[0] == "Service"]
-    assert ask.session is not None and ask.context is not None and ask.now is not None
-
-    def one(target: Name) -> Ask:
-        allowed = conditions.expected(
-            attributes[ask.principal],
-            attributes[target],
-            ask.principal,
-            int(attributes[target]["team"].removeprefix("team")),
-            ask.now,
-            ask.session["authenticated_at"],
-            ask.session["mfa"],
-            ask.context["ip"],
-        )
-        return replace(ask, resource=target, allowed=allowed)
-
-    return tuple(map(one, chance.sample(services, BATCH))), []
+    services = [thing for thing in attributes if thing[0] == "Service"]
+    now = datetime.datetime.now(datetime.UTC)
+    asked = [replace(ask, resource=target) for target in chance.sample(services, BATCH)]
+    return tuple(replace(each, allowed=_allowed(attributes, each, now)) for each in asked), []

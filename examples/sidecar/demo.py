@@ -110,7 +110,7 @@ class Demo:
 
     def shown(self, *command: str | Path, **options: Any) -> str:
         """Run a command, show it and what it printed, and return that."""
-        words = [str(word).replace(f"{self.folder}/", "") for word in command]
+        words = ["python" if word == sys.executable else self.told(str(word)) for word in command]
         print("  $ " + " ".join(word if word and not set(word) & set(" {}\"'$&") else f"'{word}'" for word in words))
         done = subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, timeout=PATIENCE, check=False, **options
@@ -118,6 +118,10 @@ class Demo:
         text = (done.stdout + done.stderr).rstrip()
         print("\n".join(f"  {line}" for line in text.splitlines()), flush=True)
         return done.stdout
+
+    def told(self, text: str) -> str:
+        """Return a text as it is shown: without the folders of this run."""
+        return text.replace(f"{self.folder}/", "").replace(f"{ROOT}/", "")
 
     def start(self, name: str, command: list[str | Path], **options: Any) -> subprocess.Popen[str]:
         """Start a process whose output goes into a file, and end it with the demo."""
@@ -156,7 +160,7 @@ class Demo:
     def through_envoy(self, method: str, path: str) -> int:
         """Send a request to the workload, by way of Envoy."""
         url = f"http://127.0.0.1:{self.front}{path}"
-        told = self.shown("curl", "-sS", "-X", method, url, "-H", "x-user: ada", "-w", "\nstatus %{http_code}\n")
+        told = self.shown("curl", "-sS", "-X", method, url, "-H", "x-user: ada", "-w", r"\nstatus %{http_code}\n")
         return int(told.rsplit(" ", 1)[1])
 
 
@@ -181,7 +185,7 @@ def start_sidecar(demo: Demo) -> subprocess.Popen[str]:
     command += ["--operations", f"127.0.0.1:{demo.operations}"]
     process = demo.start("sidecar", command)
     until(lambda: "ready" in demo.log("sidecar") or process.poll() is not None, "the start of the sidecar")
-    print("\n".join(f"  {line}" for line in demo.log("sidecar").replace(f"{demo.folder}/", "").splitlines()))
+    print("\n".join(f"  {line}" for line in demo.told(demo.log("sidecar")).splitlines()))
     expect(process.poll(), None, "the sidecar runs")
     return process
 
@@ -306,7 +310,7 @@ def main() -> int:
             if envoy is None:
                 print("\n(There is no Envoy here: its part is left out. `make demo-sidecar` brings it.)")
             else:
-                ask_envoy(demo, envoy)
+                ask_envoy(demo, envoy.resolve())
             change(demo)
             spoil(demo)
             stop(process, demo)

@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from watchfiles import awatch
@@ -40,9 +40,9 @@ class ReloadOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     """
 
     watch: bool = True
-    settle: float = 0.2
-    interval: float = 30.0
-    max_failing: float | None = None
+    settle: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.2
+    interval: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    max_failing: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

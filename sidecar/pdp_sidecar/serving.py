@@ -10,9 +10,12 @@ import click
 from pdp.cli.commands import Command, Options, Refusal, Status, not_installed
 
 if TYPE_CHECKING:
-    from pdp.loaded import Loaded
+    from collections.abc import Sequence
+
+    from pdp.errors import Diagnostic
+    from pdp.terms import Policy
     from pdp_sidecar.config import Configuration, Flags
-    from pdp_sidecar.parts import Ground
+    from pdp_sidecar.config.listening import Listener
 
 _HELP = """Answer other processes, over gRPC and HTTP.
 
@@ -50,23 +53,34 @@ _PROTOCOLS: Final = ("grpc", "http", "frames", "operations")
 @click.option("--frames", metavar="ADDRESS", help="Speak frames there: a Unix socket.")
 @click.option("--operations", metavar="ADDRESS", help="Tell of health and numbers there, over HTTP.")
 @click.option("--workers", metavar="N", type=int, help="How many processes share the ports; by default 1.")
-@click.option("--insecure", is_flag=True, help="Allow ports without TLS, and anyone there to ask.")
+@click.option(
+    "--insecure", is_flag=True, help="Allow ports without TLS; where no callers are named, anyone there may ask."
+)
 @click.option("--check", is_flag=True, help="Check configuration and policies, say what they come to, and end.")
 @click.pass_obj
 def command(options: Options, /, path: str | None, check: bool, **given: Any) -> int:
     """Serve, and return when that has ended."""
+    # What it would say on standard error is told here, with what helps.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
-        # It says on standard error what is told here with what helps.
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-        from pdp_sidecar.config import ConfigurationError, load
-    except ImportError:
+        return _run(options, _flags(path, given), check=check)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("opentelemetry"):
+            help_ = "install it: `pip install 'pdp-engine[tracing]'`"
+            raise Refusal(
+                "not_installed", "`operations.tracing` needs packages that are not there", help=help_
+            ) from None
         raise not_installed("serve") from None
+
+
+def _run(options: Options, flags: Flags, *, check: bool) -> int:
+    from pdp_sidecar.config import ConfigurationError, load
+
     try:
-        configuration = load(_flags(path, given))
+        configuration = load(flags)
     except ConfigurationError as error:
-        message = "the configuration does not hold up"
-        raise Refusal("invalid_configuration", message, diagnostics=error.diagnostics) from None
-    return _check(options, configuration) if check else _serve(options, configuration)
+        raise _invalid(error.diagnostics) from None
+    return _check(options, configuration) if check else _serve(options, configuration, flags)
 
 
 def _flags(path: str | None, given: dict[str, Any]) -> Flags:
@@ -85,19 +99,18 @@ def _flags(path: str | None, given: dict[str, Any]) -> Flags:
 
 
 def _check(options: Options, configuration: Configuration) -> int:
+    from pdp.cli.check import place
     from pdp.cli.terminal import emit, say
     from pdp.folder import load
     from pdp.syntax.messages import render_all
 
     loaded = load(configuration.policies, validate=True)
-    _require(loaded, configuration)
-    found = {
-        "policies": configuration.policies,
-        "rules": len(loaded.policy.rules) if loaded.policy is not None else 0,
-        "revision": loaded.policy.revision if loaded.policy is not None else "",
-        "listeners": [_told(each) for each in configuration.listeners],
-        "workers": configuration.options.workers.count,
-    }
+    place(loaded.diagnostics, configuration.policies)
+    if loaded.errors:
+        raise _unsound(loaded.diagnostics)
+    policy, _ = loaded.require()
+    _hold(configuration, policy)
+    found = _summary(configuration, policy, configuration.listeners)
     if options.json:
         emit({"ok": True, **found, "diagnostics": [each.to_json() for each in loaded.diagnostics]})
         return Status.OK
@@ -107,71 +120,122 @@ def _check(options: Options, configuration: Configuration) -> int:
     say(f"{terminal.paint('ok', 'allow')}: {_sentence(found)}")
     for each in configuration.listeners:
         say(_line(each))
+    _warn(options, configuration.listeners)
     return Status.OK
 
 
-def _require(loaded: Loaded, configuration: Configuration) -> None:
-    """End where the policies do not hold up, with all that `pdp check` would say of them."""
-    from pdp.cli.check import place
-
-    place(loaded.diagnostics, configuration.policies)
-    if loaded.errors:
-        raise _unsound(loaded.diagnostics)
-
-
-def _unsound(diagnostics: Any) -> Refusal:
+def _unsound(diagnostics: Sequence[Diagnostic]) -> Refusal:
     return Refusal("not_loaded", "the policy folder does not load", diagnostics=diagnostics)
 
 
 # ------------------------------------------------------------------------------------------------------------ serve
 
 
-def _serve(options: Options, configuration: Configuration) -> int:
+def _serve(options: Options, configuration: Configuration, flags: Flags) -> int:
     from pdp.cli.check import place
     from pdp.errors import DiagnosticError, RecordError
     from pdp_sidecar.sockets import SocketError
-    from pdp_sidecar.worker import Worker, run
 
     try:
-        worker = Worker(configuration)
-        return run(worker, lambda ground: _announce(options, ground))
+        several = configuration.options.workers.count > 1
+        return _several(options, configuration, flags) if several else _one(options, configuration)
     except DiagnosticError as error:
         place(error.diagnostics, configuration.policies)
         raise _unsound(error.diagnostics) from None
-    except SocketError as error:
-        raise Refusal("no_socket", error.message, help=error.help) from None
-    except RecordError as error:
-        from pdp.cli.entities import split_help
-
-        message, help_ = split_help(str(error))
-        if "no such record" in message:
-            help_ = "`pdp revoke` begins one; or `create = true` in the section `[facts]`"
-        raise Refusal("no_record", message, help=help_) from None
+    except (SocketError, RecordError) as error:
+        raise _unusable(error) from None
 
 
-def _announce(options: Options, ground: Ground) -> None:
-    """Say that it is ready, where it listens and by what it answers."""
+def _one(options: Options, configuration: Configuration) -> int:
+    from pdp_sidecar.worker import Worker, run
+
+    worker = Worker(configuration)
+    policy = worker.engine.policy
+    try:
+        _hold(configuration, policy)
+    except BaseException:
+        worker.close()
+        raise
+    return run(worker.run(lambda ground: _announce(options, configuration, policy, ground.heard)))
+
+
+def _several(options: Options, configuration: Configuration, flags: Flags) -> int:
+    from pdp.folder import load
+    from pdp_sidecar.facts import Records
+    from pdp_sidecar.supervising import supervise
+    from pdp_sidecar.worker import run
+
+    policy, _ = load(configuration.policies).require()
+    _hold(configuration, policy)
+    # Each worker opens them for itself: what cannot be opened is told once.
+    Records(configuration).close()
+    return run(supervise(configuration, flags, lambda heard: _announce(options, configuration, policy, heard)))
+
+
+def _hold(configuration: Configuration, policy: Policy) -> None:
+    """Hold what the configuration says of policies to these."""
+    from pdp_sidecar.config import ConfigurationError
+
+    try:
+        configuration.check(policy)
+    except ConfigurationError as error:
+        raise _invalid(error.diagnostics) from None
+
+
+def _invalid(diagnostics: Sequence[Diagnostic]) -> Refusal:
+    return Refusal("invalid_configuration", "the configuration does not hold up", diagnostics=diagnostics)
+
+
+def _unusable(error: Exception) -> Refusal:
+    from pdp.cli.entities import split_help
+    from pdp_sidecar.sockets import SocketError
+
+    if isinstance(error, SocketError):
+        return Refusal("no_socket", error.message, help=error.help)
+    message, help_ = split_help(str(error))
+    if "no such record" in message:
+        help_ = "`pdp revoke` begins one; or `create = true` in the section `[facts]`"
+    return Refusal("no_record", message, help=help_)
+
+
+def _announce(options: Options, configuration: Configuration, policy: Policy, heard: Sequence[Listener]) -> None:
+    """Say that it is ready, where it listens and by what it answers; to systemd as well, where that started it."""
     import json
     import sys
 
     from pdp.cli.terminal import say
+    from pdp_sidecar.operations.notify import READY, notify
 
-    policy = ground.engine.policy
-    found = {
-        "policies": ground.configuration.policies,
-        "rules": len(policy.rules),
-        "revision": policy.revision,
-        "listeners": [_told(each) for each in ground.heard],
-        "workers": ground.configuration.options.workers.count,
-    }
+    found = _summary(configuration, policy, heard)
     if options.json:
         # On one line: whoever waits for it reads until there.
         say(json.dumps({"ready": True, "pid": os.getpid(), **found}))
     else:
         say(f"{options.terminal().paint('ready', 'allow')}: {_sentence(found)}")
-        for each in ground.heard:
+        for each in heard:
             say(_line(each))
+        _warn(options, heard)
     sys.stdout.flush()
+    notify(READY)
+
+
+def _warn(options: Options, listeners: Sequence[Listener]) -> None:
+    """Say what was allowed, and is seldom meant."""
+    from pdp.cli.terminal import note
+
+    open_ = [each for each in listeners if not (each.secure or each.address.is_unix or each.address.is_loopback)]
+    told = "nothing encrypts what goes through it: whoever is on the way reads it, and can change it"
+    note([f"{each.address} is reached by other machines, and {told}" for each in open_], options.color)
+
+
+def _summary(configuration: Configuration, policy: Policy, heard: Sequence[Listener]) -> dict[str, Any]:
+    return {
+        "policies": configuration.policies,
+        "rules": len(policy.rules),
+        "revision": policy.revision,
+        "listeners": [_told(each) for each in heard],
+        "workers": configuration.options.workers.count,
+    }
 
 
 def _sentence(found: dict[str, Any]) -> str:
@@ -184,12 +248,12 @@ def _sentence(found: dict[str, Any]) -> str:
     )
 
 
-def _told(listener: Any) -> dict[str, Any]:
+def _told(listener: Listener) -> dict[str, Any]:
     found: dict[str, Any] = {"protocol": listener.protocol, "address": str(listener.address), "tls": listener.secure}
     return found | ({"mode": f"{listener.mode:04o}"} if listener.address.is_unix else {})
 
 
-def _line(listener: Any) -> str:
+def _line(listener: Listener) -> str:
     from pdp.cli.terminal import plain
 
     how = f"mode {listener.mode:04o}" if listener.address.is_unix else "TLS" if listener.secure else "plaintext"

@@ -12,20 +12,26 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, Final
 
-from pdp_sidecar.config import Configuration
+from pdp.errors import DiagnosticError, RecordError
+from pdp_sidecar.config import Configuration, ConfigurationError, Flags, load
 from pdp_sidecar.facts import Records
 from pdp_sidecar.operations.logs import tell
-from pdp_sidecar.parts import PARTS, Ground, Start
+from pdp_sidecar.operations.together import Operations
+from pdp_sidecar.parts import FIRST, PARTS, Ground, Start
 from pdp_sidecar.reloading import load_engine
 from pdp_sidecar.running import Running
 from pdp_sidecar.service import Service
 from pdp_sidecar.status import Readiness
+from pdp_sidecar.workers.child import Control
 
 AT_ONCE: Final = 1
 """The exit status of a worker that was told to end twice."""
+
+REFUSED: Final = 3
+"""The exit status of a worker that found policies or configuration not to hold up."""
 
 PATIENCE: Final = 1.0
 """Seconds beyond those that a part was given, before it is left as it is."""
@@ -48,43 +54,70 @@ class Worker:
         self,
         announce: Callable[[Ground], object] = lambda _: None,
         *,
+        first: Sequence[Start] = FIRST,
         parts: Sequence[Start] = PARTS,
         ending: Ending | None = None,
+        control: Control | None = None,
     ) -> int:
         """Answer until the end is asked for; return the exit status.
 
-        `announce` is called once everything is up. Raise SocketError or OSError where something cannot listen.
+        `announce` is called once everything is up. `control` asks for the end where this is one worker of several,
+        signals or `ending` do otherwise. Raise SocketError or OSError where something cannot listen.
         """
-        service = Service(self.engine)
-        ground = Ground(
+        ground = self._ground(control)
+        operating: list[Running] = []
+        running: list[Running] = []
+        seconds = self.configuration.options.limits.drain
+        try:
+            with _frozen(), (ending or Ending()).heard(ground) as end:
+                if control is not None:
+                    await control.begin(self.engine, metrics=ground.operations.metrics, reload=end.reload)
+                await _start(first, ground, operating)
+                await _start(parts, ground, running)
+                ground.readiness.waiting.discard("listeners")
+                ground.tell()
+                self.engine.listen(ground.tell)
+                announce(ground)
+                if control is None:
+                    await end.asked.wait()
+                else:
+                    seconds = await control.ended()
+        finally:
+            ground.readiness.draining = True
+            ground.tell()
+            await _drain(running, seconds)
+            await _drain(operating, seconds)
+            for place in ground.places:
+                place.close()
+            ground.service.close()
+            self._records.close()
+            await ground.operations.close()
+        return 0
+
+    def _ground(self, control: Control | None) -> Ground:
+        elsewhere = None if control is None else control.revoke_elsewhere
+        service = Service(self.engine, revoke_elsewhere=elsewhere)
+        readiness = Readiness(service) if control is None else Readiness(service, others=control.others)
+        return Ground(
             configuration=self.configuration,
             engine=self.engine,
             mark=self._mark,
             records=self._records,
             service=service,
-            readiness=Readiness(service),
+            readiness=readiness,
+            operations=Operations(self.configuration.options.operations, self.engine),
+            control=control,
         )
-        running: list[Running] = []
-        try:
-            with _frozen(), (ending or Ending()).heard(ground) as end:
-                for start in parts:
-                    part = await start(ground)
-                    running += [] if part is None else [part]
-                ground.readiness.waiting.discard("listeners")
-                announce(ground)
-                await end.asked.wait()
-        finally:
-            ground.readiness.draining = True
-            await _drain(running, self.configuration.options.limits.drain)
-            for place in ground.places:
-                place.close()
-            service.close()
-            self._records.close()
-        return 0
 
     def close(self) -> None:
         """Close what is open, where it never ran."""
         self._records.close()
+
+
+async def _start(starts: Sequence[Start], ground: Ground, running: list[Running]) -> None:
+    for start in starts:
+        part = await start(ground)
+        running += [] if part is None else [part]
 
 
 async def _drain(running: Sequence[Running], seconds: float) -> None:
@@ -122,17 +155,18 @@ class Ending:
             self._leave(AT_ONCE)
         self.asked.set()
 
+    def reload(self) -> None:
+        """Have the policies looked at."""
+        if self._ground is not None and self._ground.reloader is not None:
+            self._ground.reloader.ask()
+
     @contextlib.contextmanager
     def heard(self, ground: Ground) -> Iterator[Ending]:
-        """Hear signals. They are heard to the end of the process: what comes while it drains counts as well."""
+        """Hear signals, unless somebody else does. They are heard to the end of the process: also while it drains."""
         self._ground = ground
         loop = asyncio.get_running_loop()
-
-        def reload() -> None:
-            if ground.reloader is not None:
-                ground.reloader.ask()
-
-        for name, call in ((signal.SIGTERM, self.ask), (signal.SIGINT, self.ask), (signal.SIGHUP, reload)):
+        calls = {signal.SIGTERM: self.ask, signal.SIGINT: self.ask, signal.SIGHUP: self.reload}
+        for name, call in calls.items() if ground.control is None else ():
             # Only the main thread has signals; a test may run in another.
             with contextlib.suppress(RuntimeError, ValueError):
                 loop.add_signal_handler(name, call)
@@ -150,10 +184,21 @@ def _frozen() -> Iterator[None]:
         gc.unfreeze()
 
 
-def run(worker: Worker, announce: Callable[[Ground], object]) -> int:
-    """Run a worker to its end, in the fastest loop that there is."""
+def run(work: Coroutine[Any, Any, int]) -> int:
+    """Run something to its end, in the fastest loop that there is."""
     try:
         from uvloop import run as run_loop
     except ImportError:
-        return asyncio.run(worker.run(announce))
-    return run_loop(worker.run(announce))
+        return asyncio.run(work)
+    return run_loop(work)
+
+
+async def work(control: Control) -> int:
+    """Be one worker of several: what `pdp_sidecar.workers.child` is told to do."""
+    try:
+        worker = Worker(load(Flags.of(control.settings)))
+    except (ConfigurationError, DiagnosticError, RecordError) as error:
+        # Whoever keeps the workers has checked all of it: it is another since.
+        tell(logging.ERROR, "worker_refused", error=type(error).__name__, detail=str(error))
+        return REFUSED
+    return await worker.run(control=control)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import os
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -383,10 +384,6 @@ def test_plaintext_on_a_tls_port_of_python_is_not_let_in(certificates):
     assert b"you" not in asyncio.run(with_tls(certificates, ask))
 
 
-def test_what_is_older_than_tls_1_2_is_not_spoken(certificates):
-    assert certificates.context().minimum_version == ssl.TLSVersion.TLSv1_2
-
-
 # --------------------------------------------------------------------------------------------------------- new files
 
 
@@ -423,3 +420,30 @@ def test_a_file_that_goes_away_changes_nothing(tmp_path):
 
     assert not certificates.refresh()
     assert certificates.material.certificate == SERVER.certificate
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_nothing_older_than_tls_1_2_is_spoken(certificates, protocol, tmp_path):
+    files = CLIENT.write(tmp_path, "client")
+
+    def spoken(port: int, version: ssl.TLSVersion) -> str | None:
+        context = ssl.create_default_context(cadata=AUTHORITY.certificate.decode())
+        context.load_cert_chain(*files)
+        # Otherwise the client refuses by itself.
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = version
+        with socket.create_connection(("localhost", port)) as plain:
+            try:
+                with context.wrap_socket(plain, server_hostname="localhost") as secured:
+                    return secured.version()
+            except OSError:
+                return None
+
+    async def speak(port: int) -> list[str | None]:
+        versions = [ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+        return [await asyncio.to_thread(spoken, port, each) for each in versions]
+
+    found = asyncio.run((with_grpc if protocol == "grpc" else with_tls)(certificates, speak))
+
+    assert found == [None, "TLSv1.2", "TLSv1.3"]

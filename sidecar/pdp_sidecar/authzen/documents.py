@@ -55,10 +55,17 @@ Semantic = Literal["execute_all", "deny_on_first_deny", "permit_on_first_permit"
 class BatchOptions(Struct, frozen=True):
     """How many of the questions are answered."""
 
-    evaluations_semantic: Semantic = "execute_all"
+    evaluations_semantic: Semantic | UnsetType = UNSET
 
 
 class Batch(Item, frozen=True):
+    """Many questions."""
+
+    evaluations: list[Item] | UnsetType = UNSET
+    options: BatchOptions | UnsetType = UNSET
+
+
+class MixedBatch(Item, frozen=True):
     """Many questions, each as it came: what is wrong with one says nothing of the others."""
 
     evaluations: list[msgspec.Raw] | UnsetType = UNSET

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +18,6 @@ from pdp.search import Asking, Page
 from pdp_sidecar.authzen import answers
 from pdp_sidecar.authzen.documents import (
     ActionSearch,
-    Batch,
     Evaluation,
     Item,
     Paging,
@@ -29,7 +28,7 @@ from pdp_sidecar.authzen.documents import (
 )
 from pdp_sidecar.authzen.mapping import Mapping
 from pdp_sidecar.authzen.options import Options
-from pdp_sidecar.authzen.reading import EvaluationReader, Reader, Refused, check
+from pdp_sidecar.authzen.reading import BatchReader, EvaluationReader, Reader, Refused
 from pdp_sidecar.callers import Caller
 from pdp_sidecar.service import Service, granted
 
@@ -56,7 +55,7 @@ class Endpoints:
     def __init__(self, service: Service, options: Options, *, now: Callable[[], int] = micros) -> None:
         self._service, self._options, self._now = service, options, now
         self._mapping = Mapping(options)
-        self._evaluation, self._batch, self._item = EvaluationReader(), Reader(Batch), Reader(Item)
+        self._evaluation, self._batch, self._item = EvaluationReader(), BatchReader(), Reader(Item)
         self._subjects, self._resources = Reader(SubjectSearch), Reader(ResourceSearch)
         self._actions = Reader(ActionSearch)
         self._turns = asyncio.Semaphore(options.max_searches)
@@ -75,18 +74,17 @@ class Endpoints:
 
     def evaluations(self, client: Client, body: bytes) -> bytes:
         """Answer many questions, or one where there are no `evaluations`."""
-        batch = self._batch.part(body)
-        check(body)
+        batch = self._batch.read(body)
         if not batch.evaluations:
             return self._answer(client, self._mapping.request(_alone(batch)))
         if len(batch.evaluations) > self._options.max_evaluations:
             raise Refused(400, f"a request has at most {self._options.max_evaluations} evaluations")
-        semantic = "execute_all" if batch.options is UNSET else batch.options.evaluations_semantic
-        return answers.many(_as_far(self._answers(client, batch, batch.evaluations), semantic))
+        semantic = UNSET if batch.options is UNSET else batch.options.evaluations_semantic
+        asked = [self._asked(item, batch) for item in batch.evaluations]
+        return answers.many(_as_far(self._answers(client, asked), semantic))
 
-    def _answers(self, client: Client, batch: Batch, items: list[msgspec.Raw]) -> list[tuple[bool, bytes]]:
+    def _answers(self, client: Client, asked: Sequence[Request | Refused]) -> list[tuple[bool, bytes]]:
         """Return for each question whether it is granted, and its answer."""
-        asked = [self._asked(item, batch) for item in items]
         requests = [each for each in asked if isinstance(each, Request)]
         decisions, epoch = self._service.check_many(client.caller, requests)
         now, left = self._now() if client.reasons else 0, iter(decisions)
@@ -103,9 +101,9 @@ class Endpoints:
             found.append((granted(decision, client.handles), told))
         return found
 
-    def _asked(self, item: msgspec.Raw, batch: Batch) -> Request | Refused:
+    def _asked(self, item: Item | msgspec.Raw, batch: Item) -> Request | Refused:
         try:
-            return self._mapping.item(self._item.part(bytes(item)), batch)
+            return self._mapping.item(item if isinstance(item, Item) else self._item.part(bytes(item)), batch)
         except Refused as refused:
             return refused
 
@@ -167,7 +165,7 @@ class Endpoints:
                 raise Refused(400, str(error)) from None
 
 
-def _alone(batch: Batch) -> Evaluation:
+def _alone(batch: Item) -> Evaluation:
     for name in ("subject", "action", "resource"):
         if getattr(batch, name) is UNSET:
             raise Refused(400, f"Object missing required field `{name}`")
@@ -175,9 +173,9 @@ def _alone(batch: Batch) -> Evaluation:
     return Evaluation(batch.subject, batch.action, batch.resource, context)  # type: ignore[arg-type]  # They are set.
 
 
-def _as_far(found: list[tuple[bool, bytes]], semantic: Semantic) -> list[bytes]:
+def _as_far(found: list[tuple[bool, bytes]], semantic: Semantic | msgspec.UnsetType) -> list[bytes]:
     """Return the answers up to the one that ends it."""
-    if semantic != "execute_all":
+    if semantic is not UNSET and semantic != "execute_all":
         ends = semantic == "permit_on_first_permit"
         last = next((place for place, (granted, _) in enumerate(found) if granted is ends), len(found))
         found = found[: last + 1]

@@ -63,7 +63,7 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     """Headers of a request."""
 
     max_connections: Count = 4096
-    """Connections at once. Those beyond are closed."""
+    """Connections at once. Those beyond get 503, and none are taken beyond twice as many."""
 
     request_seconds: Seconds = 10.0
     """How long a request may take to arrive, with its body."""

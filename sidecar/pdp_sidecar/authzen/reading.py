@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from pdp_sidecar.authzen.documents import Evaluation
+from pdp_sidecar.authzen.documents import Batch, Evaluation, Item, MixedBatch
 
 T = TypeVar("T")
 
@@ -69,22 +69,69 @@ class EvaluationReader(Reader[Evaluation]):
 
     def read(self, body: bytes) -> Evaluation:
         found = self.part(body)
-        # INVARIANT: each name in the text has a colon after it. Where there are no more colons than names were read,
-        # no name came twice, nor was any ignored.
         names = 8
-        for each in (found.subject.properties, found.action.properties, found.resource.properties, found.context):
+        for each in (found.subject.properties, found.action.properties, found.resource.properties):
             if each is not UNSET:
-                names += 1 + _names(each)
-        if names != body.count(b":") or not body.isascii() or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+                names += 1 + _names(each, 3)
+        if found.context is not UNSET:
+            names += 1 + _names(found.context, 2)
+        if not _are_all(names, body):
             check(body)
         return found
 
 
-def _names(value: Any) -> int:
-    kind = type(value)
-    if kind is dict:
-        return len(value) + sum(_names(each) for each in value.values() if type(each) in _CONTAINERS)
-    return sum(map(_names, value)) if kind is list else 0
+class BatchReader:
+    """Reads many questions, most of them without looking at each name."""
+
+    def __init__(self) -> None:
+        self._whole, self._mixed = Reader(Batch), Reader(MixedBatch)
+
+    def read(self, body: bytes) -> Batch | MixedBatch:
+        """Return the questions; each by itself where one of them is none. Raise Refused."""
+        try:
+            found = self._whole.part(body)
+        except Refused:
+            mixed = self._mixed.part(body)
+            check(body)
+            return mixed
+        names, items = _names_in(found, 1), found.evaluations
+        if items is not UNSET:
+            names += 1 + sum(_names_in(each, 3) for each in items)
+        if found.options is not UNSET:
+            names += 1 + (found.options.evaluations_semantic is not UNSET)
+        if not _are_all(names, body):
+            check(body)
+        return found
+
+
+def _are_all(names: int, body: bytes) -> bool:
+    """Tell whether so many names, each of which was read, are all that there are in a body.
+
+    INVARIANT: each name in a text has a colon after it. Where there are no more colons than names were read, no name
+    came twice, nor was any ignored.
+    """
+    return names == body.count(b":") and body.isascii()
+
+
+def _names_in(item: Item, level: int) -> int:
+    names, action = 0, item.action
+    for each in (item.subject, item.resource):
+        if each is not UNSET:
+            names += 3 if each.properties is UNSET else 4 + _names(each.properties, level + 2)
+    if action is not UNSET:
+        names += 2 if action.properties is UNSET else 3 + _names(action.properties, level + 2)
+    return names if item.context is UNSET else names + 1 + _names(item.context, level + 1)
+
+
+def _names(value: Any, level: int) -> int:
+    """Return how many names are in data that stands so many levels deep; raise Refused where it goes too deep."""
+    if level > MAX_DEPTH:
+        raise too_deep()
+    names, inner = (len(value), value.values()) if type(value) is dict else (0, value)
+    for each in inner:
+        if type(each) in _CONTAINERS:
+            names += _names(each, level + 1)
+    return names
 
 
 _CONTAINERS: Final = (dict, list)

@@ -77,7 +77,8 @@ async def start(
 ) -> Server:
     """Serve at sockets that are bound. `identities` tells who a client's certificate says it is, at any time.
 
-    `around` puts something around the application, such as what sheds load.
+    `around` puts something around the application, such as what sheds load. Up to where it first waits, the application
+    is run outside of a task.
     """
     # It warns of each client that speaks no HTTP, at a client's pleasure.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pdp.search import Page
-from pdp_sidecar.client.failures import Failure, Garbled, Lost, Refused
+from pdp_sidecar.client.failures import Garbled, Late, Lost, Refused
 from pdp_sidecar.client.frames import batch, page, revoked, too_large
 from pdp_sidecar.client.pipeline import Pipeline
 from pdp_sidecar.client.wire import Asker, Message, Revoked
@@ -29,12 +29,12 @@ class AsyncFrameWire:
 
     async def check(self, question: bytes, deadline: float) -> Reply:
         """Answer a question. Raises Failure."""
-        found: Reply = await (await self._pipeline()).ask(Kind.CHECK, question, Kind.ANSWER, deadline)
+        found: Reply = await (await self._pipeline(deadline)).ask(Kind.CHECK, question, Kind.ANSWER, deadline)
         return found
 
     async def check_many(self, questions: Sequence[bytes], deadline: float) -> list[Reply]:
         """Answer questions, all of one state. Raises Failure."""
-        packed, pipeline = batch(questions), await self._pipeline()
+        packed, pipeline = batch(questions), await self._pipeline(deadline)
         limit = pipeline.welcome.get("max_frame", MAX_FRAME)
         if len(packed) > limit:
             raise too_large(limit)
@@ -71,24 +71,23 @@ class AsyncFrameWire:
         self._ended = True
         opening, self._open = self._open, None
         if opening is not None and self._loop is asyncio.get_running_loop():
-            try:
-                (await opening).close()
-            except Failure:
-                # It was never there.
-                pass
+            opening.cancel()
+            await asyncio.wait([opening])
+            if not opening.cancelled() and opening.exception() is None:
+                opening.result().close()
 
     def forked(self) -> None:
         """Forget what is of a parent: its event loop does not run here."""
         self._open = self._loop = None
 
     async def _told(self, kind: Kind, inside: bytes, deadline: float) -> dict[str, Any]:
-        found = await (await self._pipeline()).ask(kind, inside, Kind.RESULT, deadline)
+        found = await (await self._pipeline(deadline)).ask(kind, inside, Kind.RESULT, deadline)
         if type(found) is not dict:
             raise Garbled("this is no result")
         return found
 
-    async def _pipeline(self) -> Pipeline:
-        """Return the connection, which all that ask at once share, from the first of them on."""
+    async def _pipeline(self, deadline: float) -> Pipeline:
+        """Return the connection, which all that ask at once share, from the first of them on. Raises Failure."""
         if self._ended:
             raise Refused("closed", "the client is closed")
         loop, opening = asyncio.get_running_loop(), self._open
@@ -97,7 +96,14 @@ class AsyncFrameWire:
             opening = loop.create_task(Pipeline.open(self._path, self._asker, time.monotonic() + _OPENING))
             opening.add_done_callback(_looked_at)
             self._open, self._loop = opening, loop
-        return await asyncio.shield(opening)
+        if not opening.done():
+            # Whoever gives up leaves it to the others.
+            await asyncio.wait([opening], timeout=max(deadline - time.monotonic(), 0.0))
+            if not opening.done():
+                raise Late("the sidecar takes no connection in time")
+        if opening.cancelled():
+            raise Refused("closed", "the client is closed")
+        return opening.result()
 
 
 def _is_over(opening: asyncio.Task[Pipeline]) -> bool:

@@ -37,6 +37,7 @@ class Options:
     ca: str | None = None
     certificate: str | None = None
     key: str | None = None
+    session_field: str = ""
     clock: Callable[[], float] = passing
 
     @property
@@ -54,6 +55,9 @@ def options(given: Mapping[str, Any], *, leases: bool = True) -> Options:
     if isinstance(handles, str):
         raise RequestError("`handles` lists obligations by name")
     found = Options(**{"leases": leases, **known, "handles": frozenset(handles)})
+    for name in ("leases", "facts", "insecure"):
+        if type(getattr(found, name)) is not bool:
+            raise RequestError(f"`{name}` is True or False")
     for name in ("timeout", "max_staleness"):
         value: object = getattr(found, name)
         if type(value) not in (int, float) or not 0 < value < 86_400:  # type: ignore[operator]  # Of one of these types.
@@ -75,6 +79,7 @@ _NAMED: Final = (
     "ca",
     "certificate",
     "key",
+    "session_field",
     "clock",
 )
 
@@ -87,6 +92,15 @@ def denied(failure: Failure) -> Decision:
 
 
 _UNASKED: Final = frozenset(("invalid_request", "unreadable"))
+
+
+def failed(error: Exception) -> Decision:
+    """Return the decision of a question that something went wrong with on this side."""
+    return Decision(
+        outcome=Outcome.DENY,
+        reason=Reason.INTERNAL_ERROR,
+        detail=f"the request could not be asked: {type(error).__name__}",
+    )
 
 
 def unasked(error: Exception) -> Decision:

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pdp.model import Decision, Entity, Request
 from pdp.search import Page
 from pdp.values import EntityRef
-from pdp_sidecar.client.asking import NO_ENTITIES, Options, denied, pauses, raised, revocation, searching, unasked
+from pdp_sidecar.client.asking import (
+    NO_ENTITIES,
+    Options,
+    denied,
+    failed,
+    pauses,
+    raised,
+    revocation,
+    searching,
+    unasked,
+)
 from pdp_sidecar.client.failures import Failure, Late, Lost, Refused
 from pdp_sidecar.client.keeping import Keeping, Question
 from pdp_sidecar.client.listening import Listening
@@ -113,6 +123,8 @@ class Client(Keeping):
             return self._carefully(question) if refused.code == "unreadable" else denied(refused)
         except Failure as failure:
             return denied(failure)
+        except Exception as error:
+            return failed(error)
         if question.key is not None:
             self._leases.keep(question.key, reply, sent)
         return reply.decision
@@ -139,8 +151,9 @@ class Client(Keeping):
                 found[place] = unasked(error)
         try:
             replies = iter(self._tried(lambda deadline: self._wire.check_many(packed, deadline)) if packed else ())
-        except Failure as failure:
-            refused = denied(failure)
+        except Exception as error:
+            # INVARIANT: whatever goes wrong is a deny of each.
+            refused = denied(error) if isinstance(error, Failure) else failed(error)
             return [found.get(place, refused) for place in range(len(requests))]
         return [found[place] if place in found else next(replies).decision for place in range(len(requests))]
 

@@ -7,7 +7,7 @@ import struct
 import time
 from typing import Any, Final
 
-from pdp_sidecar.client.failures import Garbled, Late, Lost
+from pdp_sidecar.client.failures import Failure, Garbled, Late, Lost, Refused
 from pdp_sidecar.client.messages import LONGEST, refused
 from pdp_sidecar.client.wire import Asker
 from pdp_sidecar.frames.codec import HEAD, PROTOCOL, Kind, Read, body, fields_of, frame, options
@@ -51,11 +51,8 @@ class Connection:
             raise Garbled("the sidecar sent more than was asked for")
         self._number = number = (self._number + 1) & 0xFFFFFFFF
         try:
-            self.send(frame(kind, number, inside), deadline)
-            while True:
-                found, answered, fields = self.receive(deadline)
-                if answered == number and (found == expected or found == Kind.ERROR):
-                    break
+            found, answered, fields = self._asked(frame(kind, number, inside), deadline)
+            if (found, answered) not in ((expected, number), (Kind.ERROR, number), (Kind.ERROR, 0)):
                 # INVARIANT: what answers another question answers none.
                 raise Garbled("an answer to another question came")
         except BaseException:
@@ -63,8 +60,24 @@ class Connection:
             self.close()
             raise
         if found == Kind.ERROR:
-            raise refused(fields)
+            failure = refused(fields)
+            if answered == 0 or not isinstance(failure, Refused):
+                # It is about the whole connection.
+                self.close()
+            raise failure
         return fields
+
+    def _asked(self, data: bytes, deadline: float) -> tuple[int, int, Any]:
+        try:
+            self.send(data, deadline)
+        except Lost:
+            # Whoever closed it may have said why.
+            try:
+                return self.receive(deadline)
+            except Failure:
+                pass
+            raise
+        return self.receive(deadline)
 
     def send(self, data: bytes, deadline: float) -> None:
         """Send bytes. Raises Late or Lost."""

@@ -103,7 +103,8 @@ class FrameWire:
             return connection.ask(kind, inside, expected, deadline)
         except Refused:
             # It was answered, and others can be.
-            self._keep(connection)
+            if connection.is_open:
+                self._keep(connection)
             raise
 
     def _connection(self, deadline: float) -> Connection:

@@ -23,7 +23,7 @@ class Pipeline(asyncio.Protocol):
     def __init__(self) -> None:
         self.read = Read()
         self.loop = asyncio.get_running_loop()
-        self.told: deque[Message | Failure] = deque()
+        self.told: deque[Message] = deque()
         self.welcome: Any = None
         self._transport: asyncio.Transport | None = None
         self._waiting: dict[int, tuple[Kind, asyncio.Future[Any]]] = {}
@@ -92,10 +92,7 @@ class Pipeline(asyncio.Protocol):
                 return None
         if not self.told:
             raise self.failure or Lost("there is no connection")
-        found = self.told.popleft()
-        if isinstance(found, Failure):
-            raise found
-        return found
+        return self.told.popleft()
 
     def close(self) -> None:
         """Close it; whoever waits is told."""
@@ -132,12 +129,15 @@ class Pipeline(asyncio.Protocol):
         if kind in (Kind.BEAT, Kind.CHANGE):
             self._hear(message(self.read, kind, number, fields))
             return
-        waiting = self._waiting.pop(number, None)
+        waiting = self._waiting.get(number)
         if waiting is None:
             self._unawaited(kind, number, fields)
             return
         expected, future = waiting
+        # Where this raises, whoever waits is told with all others.
         found: Any = self._read(kind, fields) if kind == expected else fields
+        if kind in (expected, Kind.ERROR):
+            del self._waiting[number]
         if kind == Kind.ERROR:
             if not future.done():
                 future.set_exception(refused(fields))
@@ -153,7 +153,11 @@ class Pipeline(asyncio.Protocol):
             self._read(kind, fields)
         elif kind == Kind.ERROR:
             failure = refused(fields)
-            self._hear(Turned(number, "failed", None, str(failure)) if number else failure)
+            if number == 0:
+                # It is about the whole connection.
+                self._end(failure)
+            else:
+                self._hear(Turned(number, "failed", None, str(failure)))
         else:
             # INVARIANT: what answers no question answers none.
             raise Unreadable("an answer to no question came")
@@ -163,7 +167,7 @@ class Pipeline(asyncio.Protocol):
             return self.read.reply(fields)
         return self.read.replies(fields) if kind == Kind.ANSWERS else fields
 
-    def _hear(self, what: Message | Failure) -> None:
+    def _hear(self, what: Message) -> None:
         if len(self.told) >= _UNHEARD:
             raise Unreadable("more is told than anybody listens to")
         self.told.append(what)

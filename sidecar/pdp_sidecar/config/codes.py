@@ -9,6 +9,7 @@ CODES: Final[dict[str, str]] = {
     "duplicate_address": "Two protocols are to be spoken at one address.",
     "duplicate_caller": "Two callers have one name, or are told by the same thing.",
     "invalid_address": "Something is no address to listen at, or not for this protocol.",
+    "invalid_envoy": "What is said of the requests of Envoy does not hold up, or not by the policies.",
     "invalid_mode": "Something is no mode of a socket.",
     "invalid_principal": "Something names no principals for whom a caller may ask.",
     "invalid_spiffe": "Something is no SPIFFE id.",

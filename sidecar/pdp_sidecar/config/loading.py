@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pdp.classes import dataclass, field
 from pdp.source import Source
+from pdp.terms import Policy
 from pdp_sidecar.callers import Callers
 from pdp_sidecar.config.asking import callers
 from pdp_sidecar.config.layers import put, read_environment, read_file, relative_to
@@ -16,6 +17,8 @@ from pdp_sidecar.config.places import Path
 from pdp_sidecar.config.reading import FAILED, read
 from pdp_sidecar.config.report import Report
 from pdp_sidecar.config.sections import Options
+from pdp_sidecar.envoy.options import Options as EnvoyOptions
+from pdp_sidecar.envoy.problems import problems
 from pdp_sidecar.secret import Secret, SecretError
 from pdp_sidecar.tls import Certificates, Clock, TlsError, utc_now
 
@@ -27,6 +30,17 @@ class Flags:
     file: str | None = None
     values: Mapping[Path, tuple[str, Any]] = field(default_factory=dict)
     insecure: bool = False
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return them as plain data, for another process."""
+        values = [[list(path), flag, value] for path, (flag, value) in self.values.items()]
+        return {"file": self.file, "values": values, "insecure": self.insecure}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Flags:
+        """Return what `to_plain` gave."""
+        values = {tuple(path): (flag, value) for path, flag, value in data["values"]}
+        return cls(file=data["file"], values=values, insecure=data["insecure"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +55,13 @@ class Configuration:
     revocations: str | None = None
     approvals: str | None = None
     keys: str | None = None
+    report: Report = field(default_factory=Report, compare=False, repr=False)
+
+    def check(self, policy: Policy) -> None:
+        """Hold the sections that name what policies declare to a policy; raise ConfigurationError."""
+        if self.options.envoy is not None:
+            _check_envoy(self.options.envoy, self.report, policy)
+        self.report.require()
 
     def listener(self, protocol: str) -> Listener | None:
         """Return where a protocol is spoken, None for nowhere."""
@@ -81,6 +102,7 @@ class _Loading:
         facts = {name: self._path(("facts", name), getattr(options.facts, name)) for name in _FACTS}
         self._check_facts(facts)
         self._check_workers()
+        self._check_envoy(found)
         report.require()
         return Configuration(
             options=options,
@@ -90,6 +112,7 @@ class _Loading:
             certificates=certificates,
             revocations=facts["revocations"],
             approvals=facts["approvals"],
+            report=report,
             keys=facts["keys"] or (None if facts["approvals"] is None else f"{facts['approvals']}.keys.json"),
         )
 
@@ -150,6 +173,22 @@ class _Loading:
             message = "several workers need a record of revocations: what one is told would not hold in the others"
             help_ = 'name it: `revocations = "…"` in the section `[facts]`'
             self._report.add("no_shared_record", ("workers", "count"), message, help_)
+
+    def _check_envoy(self, found: Sequence[Listener]) -> None:
+        envoy, report = self._options.envoy, self._report
+        if envoy is None:
+            return
+        _check_envoy(envoy, report, None)
+        if report.ok and not any(each.protocol == "grpc" for each in found):
+            message = "Envoy asks by gRPC, and nothing says where that is spoken"
+            report.add(
+                "misplaced_key", ("envoy",), message, 'give it an address: `grpc = "…"` in the section `[listen]`'
+            )
+
+
+def _check_envoy(options: EnvoyOptions, report: Report, policy: Policy | None) -> None:
+    for each in problems(options, policy):
+        report.add("invalid_envoy", ("envoy", *each.where), each.message, each.help)
 
 
 _FACTS = ("revocations", "approvals", "keys")

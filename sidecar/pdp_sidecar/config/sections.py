@@ -9,9 +9,14 @@ from typing import Literal
 
 import msgspec
 
+from pdp_sidecar.authzen.options import Options as AuthzenOptions
+from pdp_sidecar.envoy.options import Options as EnvoyOptions
+from pdp_sidecar.frames.options import Options as FramesOptions
+from pdp_sidecar.operations.options import OperationsOptions
 from pdp_sidecar.reloading import ReloadOptions
 from pdp_sidecar.rpc.options import Options as RpcOptions
 from pdp_sidecar.secret import Secret
+from pdp_sidecar.workers.options import WorkersOptions
 
 WhenStale = Literal["deny", "continue"]
 MayWord = Literal["check", "watch", "explain", "search", "revoke", "status"]
@@ -98,12 +103,6 @@ class LimitsOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     drain: float = 10.0
 
 
-class WorkersOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many processes answer."""
-
-    count: int = 1
-
-
 class Options(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of a configuration, as it is written."""
 
@@ -116,3 +115,7 @@ class Options(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reload: ReloadOptions = ReloadOptions()
     workers: WorkersOptions = WorkersOptions()
     grpc: RpcOptions = RpcOptions()
+    frames: FramesOptions = FramesOptions()
+    authzen: AuthzenOptions = AuthzenOptions()
+    envoy: EnvoyOptions | None = None
+    operations: OperationsOptions = OperationsOptions()

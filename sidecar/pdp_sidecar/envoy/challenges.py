@@ -10,6 +10,7 @@ from pdp.classes import dataclass
 from pdp.model import Decision, Need, Reason, Remedy
 from pdp.values import Duration
 from pdp_sidecar.envoy.options import Options, StepUpOption
+from pdp_sidecar.envoy.refusals import ODD_CLAIM
 
 _ACR: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+\Z")
 _REALM: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+\Z")
@@ -44,9 +45,9 @@ class Challenges:
             raise ValueError("a realm is visible ASCII without quotes and backslashes")
         self._sign_ins: Mapping[str, SignIn] = {each.remedy: SignIn.of(each) for each in options.step_up}
 
-    def nobody(self) -> str:
-        """Return the challenge where no token came."""
-        return self._bearer()
+    def nobody(self, why: str) -> str:
+        """Return the challenge where no rule was asked, since no token came, or an odd one."""
+        return self._bearer(error="invalid_token") if why == ODD_CLAIM else self._bearer()
 
     def of(self, decision: Decision) -> str | None:
         """Return the challenge of a deny, None where nothing that a client could show would do."""

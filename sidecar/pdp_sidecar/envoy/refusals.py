@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+ODD_CLAIM: Final = "odd_claim"
+
 
 class Refused(Exception):
     """The request is turned away before any rule is asked. `why` is a word for logs; the message is for people.

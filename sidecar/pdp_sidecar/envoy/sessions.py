@@ -9,7 +9,7 @@ from pdp.values import Datetime, EntityRef
 from pdp_sidecar.envoy.asked import Asked
 from pdp_sidecar.envoy.names import Named
 from pdp_sidecar.envoy.options import TokenOption
-from pdp_sidecar.envoy.refusals import Refused
+from pdp_sidecar.envoy.refusals import ODD_CLAIM, Refused
 
 _INSTANTS: Final = (("issued_at", "iat"), ("expires_at", "exp"), ("authenticated_at", "auth_time"))
 _TEXTS: Final = (("acr", "acr"), ("issuer", "iss"), ("token_id", "jti"))
@@ -81,4 +81,4 @@ def _text(value: Any, claim: str) -> str:
 
 def odd(claim: str) -> Refused:
     """Return the refusal of a token with a claim that is not of its type."""
-    return Refused(401, "odd_claim", f"the claim `{claim}` is not of its type")
+    return Refused(401, ODD_CLAIM, f"the claim `{claim}` is not of its type")

@@ -103,9 +103,7 @@ def pack(value: Any) -> bytes:
 def careful(value: Any) -> bytes:
     """Return a value as bytes, where what is odd about a part of it leaves the others as they are."""
     try:
-        exact = msgpack.Packer(strict_types=True, default=_form, unicode_errors="surrogatepass")
-        packed: bytes = exact.pack(_plain(value, MAX_DEPTH))
-        return packed
+        return _exactly(_plain(value, MAX_DEPTH))
     except Exception as error:
         raise Unreadable(f"this has no form on the wire: {type(error).__name__}") from error
 
@@ -120,11 +118,11 @@ def _plain(value: Any, depth: int) -> Any:
             given = value._given if issubclass(kind, Session) else value
             found = {name: _plain(inner, depth - 1) for name, inner in _items(given)}
             texts = {str.__str__(name): inner for name, inner in found.items() if issubclass(type(name), str)}
-            return texts if len(texts) == len(found) else msgpack.ExtType(_MIXED, careful(texts))
+            return texts if len(texts) == len(found) else msgpack.ExtType(_MIXED, _exactly(texts))
         if issubclass(kind, list | tuple | set | frozenset | ValueSet) and not issubclass(kind, EntityRef):
             return [_plain(inner, depth - 1) for inner in value]
         if issubclass(kind, Entity):
-            return _entity(value, lambda inner: careful(_plain(inner, depth - 1)))
+            return _entity(value, lambda inner: _exactly(_plain(inner, depth - 1)))
         if issubclass(kind, EntityRef | Membership):
             return _form(value)
         if issubclass(kind, int | str | float) or value is None:
@@ -233,9 +231,14 @@ def _packb(value: Any) -> bytes:
     try:
         packed: bytes = own.pack(value)
     except UnicodeEncodeError:
-        packed = msgpack.packb(value, strict_types=True, default=_form, unicode_errors="surrogatepass")
+        packed = _exactly(value)
     else:
         _PACKERS.append(own)
+    return packed
+
+
+def _exactly(value: Any) -> bytes:
+    packed: bytes = msgpack.packb(value, strict_types=True, default=_form, unicode_errors="surrogatepass")
     return packed
 
 

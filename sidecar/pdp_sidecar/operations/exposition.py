@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -29,15 +29,20 @@ class Sums:
         self._counts: Counter[str] = Counter()
         self._latencies: dict[tuple[str, str], Latencies] = {}
 
-    def exposition(self, told: Iterable[Numbers], ready: bool, workers: int) -> bytes:
-        """Return all of it as text; `told` are those that are there and said so now."""
+    def exposition(
+        self, told: Iterable[Numbers], ready: bool, workers: int, counts: Mapping[str, int] | None = None
+    ) -> bytes:
+        """Return all of it as text; `told` are those that are there and said so now.
+
+        `counts` are what whoever keeps the workers has counted.
+        """
         now = {each.instance: each for each in told}
         for each in now.values():
             self._grow(each, self._last.get(each.instance))
         # One that did not answer in time may do so the next time; of those that are gone, few are kept.
         self._last = dict(list((self._last | now).items())[-_MOST_INSTANCES:])
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Once([*self._counters(), *_gauges(list(now.values())), *_own(ready, workers)]))
+        registry.register(_Once([*self._counters(), *_gauges(list(now.values())), *_own(ready, workers, counts or {})]))
         return generate_latest(registry)
 
     def _grow(self, now: Numbers, before: Numbers | None) -> None:
@@ -105,6 +110,8 @@ _MOST_INSTANCES: Final = 1_000
 _HELP: Final = {
     "watches": "Questions that clients watch.",
     "revocations": "Things that count no more.",
+    "worker_restarts": "Times that a worker ended and was started again.",
+    "workers_ended": "Workers that were ended for not answering, or for not holding a revocation in time.",
     "log_lines_dropped": "Lines of the log that were not written since too many were waiting.",
 }
 
@@ -119,7 +126,9 @@ class _Once(Collector):
         return self._metrics
 
 
-def _own(ready: bool, workers: int) -> Iterator[Metric]:
+def _own(ready: bool, workers: int, counts: Mapping[str, int]) -> Iterator[Metric]:
+    for name, number in sorted(counts.items()):
+        yield CounterMetricFamily(f"pdp_{name}", _HELP.get(name, name), value=number)
     yield GaugeMetricFamily("pdp_ready", "Whether the sidecar is ready to be asked.", value=float(ready))
     yield GaugeMetricFamily("pdp_workers", "Workers that are up.", value=workers)
     yield InfoMetricFamily("pdp_build", "The version of pdp.", value={"version": __version__})

@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime as _datetime
 import json
 import logging
+import os
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from pdp.model import Decision
+
+# A worker is a program of its own: it never is another process than the one that imported this.
+_PID: Final = os.getpid()
 
 LOGGER: Final = logging.getLogger("pdp.sidecar")
 _FIELDS: Final = "pdp_fields"
@@ -72,10 +76,10 @@ class Lines(logging.Formatter):
         found: dict[str, Any] = {"at": _written(record.created), "level": record.levelname.lower()}
         fields = getattr(record, _FIELDS, None)
         if fields is None:
-            found |= {"event": "log", "logger": record.name, "message": record.getMessage()}
+            found |= {"event": "log", "pid": _PID, "logger": record.name, "message": record.getMessage()}
         else:
             # What a field is called never stands in the place of what every line has.
-            found |= {"event": record.getMessage(), **{k: v for k, v in fields.items() if k not in _HEAD}}
+            found |= {"event": record.getMessage(), "pid": _PID, **{k: v for k, v in fields.items() if k not in _HEAD}}
         if record.exc_info:
             found["error"] = self.formatException(record.exc_info)
         return self._line(found)
@@ -89,6 +93,7 @@ def decision_event(
         "at": _written(at),
         "level": "info",
         "event": "decision",
+        "pid": _PID,
         "protocol": protocol,
         "caller": caller,
         "principal": principal,

@@ -7,7 +7,7 @@ import contextlib
 import ipaddress
 import json
 import ssl as _ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from socket import AF_UNIX, socket
 from typing import Any, Final, Protocol
 
@@ -32,6 +32,10 @@ class Told(Protocol):
     def workers(self) -> int:
         """How many workers are up."""
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What whoever keeps the workers has counted."""
+
 
 class Alone:
     """What is known of the one worker that there is."""
@@ -47,6 +51,11 @@ class Alone:
     def workers(self) -> int:
         """It is one."""
         return 1
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Nobody keeps it."""
+        return {}
 
 
 _JSON: Final = "application/json"
@@ -82,7 +91,7 @@ class Probes:
             ready, problems = self._told.look()
             if path == "/metrics":
                 told = await self._told.told()
-                return 200, CONTENT_TYPE, self._sums.exposition(told, ready, self._told.workers)
+                return 200, CONTENT_TYPE, self._sums.exposition(told, ready, self._told.workers, self._told.counts)
         except Exception as error:
             # INVARIANT: what cannot tell whether it is ready is not.
             ready, problems = False, (f"nobody can tell how it is: {type(error).__name__}",)

@@ -119,4 +119,10 @@ def begin(options: LogOptions, stream: IO[str] | None = None) -> Writer:
     root = logging.getLogger()
     root.handlers[:] = [Handler(writer, options.form)]
     root.setLevel(options.level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     return writer
+
+
+_TALKATIVE: Final = ("uvicorn", "watchfiles")
+"""What logs of each thing that it sees: a log that stands beside the policies would be a change that is logged."""

@@ -1,4 +1,4 @@
-"""A worker, as its supervisor starts it: `python -m pdp_sidecar.workers.child NUMBER_OF_THE_SOCKET MODULE:FUNCTION`.
+"""A worker, as its supervisor starts it: `python -m pdp_sidecar.workers.child SOCKET MODULE:FUNCTION SUPERVISOR`.
 
 The function is what the worker does: `async def work(control: Control) -> int | None`, whose result is the exit status.
 """
@@ -65,6 +65,7 @@ class Control:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._unread: list[Apply] = []
         self._telling: Readiness | None = None
+        self._told: Readiness | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Task[None] | None = None
         self._refresh: Callable[[int], object] | None = None
@@ -94,6 +95,7 @@ class Control:
         self._loop.call_soon_threadsafe(self._tell_soon, readiness)
 
     def _tell_soon(self, readiness: Readiness) -> None:
+        self._told = readiness
         self._telling, waits = readiness, self._telling is not None
         if not waits:
             self._do(self._tell())
@@ -184,6 +186,9 @@ class Control:
                 return
             for each in asked:
                 self._channel.send(Applied(each.id))
+            if self._told is not None:
+                # Time alone may have made it another: this is asked again and again.
+                self._tell_soon(self._told)
 
     async def _run(self, work: Callable[[int], object] | None, sequence: int) -> None:
         if work is not None:
@@ -249,8 +254,22 @@ def _orphaned(listening: asyncio.Task[None]) -> None:
         os._exit(ORPHANED)
 
 
+def _end_with_supervisor(parent: int) -> None:
+    """Have the system end this process with the one that started it, also while it is stopped."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(ORPHANED)
+
+
+_PDEATHSIG: Final = 1
+
+
 def main(arguments: list[str]) -> int:
     """Be a worker."""
+    _end_with_supervisor(int(arguments[2]))
     end = socket.socket(fileno=int(arguments[0]))
     module, _, name = arguments[1].partition(":")
     work = cast(Work, getattr(importlib.import_module(module), name))

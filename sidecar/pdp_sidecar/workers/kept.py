@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -51,10 +52,13 @@ class Kept:
             ours.setblocking(False)
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                # What stands in the folder that one happens to be in is not to be imported.
+                "-P",
                 "-m",
                 "pdp_sidecar.workers.child",
                 str(theirs.fileno()),
                 target,
+                str(os.getpid()),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
                 env=None if environment is None else dict(environment),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
 class WorkersOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -15,9 +19,9 @@ class WorkersOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_f
     """
 
     count: int = 1
-    revoke_within: float = 1.0
-    beat: float = 5.0
-    silent: float = 10.0
-    start_within: float = 60.0
-    backoff: float = 0.1
-    backoff_most: float = 10.0
+    revoke_within: Seconds = 1.0
+    beat: Seconds = 5.0
+    silent: Seconds = 10.0
+    start_within: Seconds = 60.0
+    backoff: Seconds = 0.1
+    backoff_most: Seconds = 10.0

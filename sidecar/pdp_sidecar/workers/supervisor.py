@@ -67,6 +67,11 @@ class Supervisor:
         """How many workers are up."""
         return sum(each.stage is Stage.UP for each in self._kept.values())
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many workers were started again, and how many were ended, so far."""
+        return {"worker_restarts": self.restarts, "workers_ended": self.ended}
+
     def _all(self) -> list[Kept]:
         return [self._kept[number] for number in sorted(self._kept)]
 

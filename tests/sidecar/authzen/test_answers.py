@@ -125,6 +125,17 @@ def test_a_session_is_told_where_the_options_say(served):
     assert decision(served.ask(EVALUATION, {**EDIT, "context": {"session": "mfa"}}, **handled)) is False
 
 
+def test_a_session_is_no_part_of_the_context():
+    text = "type User\ntype Page\naction read on Page by User with { session?: { mfa: Bool } }\n"
+    text += "rule r: permit User to read on Page when context has session and context.session.mfa"
+    asked = question(context={"session": {"mfa": True}})
+    engine = pdp.Engine.from_text(text)
+
+    with serving(engine) as plain, serving(engine, Options(session="session")) as told:
+        assert decision(plain.ask(EVALUATION, asked)) is True
+        assert decision(told.ask(EVALUATION, asked)) is False
+
+
 def test_an_action_has_no_session(served):
     action = {"name": "edit", "properties": {"session": scene.WITH_MFA}}
 
@@ -151,6 +162,20 @@ def test_items_that_share_a_context_share_its_session(served):
     answer = served.ask(EVALUATIONS, batch, x_pdp_handles="log").json()
 
     assert [each["decision"] for each in answer["evaluations"]] == [True, False, True]
+
+
+# ------------------------------------------------------------------------------------------------------------ changes
+
+
+def test_what_is_revoked_is_denied_by_the_next_answer():
+    with serving(scene.engine()) as served:
+        before = decision(served.ask(EVALUATION, question(("User", "ben"))))
+        served.service.engine.revoke(principal=pdp.ref("User", "ben"))
+
+        assert before is True
+        assert decision(served.ask(EVALUATION, question(("User", "ben")))) is False
+        found = served.ask(SUBJECT, {**question(), "subject": {"type": "User"}}).json()
+        assert found == {"results": [{"type": "User", "id": "ada"}]}
 
 
 # -------------------------------------------------------------------------------------------------------- obligations

@@ -14,8 +14,6 @@ import httpx
 import msgspec
 import pytest
 
-import pdp
-from pdp_sidecar.authzen.connection import Connection
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.callers import Callers, caller
 from pdp_sidecar.secret import Secret
@@ -23,7 +21,7 @@ from pdp_sidecar.service import Service
 from pdp_sidecar.tls import Certificates
 from tests.sidecar import scene
 from tests.sidecar.authorities import Authority
-from tests.sidecar.authzen.serving import ANYBODY, EVALUATION, EVALUATIONS, JSON, question, serving
+from tests.sidecar.authzen.serving import EVALUATION, EVALUATIONS, JSON, question, serving
 from tests.sidecar.faults import Cut, Drip, Garbage, HalfOpen, proxied
 
 TIGHT = Options(request_seconds=0.2, idle_seconds=0.2, max_body=2000, max_head=4000, max_headers=20)
@@ -168,7 +166,7 @@ def test_a_head_that_goes_on_is_ended(served):
     heard = said(at(served), b"POST /access/v1/evaluation HTTP/1.1\r\n", *lines[:6])
 
     assert heard.startswith(b"HTTP/1.1 400 ")
-    assert b"decision" not in heard
+    assert b"too large" in heard
 
 
 def test_many_headers_are_too_many(served):
@@ -178,13 +176,19 @@ def test_many_headers_are_too_many(served):
     assert b"at most 20 headers" in heard
 
 
-def test_more_connections_than_may_be_are_closed():
+def test_more_connections_than_may_be_are_told_so():
     with serving(scene.engine(), Options(max_connections=3)) as served:
         held = [socket.create_connection(at(served), timeout=5) for _ in range(3)]
         for each in held:
             each.sendall(written())
             assert b"decision" in heard_of(each)
 
+        heard = said(at(served), written())
+
+        assert heard.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 1" in heard
+        assert heard.endswith(b"there are too many connections")
+        held += [socket.create_connection(at(served), timeout=5) for _ in range(3)]
         assert said(at(served), written()) == b""
 
         for each in held:
@@ -296,6 +300,36 @@ def test_a_name_that_is_there_twice_is_a_bad_request(served, twice, name, path):
 
     assert answer.status_code == 400
     assert answer.text == f"the name `{name}` is there twice in one object"
+
+
+@pytest.mark.parametrize("level", [60, 61, 62, 63, 64, 65, 66])
+@pytest.mark.parametrize("ignored", [b"", b',"x":1'])
+def test_depth_is_the_same_however_it_is_counted(served, level, ignored):
+    """The root is one level, and the context another."""
+    deep = b"[" * (level - 2) + b"]" * (level - 2)
+    one = BODY[:-1] + ignored + b',"context":{"c":' + deep + b"}}"
+    # The list and the item are two more.
+    many = b'{"evaluations":[' + BODY[:-1] + ignored + b',"context":{"c":' + deep[2:-2] + b"}}]}"
+
+    assert served.ask(EVALUATION, one).status_code == (200 if level <= 64 else 400)
+    assert served.ask(EVALUATIONS, many).status_code == (200 if level <= 64 else 400)
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        b'{"evaluations":[%b],"options":{},"options":{}}',
+        b'{"evaluations":[%b],"options":{"evaluations_semantic":"execute_all","evaluations_semantic":"execute_all"}}',
+        b'{"evaluations":[],"evaluations":[%b],"options":{}}',
+        b'{"evaluations":[%b,{"context":{"a":{"b":1,"b":2}}}],"options":{}}',
+        b'{"evaluations":[%b,{"action":{"name":"a","name":"b"}}],"options":{"evaluations_semantic":"execute_all"}}',
+    ],
+)
+def test_a_name_that_is_there_twice_in_many_is_a_bad_request(served, twice):
+    answer = served.ask(EVALUATIONS, twice % BODY)
+
+    assert answer.status_code == 400
+    assert "is there twice" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -485,12 +519,3 @@ def test_what_takes_too_long_is_cut_at_the_end():
 def test_options_that_cannot_be_are_refused(given):
     with pytest.raises((msgspec.ValidationError, ValueError)):
         msgspec.convert(given, Options)
-
-
-def test_what_uvicorn_names_is_still_there():
-    """What is taken from its protocol, which promises nobody anything."""
-    with serving(scene.engine()) as served:
-        assert all(hasattr(Connection, name) for name in ("send_400_response", "shutdown", "on_headers_complete"))
-        assert pdp.Engine is not None
-        assert served.ask(EVALUATION, question()).headers.get("server") is None
-        assert ANYBODY.otherwise is not None

@@ -6,25 +6,16 @@ import asyncio
 import datetime
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 import pdp
 from pdp_sidecar.callers import May, caller
-from tests.sidecar.client.running import SOON, running
+from tests.sidecar.client.running import SOON, running, until
 from tests.sidecar.scene import ADA, BEN, HOME, PLAN, SECRET, WITH_MFA, engine
 
 READS = pdp.Request(ADA, "read", HOME)
 EDITS = pdp.Request(ADA, "edit", PLAN, {"note": "x"}, WITH_MFA)
-
-
-def until(holds: Callable[[], object], seconds: float = SOON) -> None:
-    """Wait until something holds, which another thread brings about."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it does not come to hold"
-        threading.Event().wait(0.002)
 
 
 def test_answers_are_those_of_the_engine(tmp_path):

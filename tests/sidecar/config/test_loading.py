@@ -18,6 +18,7 @@ from pdp_sidecar.config.asking import callers_at
 from pdp_sidecar.config.layers import PREFIX, variables
 from pdp_sidecar.config.sections import Options
 from tests.sidecar.authorities import Authority
+from tests.sidecar.scene import engine
 
 TOKEN = "0123456789abcdef0123"
 AUTHORITY = Authority()
@@ -283,6 +284,16 @@ REFUSED = [
             "over TCP, ask by gRPC",
         ),
     ),
+    (
+        '[envoy]\n[[envoy.routes]]\nname = "a"\npath = "/"\naction = "read"\nresource = "Page:a"\n'
+        '[envoy.principal]\ntype = "User"\nid = "a"\n[listen]\nframes = "unix:/run/x"',
+        (
+            "misplaced_key",
+            "Envoy asks by gRPC, and nothing says where that is spoken",
+            "envoy",
+            'give it an address: `grpc = "…"` in the section `[listen]`',
+        ),
+    ),
     ("[facts]\ncreate = true", ("misplaced_key", "`create` says nothing without `revocations`", "create", None)),
     ('[facts]\nkeys = "x"', ("misplaced_key", "`keys` says nothing without `approvals`", "keys", None)),
     (
@@ -487,6 +498,38 @@ def test_the_environment_gives_texts_numbers_tables_and_lists(take):
     assert not found.options.reload.watch
     assert found.listeners[0].mode == 0o660
     assert found.callers.of(Peer(token=TOKEN)) is not None
+
+
+ENVOY = """
+[listen]
+grpc = "unix:/run/x"
+[envoy.principal]
+type = "User"
+id = "{claim.sub}"
+[[envoy.routes]]
+name = "pages"
+path = "/pages/{name}"
+action = "%s"
+resource = 'Page "{%s}"'
+"""
+
+
+def test_what_the_section_of_envoy_says_wrongly_is_told_at_its_place(refuse):
+    (found,) = refuse(ENVOY % ("read", "nmae"))
+
+    assert found.code == "invalid_envoy"
+    assert (found.span.text if found.span is not None else "") == "'Page \"{nmae}\"'"
+
+
+def test_the_section_of_envoy_is_held_to_the_policies(take):
+    policy = engine().policy
+    take(ENVOY % ("read", "name")).check(policy)
+
+    with pytest.raises(ConfigurationError) as caught:
+        take(ENVOY % ("raed", "name")).check(policy)
+
+    (found,) = caught.value.diagnostics
+    assert told(found) == ("invalid_envoy", "the policy declares no action `raed`", '"raed"', "did you mean `read`?")
 
 
 def test_each_variable_is_of_one_value():

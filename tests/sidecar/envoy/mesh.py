@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import copy
-import datetime
 import json
 import os
 import subprocess
@@ -19,8 +18,7 @@ from typing import Any, NamedTuple
 
 import grpc
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
@@ -28,12 +26,16 @@ from pdp_sidecar.callers import Callers
 from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.envoy.options import Options
 from pdp_sidecar.rpc.identity import Identities
+from pdp_sidecar.rpc.options import Options as RpcOptions
+from pdp_sidecar.rpc.server import Listener, start
 from pdp_sidecar.service import Service
+from tests.sidecar.authorities import Authority
 from tests.sidecar.envoy.scene import DEPLOY, ENVOY, claims
 
 ROOT = Path(__file__).parents[3]
 BINARY = Path(os.environ.get("PDP_ENVOY") or ROOT / ".envoy" / "envoy" / "_bin" / "envoy")
 PATIENCE = 20.0
+CALLERS = Callers(by_uid={os.getuid(): ENVOY})
 
 
 class Told(NamedTuple):
@@ -51,8 +53,9 @@ class Mesh:
     def __init__(self, folder: Path, service: Service, options: Options) -> None:
         self.folder = folder
         self.service = service
+        self.waiting = 0
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.identify = Identities(Callers(by_uid={os.getuid(): ENVOY})).of
+        self.identify = Identities(CALLERS).of
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -61,7 +64,7 @@ class Mesh:
         self.workload_port: int = self.run(self._start_workload())
         self._server: Any = None
         self.start_sidecar()
-        self.ca, self.ca_key = _certificate("ca", None, None)
+        self.authority = Authority()
         self._envoy = self._start_envoy()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -87,21 +90,25 @@ class Mesh:
     # --------------------------------------------------------------------------------------------------- its parts
 
     async def _start_workload(self) -> int:
-        server = await asyncio.start_server(_workload, "127.0.0.1", 0)
-        port: int = server.sockets[0].getsockname()[1]
+        self._workload = await asyncio.start_server(_workload, "127.0.0.1", 0)
+        port: int = self._workload.sockets[0].getsockname()[1]
         return port
 
     def start_sidecar(self) -> None:
         self.run(self._start_sidecar())
 
     async def _start_sidecar(self) -> None:
-        self._server = grpc.aio.server(interceptors=[Gate(self)])
-        self._server.add_generic_rpc_handlers([self._authorization])
-        self._server.add_insecure_port(f"unix:{self.folder}/pdp.sock")
-        await self._server.start()
+        self._server = await start(
+            self.service,
+            CALLERS,
+            RpcOptions(),
+            [Listener(f"unix:{self.folder}/pdp.sock")],
+            handlers=[self._authorization],
+            interceptors=[Gate(self)],
+        )
 
     def stop_sidecar(self) -> None:
-        self.run(self._server.stop(0))
+        self.run(self._server.drain(0))
 
     def _start_envoy(self) -> subprocess.Popen[bytes]:
         config = self.folder / "envoy.yaml"
@@ -139,14 +146,18 @@ class Mesh:
         self._envoy.terminate()
         self._envoy.wait(PATIENCE)
         self.stop_sidecar()
+        self._loop.call_soon_threadsafe(self._workload.close)
+        self.run(_cancelled())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
+        self._loop.close()
 
     # ----------------------------------------------------------------------------------------- the example, changed
 
     def _config(self) -> dict[str, Any]:
-        """Return the example with addresses of this machine, and two more listeners.
+        """Return the example with addresses of this machine, and three more listeners.
 
+        `hasty` waits for the sidecar as long as the example does, the others as long as tests do.
         `bare` makes no path plain, lets underscores through, tells headers one by one and what its route says, and
         tells the workload what it was told of the decision; `tls` asks for certificates.
         """
@@ -154,29 +165,32 @@ class Mesh:
         config["admin"]["address"]["socket_address"]["port_value"] = 0
         front = config["static_resources"]["listeners"][0]
         front["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}
-        jwt = _manager(front)["http_filters"][0]["typed_config"]
-        jwt["providers"]["login"]["local_jwks"] = {"inline_string": json.dumps({"keys": [self._jwk()]})}
+        _filter(front, "jwt_authn")["providers"]["login"]["local_jwks"] = {
+            "inline_string": json.dumps({"keys": [self._jwk()]})
+        }
         clusters = {each["name"]: each for each in config["static_resources"]["clusters"]}
         _endpoint(clusters["workload"])["socket_address"]["port_value"] = self.workload_port
         _endpoint(clusters["pdp"])["pipe"]["path"] = f"{self.folder}/pdp.sock"
+        hasty = copy.deepcopy(front)
+        _filter(front, "ext_authz")["grpc_service"]["timeout"] = f"{PATIENCE}s"
         bare, tls = copy.deepcopy(front), copy.deepcopy(front)
-        bare["name"], tls["name"] = "bare", "tls"
+        hasty["name"], bare["name"], tls["name"] = "hasty", "bare", "tls"
         for key in ("normalize_path", "merge_slashes", "path_with_escaped_slashes_action"):
             del _manager(bare)[key]
         del _manager(bare)["common_http_protocol_options"]
-        self._show_more(_manager(bare))
+        self._show_more(bare)
         tls["filter_chains"][0]["transport_socket"] = self._tls()
-        config["static_resources"]["listeners"] += [bare, tls]
+        config["static_resources"]["listeners"] += [hasty, bare, tls]
         return config
 
-    def _show_more(self, manager: dict[str, Any]) -> None:
-        authz = next(each for each in manager["http_filters"] if each["name"].endswith("ext_authz"))
-        authz["typed_config"]["encode_raw_headers"] = True
-        per_route = f"{authz['typed_config']['@type']}PerRoute"
-        extensions = {"@type": per_route, "check_settings": {"context_extensions": {"policy": "strict"}}}
-        manager["route_config"]["virtual_hosts"][0]["typed_per_filter_config"] = {authz["name"]: extensions}
-        told = f"%DYNAMIC_METADATA({authz['name']}:decision)%"
-        manager["route_config"]["request_headers_to_add"] = [{"header": {"key": "x-decision", "value": told}}]
+    def _show_more(self, listener: dict[str, Any]) -> None:
+        authz, routes = _filter(listener, "ext_authz"), _manager(listener)["route_config"]
+        authz["encode_raw_headers"] = True
+        settings = {"check_settings": {"context_extensions": {"policy": "strict"}}}
+        per_route = {"@type": f"{authz['@type']}PerRoute", **settings}
+        routes["virtual_hosts"][0]["typed_per_filter_config"] = {"envoy.filters.http.ext_authz": per_route}
+        told = "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:decision)%"
+        routes["request_headers_to_add"] = [{"header": {"key": "x-decision", "value": told}}]
 
     def _jwk(self) -> dict[str, str]:
         numbers = self.key.public_key().public_numbers()
@@ -184,7 +198,7 @@ class Mesh:
         return {"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "k1", "x": x, "y": y}
 
     def _tls(self) -> dict[str, Any]:
-        certificate, key = self.certificate("shop.example.com")
+        certificate, key = self.authority.issue(dns="shop.example.com").write(self.folder, "server")
         tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
         return {
             "name": "envoy.transport_sockets.tls",
@@ -193,34 +207,24 @@ class Mesh:
                 "require_client_certificate": True,
                 "common_tls_context": {
                     "tls_certificates": [
-                        {"certificate_chain": {"filename": str(certificate)}, "private_key": {"filename": str(key)}}
+                        {"certificate_chain": {"filename": certificate}, "private_key": {"filename": key}}
                     ],
-                    "validation_context": {"trusted_ca": {"inline_string": _pem(self.ca).decode()}},
+                    "validation_context": {"trusted_ca": {"inline_string": self.authority.certificate.decode()}},
                 },
             },
         }
 
     # --------------------------------------------------------------------------------------------- who asks, and how
 
-    def certificate(self, name: str, *, uri: bool = False) -> tuple[Path, Path]:
+    def certificate(self, *uris: str) -> tuple[str, str]:
         """Return the files of a certificate that the mesh's authority signed, and of its key."""
-        signed, key = _certificate(name, self.ca, self.ca_key, uri=uri)
-        base = self.folder / name.replace("/", "_").replace(":", "_")
-        files = base.with_suffix(".pem"), base.with_suffix(".key")
-        files[0].write_bytes(_pem(signed))
-        plain = serialization.NoEncryption()
-        pkcs8 = serialization.PrivateFormat.PKCS8
-        files[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
-        return files
-
-    def authority(self) -> str:
-        """Return the certificate of the mesh's authority."""
-        return _pem(self.ca).decode()
+        return self.authority.issue(*uris).write(self.folder, f"client-{len(uris)}")
 
     def token(self, subject: str = "ada", **more: Any) -> str:
         """Return a token of the login that Envoy verifies."""
         now = int(time.time())
         payload = {"aud": "shop", "iat": now, "exp": now + 600, **claims(subject, **more)}
+        payload = {name: value for name, value in payload.items() if value is not None}
         parts = (_base64(json.dumps(part).encode()) for part in ({"alg": "ES256", "kid": "k1"}, payload))
         signed = ".".join(parts)
         r, s = decode_dss_signature(self.key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
@@ -250,7 +254,11 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self._mesh = mesh
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
-        await self._mesh.gate.wait()
+        self._mesh.waiting += 1
+        try:
+            await self._mesh.gate.wait()
+        finally:
+            self._mesh.waiting -= 1
         return await continuation(details)
 
 
@@ -258,6 +266,14 @@ async def _opened() -> asyncio.Event:
     gate = asyncio.Event()
     gate.set()
     return gate
+
+
+async def _cancelled() -> None:
+    """End every other task."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _workload(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -292,6 +308,12 @@ def _manager(listener: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _filter(listener: dict[str, Any], name: str) -> dict[str, Any]:
+    filters = {each["name"].rpartition(".")[2]: each["typed_config"] for each in _manager(listener)["http_filters"]}
+    found: dict[str, Any] = filters[name]
+    return found
+
+
 def _endpoint(cluster: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
     return found
@@ -299,23 +321,3 @@ def _endpoint(cluster: dict[str, Any]) -> dict[str, Any]:
 
 def _base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _certificate(name: str, issuer: Any, issuer_key: Any, *, uri: bool = False) -> tuple[x509.Certificate, Any]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name[:60])])
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
-    builder = x509.CertificateBuilder().subject_name(subject).public_key(key.public_key())
-    builder = builder.issuer_name(subject if issuer is None else issuer.subject)
-    builder = builder.serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now - day).not_valid_after(now + day)
-    builder = builder.add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-    if issuer is not None:
-        named = x509.UniformResourceIdentifier(name) if uri else x509.DNSName(name)
-        builder = builder.add_extension(x509.SubjectAlternativeName([named]), critical=False)
-    return builder.sign(key if issuer is None else issuer_key, hashes.SHA256()), key

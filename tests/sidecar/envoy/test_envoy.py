@@ -7,6 +7,7 @@ import re
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote
 
 import pytest
@@ -90,6 +91,10 @@ def test_what_no_route_is_for_and_who_is_nobody_is_denied(mesh, named, status):
 def test_a_token_of_another_issuer_or_one_that_ran_out_is_none(mesh):
     assert mesh.ask(token=mesh.token(iss="https://evil.example.com")).status == 401
     assert mesh.ask(token=mesh.token(exp=int(time.time()) - 3600)).status == 401
+
+
+def test_a_token_without_an_end_is_none(mesh):
+    assert mesh.ask(token=mesh.token(exp=None)).status == 401
 
 
 def test_a_change_of_facts_changes_the_answer(mesh):
@@ -279,16 +284,18 @@ def test_whatever_is_let_through_the_workload_sees_the_path_that_was_decided_for
 
 
 def tls(mesh: Mesh, certificate: tuple | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=mesh.authority())
+    context = ssl.create_default_context(cadata=mesh.authority.certificate.decode())
+    # What Python asks of an authority since 3.13 is not what is tried here.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if certificate is not None:
         context.load_cert_chain(*certificate)
     return context
 
 
 def test_a_workload_is_who_its_certificate_says(mesh):
-    monitor = tls(mesh, mesh.certificate("spiffe://example.org/monitor", uri=True))
-    other = tls(mesh, mesh.certificate("spiffe://example.org/other", uri=True))
-    plain = tls(mesh, mesh.certificate("monitor.example.org"))
+    monitor = tls(mesh, mesh.certificate("spiffe://example.org/monitor"))
+    other = tls(mesh, mesh.certificate("spiffe://example.org/other"))
+    plain = tls(mesh, mesh.certificate())
     inside = {"host": "shop.internal", "token": None, "listener": "tls"}
 
     answers = [mesh.ask(**inside, tls=who) for who in (monitor, other, plain)]
@@ -354,13 +361,27 @@ def test_a_sidecar_that_is_late_lets_nothing_through(mesh):
     errors = mesh.counter("ext_authz.error")
     mesh.shut()
     try:
-        told = mesh.ask()
+        told = mesh.ask(listener="hasty")
     finally:
         mesh.open()
 
     assert (told.status, told.reached) == (403, None)
     assert mesh.counter("ext_authz.error") > errors
     assert mesh.counter("ext_authz.failure_mode_allowed") == 0
+
+
+def test_a_sidecar_that_ends_in_the_middle_lets_nothing_through(mesh):
+    mesh.shut()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(mesh.ask)
+        assert mesh.until(lambda: mesh.waiting > 0)
+        mesh.stop_sidecar()
+        told = waiting.result()
+    mesh.open()
+    mesh.start_sidecar()
+
+    assert (told.status, told.reached) == (403, None)
+    assert mesh.until(lambda: mesh.ask().status == 200)
 
 
 def test_a_sidecar_that_is_gone_lets_nothing_through_until_it_is_back(mesh):

@@ -173,6 +173,13 @@ def test_who_brings_no_token_is_asked_for_one():
     assert told(response)["www-authenticate"] == "Bearer"
 
 
+def test_a_token_with_an_odd_claim_is_not_valid():
+    response = check(token=claims(exp="never"))
+
+    assert response.denied_response.status.code == 401
+    assert told(response)["www-authenticate"] == 'Bearer error="invalid_token"'
+
+
 def test_a_realm_is_told_with_it():
     assert told(check(options(realm="shop")))["www-authenticate"] == 'Bearer realm="shop"'
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import timeit
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -162,9 +164,9 @@ def test_numbers_go_through_a_channel() -> None:
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(numbers), type=Numbers) == numbers
 
 
-def test_to_count_a_decision_takes_less_than_a_microsecond() -> None:
+def test_to_count_a_decision_takes_less_than_to_make_one() -> None:
     found = counted(READ_HOME)
-    tally, meter = found.tally("grpc"), found.meter("grpc", "Check")
+    tally, meter, service = found.tally("grpc"), found.meter("grpc", "Check"), Service(found._engine)
     decision = found._engine.answer(READ_HOME)
 
     def count() -> None:
@@ -172,7 +174,8 @@ def test_to_count_a_decision_takes_less_than_a_microsecond() -> None:
         tally(ME, READ_HOME, decision)
         meter.end(began)
 
-    # The least of many: others use the machine as well.
-    least = min(timeit.repeat(count, number=1000, repeat=20)) / 1000
+    def least(work: Callable[[], object]) -> float:
+        # The least of many, of the time of this thread alone: others use the machine as well.
+        return min(timeit.repeat(work, number=500, repeat=30, timer=time.thread_time))
 
-    assert least < 2e-6
+    assert least(count) < least(lambda: service.check(ME, READ_HOME))

@@ -83,7 +83,7 @@ def test_nothing_else_is_answered(method: str, path: str, status: int) -> None:
 
 
 class Broken:
-    workers = 1
+    workers, counts = 1, dict[str, int]()
 
     def look(self) -> tuple[bool, tuple[str, ...]]:
         raise ValueError("odd")

@@ -88,6 +88,16 @@ def _no_answer_is_an_allow() -> Any:
     )
 
 
+def _other_workers_hear_later() -> Any:
+    def alone(self: Service, caller: Caller, **target: Any) -> tuple[int | None, int, int]:
+        return self.engine.revoke(**target), 2, 0
+
+    return mock.patch.object(Service, "revoke", alone)
+
+
+WORKERS: dict[str, Breach] = {
+    "a revocation is acknowledged before other workers hold it": _other_workers_hear_later,
+}
 REVOKING_SERVER: dict[str, Breach] = {
     "a revocation is acknowledged before it holds": _acknowledged_at_once,
     "nobody is told that something has changed": _nobody_is_told,
@@ -228,4 +238,25 @@ RELOADED: dict[str, Breach] = {
     "answers outlive a reload": _answers_outlive_reloads,
 }
 
-BREACHES = REVOKING_SERVER | REVOKING_CLIENT | CUT_OFF | LEASED | OVERLOADED | RELOADED
+BREACHES = WORKERS | REVOKING_SERVER | REVOKING_CLIENT | CUT_OFF | LEASED | OVERLOADED | RELOADED
+
+SHOWS: dict[str, str] = {
+    "a revocation is acknowledged before other workers hold it": "after the acknowledgement",
+    "a revocation is acknowledged before it holds": "after the acknowledgement",
+    "nobody is told that something has changed": "after the acknowledgement",
+    "the epoch stays what it was": "still allows",
+    "a client ignores what beats tell": "still allows",
+    "a client does not mind that it hears nothing": "cut off by a sidecar",
+    "a client that gets no answer allows": "cut off by a sidecar",
+    "a lease does not end": "whose lease has ended",
+    "nothing is shed": "gRPC, 10 × the limit: nothing was refused",
+    "a call that is shed is answered allow": "is answered",
+    "HTTP sheds nothing": "HTTP, 10 × the limit: nothing was refused",
+    "a request of HTTP that is shed is answered allow": "'decision': True",
+    "what is taken has to wait": "what is answered takes",
+    "what was overloaded once refuses for ever": "until all is answered again",
+    "an answer names another revision": "is answered",
+    "a batch is answered by two states": "not all of one",
+    "answers outlive a reload": "not all of one state",
+}
+"""What each of them has to show as. What goes wrong for any other reason has not noticed it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,17 +15,30 @@ import grpc
 from grpc import aio
 
 from benchmarks.sidecar.processes import free_port
-from pdp_sidecar.generated import check_pb2, value_pb2
-from tests.sidecar.torture import http, world
-from tests.sidecar.torture.serving import Sidecar, Spec, serving
+from pdp_sidecar.generated import check_pb2
+from tests.sidecar.torture import http, questions, several, world
+from tests.sidecar.torture.serving import Spec, serving
 
 LIMIT = 16
 P99_MS = 200.0
 BACK_WITHIN = 2.0
+LIMITS = f"""
+[listen.http]
+address = "127.0.0.1:{{port}}"
+plaintext = true
+
+[grpc]
+in_flight = {LIMIT}
+streams = 8
+
+[operations]
+in_flight = {LIMIT}
+"""
+"""The same of `pdp serve`."""
+
 ARRIVING = 0.01
 """Seconds that a question of HTTP takes to arrive."""
 
-CHECK = "/pdp.v1.DecisionService/Check"
 REFUSALS = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED)
 """How a call is refused: by the server, or by gRPC before the server has seen it, which sends no message."""
 
@@ -96,24 +110,35 @@ async def seconds_until_normal(call: Call) -> float:
     return time.perf_counter() - begun
 
 
-def wrongs(folder: Path, seconds: float, *, server: str = "", factors: Sequence[int] = (2, 10)) -> list[str]:
-    """Overload a sidecar so many times, and tell what went wrong."""
+def wrongs(
+    folder: Path, seconds: float, *, server: str = "", factors: Sequence[int] = (2, 10), as_served: bool = False
+) -> list[str]:
+    """Overload a sidecar so many times, and tell what went wrong.
+
+    It is `pdp serve` where that is asked for, and its servers with nothing around them otherwise.
+    """
     found: list[str] = []
-    spec = Spec(folder=str(folder), in_flight=LIMIT, breach=server, parts=("grpc", "http"), http=free_port())
-    with serving(spec) as sidecar:
+    with contextlib.ExitStack() as started:
+        port = free_port()
+        if as_served:
+            address = started.enter_context(several.running(folder, 1, server, LIMITS.format(port=port)))
+        else:
+            spec = Spec(folder=str(folder), in_flight=LIMIT, breach=server, parts=("grpc", "http"), http=port)
+            started.enter_context(serving(spec))
+            address = spec.grpc
         for factor in factors:
-            found += asyncio.run(_over_grpc(sidecar, factor, seconds))
-            found += asyncio.run(_over_http(sidecar, factor, seconds))
+            found += asyncio.run(_over_grpc(address.removeprefix("grpc://"), factor, seconds))
+            found += asyncio.run(_over_http(port, factor, seconds))
     return found
 
 
-async def _over_http(sidecar: Sidecar, factor: int, seconds: float) -> list[str]:
+async def _over_http(port: int, factor: int, seconds: float) -> list[str]:
     # A question that is there is answered before the next is looked at: nothing would be under way beside it. So each
     # takes a while to arrive.
     idle: list[http.Connection] = []
 
     async def call(number: int) -> tuple[Outcome, str]:
-        connection = idle.pop() if idle else http.Connection(sidecar.spec.http)
+        connection = idle.pop() if idle else http.Connection(port)
         try:
             status, body = await connection.ask(http.question(number), pause=ARRIVING)
         except (OSError, EOFError, ValueError) as error:
@@ -132,12 +157,10 @@ async def _over_http(sidecar: Sidecar, factor: int, seconds: float) -> list[str]
             connection.close()
 
 
-async def _over_grpc(sidecar: Sidecar, factor: int, seconds: float) -> list[str]:
-    channels = [
-        aio.insecure_channel(sidecar.spec.grpc, options=[("grpc.use_local_subchannel_pool", 1)]) for _ in range(4)
-    ]
+async def _over_grpc(address: str, factor: int, seconds: float) -> list[str]:
+    channels = [aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) for _ in range(4)]
     try:
-        calls = [channel.unary_unary(CHECK) for channel in channels]
+        calls = [channel.unary_unary(questions.CHECK) for channel in channels]
         return await _judged("gRPC", lambda number: _check(calls[number % len(calls)], number), factor, seconds)
     finally:
         for channel in channels:
@@ -165,19 +188,8 @@ async def _judged(protocol: str, call: Call, factor: int, seconds: float) -> lis
     return found
 
 
-QUESTIONS = tuple(
-    (check_pb2.CheckRequest(
-        principal=value_pb2.Entity(type=user.type, id=user.id),
-        action="read",
-        resource=value_pb2.Entity(type="Page", id="home"),
-    ).SerializeToString(), user == world.USERS[0])
-    for user in world.USERS
-)  # fmt: skip
-"""Questions as gRPC has them, and whether each is allowed."""
-
-
 async def _check(call: Any, number: int) -> tuple[Outcome, str]:
-    question, allowed = QUESTIONS[number % len(QUESTIONS)]
+    question, allowed = questions.QUESTIONS[number % len(questions.QUESTIONS)]
     try:
         reply = check_pb2.CheckResponse.FromString(await call(question, timeout=10))
     except aio.AioRpcError as error:
@@ -186,5 +198,8 @@ async def _check(call: Any, number: int) -> tuple[Outcome, str]:
         return Outcome.WRONG, f"{error.code().name}: {error.details()}"
     expected = check_pb2.DECISION_ALLOW if allowed else check_pb2.DECISION_DENY
     if reply.decision != expected:
-        return Outcome.WRONG, f"question {number % len(QUESTIONS)} is answered {reply.decision}, reason {reply.reason}"
+        return (
+            Outcome.WRONG,
+            f"question {number % len(questions.QUESTIONS)} is answered {reply.decision}, reason {reply.reason}",
+        )
     return Outcome.ANSWERED, ""

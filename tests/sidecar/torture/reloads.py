@@ -14,7 +14,7 @@ from grpc import aio
 import pdp
 from benchmarks.sidecar.processes import free_port
 from pdp_sidecar.generated import check_pb2, decision_service_pb2
-from tests.sidecar.torture import http, overload, serving, world
+from tests.sidecar.torture import http, questions, serving, world
 from tests.sidecar.torture.serving import Sidecar, Spec
 
 CLIENTS = 4
@@ -88,13 +88,13 @@ async def _several(seen: Seen, ask: Callable[[int], Awaitable[None]]) -> None:
 
 async def _grpc(sidecar: Sidecar, seen: Seen) -> None:
     async with aio.insecure_channel(sidecar.spec.grpc) as channel:
-        check, batch = channel.unary_unary(overload.CHECK), channel.unary_unary(CHECK_BATCH)
-        items = [check_pb2.CheckRequest.FromString(question) for question, _ in overload.QUESTIONS] * (BATCH // 3)
+        check, batch = channel.unary_unary(questions.CHECK), channel.unary_unary(CHECK_BATCH)
+        items = [check_pb2.CheckRequest.FromString(question) for question, _ in questions.QUESTIONS] * (BATCH // 3)
         many = decision_service_pb2.CheckBatchRequest(items=items).SerializeToString()
 
         async def ask(number: int) -> None:
             if number % 8:
-                question, _ = overload.QUESTIONS[number % len(overload.QUESTIONS)]
+                question, _ = questions.QUESTIONS[number % len(questions.QUESTIONS)]
                 _taken(seen, "gRPC", number, check_pb2.CheckResponse.FromString(await check(question, timeout=10)))
                 return
             found = decision_service_pb2.CheckBatchResponse.FromString(await batch(many, timeout=10)).responses

@@ -12,9 +12,10 @@ from pdp_sidecar.operations.metrics import Metrics
 from pdp_sidecar.service import Service
 from pdp_sidecar.status import Readiness
 from pdp_sidecar.workers.child import Control
-from tests.sidecar.scene import ADA, HOME, engine
+from tests.sidecar.scene import HOME, engine
 
 ME = caller("tests")
+USERS = 30
 
 
 class Worker:
@@ -23,6 +24,8 @@ class Worker:
         log = pdp.RevocationLog(self.folder / "record.db")
         self.control = control
         self.engine = engine(revocations=log)
+        for number in range(USERS):
+            self.engine.upsert_entity(pdp.Entity("User", f"u{number}"))
         self.metrics = Metrics(self.engine)
         self.service = Service(
             self.engine, record=self.metrics.tally("lines"), revoke_elsewhere=control.revoke_elsewhere
@@ -31,8 +34,8 @@ class Worker:
 
     def do(self, line: str) -> object:
         match line.split():
-            case ["ask"]:
-                return bool(self.service.check(ME, pdp.Request(ADA, "read", HOME)).decision)
+            case ["ask", name]:
+                return bool(self.service.check(ME, pdp.Request(pdp.ref("User", name), "read", HOME)).decision)
             case ["pid"]:
                 return os.getpid()
             case ["revoke", name]:
