@@ -68,6 +68,8 @@ def test_what_another_class_holds_comes_back_plain():
     "value",
     [
         object(),
+        EntityRef("User", 1),  # type: ignore[arg-type]
+        EnumMember("Env", True),  # type: ignore[arg-type]
         2**64,
         -(2**63) - 1,
         1j,
