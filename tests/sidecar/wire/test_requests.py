@@ -63,6 +63,14 @@ def test_answers_written_in_parts_are_those_written_at_once(decisions, now):
     assert alone == list(map(whole, decisions))
 
 
+def test_what_is_kept_of_answers_goes_with_its_epoch():
+    replies, decision = Replies(lambda _, epoch: (epoch, None)), Decision(outcome=Outcome.DENY, reason=Reason.DEFAULT)
+
+    written = [CheckResponse.FromString(replies.alone(decision, NO_HANDLES, epoch)) for epoch in ("1", "2", "2", "1")]
+
+    assert [each.epoch for each in written] == ["1", "2", "2", "1"]
+
+
 @given(ALLOWS, st.frozensets(st.sampled_from(["a", "b"])))
 def test_an_allow_is_one_only_to_whoever_handles_all(decision, handles):
     decision = Decision.made(pdp_leaf(decision, ("a", "b")), "", None)
