@@ -78,7 +78,7 @@ def test_what_another_class_holds_comes_back_plain():
         Decimal(2**70),
         range(3),
     ],
-    ids=repr,
+    ids=lambda each: type(each).__name__,
 )
 def test_what_is_no_value_is_none_there_either(value):
     assert unpack(pack({"x": value, "y": 1})) == {"x": ODD, "y": 1}
