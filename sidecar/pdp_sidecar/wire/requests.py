@@ -9,10 +9,14 @@ from typing import Any, Final, TypeVar
 from pdp.classes import dataclass
 from pdp.errors import RequestError
 from pdp.model import Entity, Membership, Request
+from pdp.session import Session
 from pdp.values import Datetime, EntityRef
 from pdp_sidecar.generated import check_pb2, value_pb2
 from pdp_sidecar.wire.times import micros_of_timestamp, timestamp
 from pdp_sidecar.wire.values import Unsendable, fields_of, record_message, ref_message, ref_of, text
+
+MAX_KEPT_SESSION: Final = 4096
+"""A session of more bytes is read each time."""
 
 MAX_BROUGHT: Final = 10_000
 """No request brings more entities, and no entity that it brings more parents."""
@@ -44,14 +48,18 @@ class Defaults:
     entities: tuple[Entity, ...] = ()
 
     @classmethod
-    def of(cls, message: check_pb2.CheckRequest) -> Defaults:
-        """Read defaults; raise RequestError where what they bring is damaged."""
+    def of(
+        cls,
+        message: check_pb2.CheckRequest,
+        session: Callable[[value_pb2.Record], Mapping[str, Any]] = fields_of,
+    ) -> Defaults:
+        """Read defaults; raise RequestError where what they bring is damaged. `session` reads the session."""
         return cls(
             principal=entity_of(message.principal) if message.HasField("principal") else None,
             action=message.action,
             resource=entity_of(message.resource) if message.HasField("resource") else None,
             context=fields_of(message.context) if message.HasField("context") else None,
-            session=fields_of(message.session) if message.HasField("session") else None,
+            session=session(message.session) if message.HasField("session") else None,
             now=_now_of(message) if message.HasField("now") else None,
             entities=entities_of(message.entities),
         )
@@ -64,10 +72,11 @@ def request_of(
     message: check_pb2.CheckRequest,
     defaults: Defaults = NO_DEFAULTS,
     entity: Callable[[value_pb2.Entity], Entity | EntityRef] = entity_of,
+    session: Callable[[value_pb2.Record], Mapping[str, Any]] = fields_of,
 ) -> Request:
     """Return a question; raise RequestError where it names no principal or resource, or what it brings is damaged.
 
-    `entity` reads principal and resource.
+    `entity` reads principal and resource, `session` the session.
 
     >>> entity = value_pb2.Entity(type="User", id="ada")
     >>> request_of(check_pb2.CheckRequest(principal=entity, action="read"))
@@ -87,7 +96,7 @@ def request_of(
         message.action or defaults.action,
         resource,
         fields_of(message.context) if has("context") else defaults.context,
-        fields_of(message.session) if has("session") else defaults.session,
+        session(message.session) if has("session") else defaults.session,
         _now_of(message) if has("now") else defaults.now,
         defaults.entities + entities_of(brought) if brought else defaults.entities,
     )
@@ -96,25 +105,41 @@ def request_of(
 class Questions:
     """Reads questions, and remembers by their bytes those that only name things, and what they name, up to a number.
 
-    To look one up takes a fifth of reading it. What brings a context, a session or entities is read each time.
+    To look one up takes a fifth of reading it. What brings a context, a session or entities is read each time; but a
+    session that was here before is the one that an engine has read already, which takes longer than all the rest.
     """
 
-    def __init__(self, most: int = 2**14) -> None:
-        self._most = most
+    def __init__(self, most: int = 2**14, sessions: int = 2**12) -> None:
+        self._most, self._most_sessions = most, sessions
+        self._sessions: dict[bytes, Session] = {}
         self._requests: dict[bytes, Request] = {}
         self._refs: dict[bytes, EntityRef] = {}
 
     def of(self, message: check_pb2.CheckRequest, defaults: Defaults = NO_DEFAULTS) -> Request:
         """Return what `request_of` does."""
         if defaults is not NO_DEFAULTS:
-            return request_of(message, defaults, self._entity)
+            return request_of(message, defaults, self._entity, self._session)
         # What else is in them (handles, view) tells them apart, and does no harm.
         key = message.SerializeToString()
         found = self._requests.get(key)
         if found is None:
-            found = request_of(message, entity=self._entity)
+            found = request_of(message, NO_DEFAULTS, self._entity, self._session)
             if type(found.principal) is EntityRef is type(found.resource) and tuple(found)[3:] == _BRINGS_NOTHING:
                 _keep(self._requests, key, found, self._most)
+        return found
+
+    def defaults(self, message: check_pb2.CheckRequest) -> Defaults:
+        """Return what `Defaults.of` does."""
+        return Defaults.of(message, self._session)
+
+    def _session(self, message: value_pb2.Record) -> Session:
+        key = message.SerializeToString()
+        found = self._sessions.get(key)
+        if found is None:
+            # Nobody else has what it is made of.
+            found = Session(fields_of(message), kept=False)
+            if len(key) <= MAX_KEPT_SESSION:
+                _keep(self._sessions, key, found, self._most_sessions)
         return found
 
     def _entity(self, message: value_pb2.Entity) -> Entity | EntityRef:

@@ -16,7 +16,8 @@ from pdp_sidecar.generated.check_pb2 import CheckRequest, CheckResponse
 from pdp_sidecar.service import NO_HANDLES, granted
 from pdp_sidecar.wire import Replies, Unsendable, decision_of, request_message, request_of, response_message
 from pdp_sidecar.wire.answers import lease_of
-from pdp_sidecar.wire.requests import Defaults
+from pdp_sidecar.wire.requests import Defaults, Questions
+from tests.sidecar.scene import PLAN, WITH_MFA, engine
 from tests.sidecar.wire.strategies import ALLOWS, DECISIONS, REQUESTS, typed
 
 ADA, HOME = pdp.ref("User", "ada"), pdp.ref("Page", "home")
@@ -208,3 +209,52 @@ def test_zero_is_never_an_allow():
     for enum in (check_pb2.Decision, check_pb2.Reason):
         assert enum.Name(0).endswith("UNSPECIFIED")
     assert Outcome.ALLOW not in {decision_of(CheckResponse()).outcome}
+
+
+# ------------------------------------------------------------------------------------- sessions that were here before
+
+
+def asked(session: dict[str, object]) -> check_pb2.CheckRequest:
+    return request_message(pdp.Request(ADA, "edit", PLAN, {}, session))
+
+
+def test_a_session_that_was_here_before_is_the_one_that_was_read():
+    questions = Questions()
+
+    first, second = questions.of(asked(WITH_MFA)), questions.of(asked(dict(WITH_MFA)))
+    other = questions.of(asked({**WITH_MFA, "mfa": 1}))
+
+    assert first.session is second.session
+    assert dict(first.session) == WITH_MFA
+    assert other.session is not first.session
+
+
+def test_a_session_that_is_kept_is_denied_once_it_is_revoked():
+    questions, engine_ = Questions(), engine(handles=["log"])
+    session = {**WITH_MFA, "session_id": "s-1", "token_id": "t-1"}
+    before = [engine_.answer(questions.of(asked(session))) for _ in range(2)]
+
+    engine_.revoke(session="t-1")
+    after = engine_.answer(questions.of(asked(session)))
+
+    assert all(before)
+    assert after.reason is pdp.Reason.SESSION_REVOKED
+
+
+def test_few_sessions_are_kept_and_no_long_one():
+    questions = Questions(sessions=2)
+    long = {**WITH_MFA, "methods": ["x" * 5000]}
+
+    for number in range(5):
+        questions.of(asked({**WITH_MFA, "token_id": str(number)}))
+
+    assert len(questions._sessions) <= 2
+    assert questions.of(asked(long)).session is not questions.of(asked(long)).session
+
+
+def test_a_batch_reads_the_session_of_its_defaults_once():
+    questions = Questions()
+
+    first, second = questions.defaults(asked(WITH_MFA)), questions.defaults(asked(WITH_MFA))
+
+    assert first.session is second.session
