@@ -15,8 +15,8 @@ from pdp_sidecar.generated import check_pb2, value_pb2
 from pdp_sidecar.wire.times import micros_of_timestamp, timestamp
 from pdp_sidecar.wire.values import Unsendable, fields_of, record_message, ref_message, ref_of, text
 
-MAX_KEPT_SESSION: Final = 4096
-"""A session of more bytes is read each time."""
+MAX_KEPT: Final = 4096
+"""What has more bytes is read each time: what is kept has a bound, whatever callers send."""
 
 MAX_BROUGHT: Final = 10_000
 """No request brings more entities, and no entity that it brings more parents."""
@@ -112,20 +112,41 @@ class Questions:
     def __init__(self, most: int = 2**14, sessions: int = 2**12) -> None:
         self._most, self._most_sessions = most, sessions
         self._sessions: dict[bytes, Session] = {}
-        self._requests: dict[bytes, Request] = {}
+        self._named: dict[bytes, tuple[EntityRef | None, str, EntityRef | None]] = {}
         self._refs: dict[bytes, EntityRef] = {}
 
     def of(self, message: check_pb2.CheckRequest, defaults: Defaults = NO_DEFAULTS) -> Request:
         """Return what `request_of` does."""
-        if defaults is not NO_DEFAULTS:
-            return request_of(message, defaults, self._entity, self._session)
         # What else is in them (handles, view) tells them apart, and does no harm.
         key = message.SerializeToString()
-        found = self._requests.get(key)
-        if found is None:
-            found = request_of(message, NO_DEFAULTS, self._entity, self._session)
-            if type(found.principal) is EntityRef is type(found.resource) and tuple(found)[3:] == _BRINGS_NOTHING:
-                _keep(self._requests, key, found, self._most)
+        named = self._named.get(key)
+        if named is None:
+            return self._read(message, key, defaults)
+        principal, action, resource = named
+        if defaults is NO_DEFAULTS and principal is not None and resource is not None:
+            return Request(principal, action, resource)
+        who = defaults.principal if principal is None else principal
+        what = defaults.resource if resource is None else resource
+        if who is None or what is None:
+            return request_of(message, defaults)
+        return Request(
+            who,
+            action or defaults.action,
+            what,
+            defaults.context,
+            defaults.session,
+            defaults.now,
+            defaults.entities,
+        )
+
+    def _read(self, message: check_pb2.CheckRequest, key: bytes, defaults: Defaults) -> Request:
+        found = request_of(message, defaults, self._entity, self._session)
+        has = message.HasField
+        if not (has("context") or has("session") or has("now") or message.entities):
+            principal = self._entity(message.principal) if has("principal") else None
+            resource = self._entity(message.resource) if has("resource") else None
+            if not isinstance(principal, Entity) and not isinstance(resource, Entity):
+                _keep(self._named, key, (principal, message.action, resource), self._most)
         return found
 
     def defaults(self, message: check_pb2.CheckRequest) -> Defaults:
@@ -138,8 +159,7 @@ class Questions:
         if found is None:
             # Nobody else has what it is made of.
             found = Session(fields_of(message), kept=False)
-            if len(key) <= MAX_KEPT_SESSION:
-                _keep(self._sessions, key, found, self._most_sessions)
+            _keep(self._sessions, key, found, self._most_sessions)
         return found
 
     def _entity(self, message: value_pb2.Entity) -> Entity | EntityRef:
@@ -153,11 +173,12 @@ class Questions:
         return read
 
 
-_BRINGS_NOTHING: Final = (None, None, None, ())
 _T = TypeVar("_T")
 
 
 def _keep(kept: dict[bytes, _T], key: bytes, value: _T, most: int) -> None:
+    if len(key) > MAX_KEPT:
+        return
     if len(kept) >= most:
         kept.clear()
     kept[key] = value

@@ -31,6 +31,8 @@ def told(entity: Any) -> Any:
 
 def all_of(request: pdp.Request) -> Any:
     principal, action, resource, context, session, now, entities = request
+    # One that is read once is a mapping of a class of its own.
+    session = None if session is None else dict(session)
     return told(principal), action, told(resource), typed(context), typed(session), now, list(map(told, entities))
 
 
@@ -258,3 +260,26 @@ def test_a_batch_reads_the_session_of_its_defaults_once():
     first, second = questions.defaults(asked(WITH_MFA)), questions.defaults(asked(WITH_MFA))
 
     assert first.session is second.session
+
+
+@pytest.mark.parametrize("handles", [[], ["x" * 5000]], ids=["short", "long"])
+def test_names_that_were_here_before_are_looked_up_unless_they_are_long(handles):
+    questions = Questions()
+    message = request_message(pdp.Request(ADA, "read", HOME), handles)
+
+    found = [questions.of(message) for _ in range(2)]
+
+    assert found == [pdp.Request(ADA, "read", HOME)] * 2
+    assert len(questions._named) == (not handles)
+
+
+@given(REQUESTS, REQUESTS)
+def test_what_is_looked_up_is_what_would_be_read(first, second):
+    questions, messages = Questions(), [request_message(each) for each in (first, second)]
+    defaults = questions.defaults(messages[0])
+    bare = CheckRequest(action="read")
+
+    for message in [*messages, bare] * 2:
+        assert all_of(questions.of(message, defaults)) == all_of(request_of(message, Defaults.of(messages[0])))
+    for message in messages * 2:
+        assert all_of(questions.of(message)) == all_of(request_of(message))
