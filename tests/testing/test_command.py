@@ -1,6 +1,7 @@
 """`pdp test`: what it says, what it exits with, and what it writes."""
 
 import json
+import re
 from xml.etree import ElementTree
 
 import pytest
