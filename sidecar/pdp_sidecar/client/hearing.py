@@ -12,7 +12,7 @@ from pdp.model import Request
 from pdp_sidecar.client.asking import LONGEST_PAUSE, Keys, Options, pauses
 from pdp_sidecar.client.failures import Failure, Lost, Refused
 from pdp_sidecar.client.leases import Leases
-from pdp_sidecar.client.listening import LONGEST, REFUSED
+from pdp_sidecar.client.listening import LONGEST, REFUSED, again
 from pdp_sidecar.client.watching import FOR_GOOD, Watching
 from pdp_sidecar.client.wire import AsyncFeed, AsyncWire, Beat
 
@@ -27,7 +27,6 @@ class Hearing:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._feed: AsyncFeed | None = None
         self._stopped = False
-        self._messages = 0
 
     def _tell(self, call: Callable[[Any], object], what: Any) -> None:
         loop = self.loop
@@ -89,12 +88,11 @@ class Hearing:
                 # Nothing will be told: until the client is closed, there is nothing to do.
                 await asyncio.Event().wait()
                 return
-            if await self._heard(feed):
-                return
+            await self._heard(feed)
+            return
 
-    async def _heard(self, feed: AsyncFeed) -> bool:
-        """Hear what a stream tells until it ends; tell whether it told anything."""
-        ended, before = None, self._messages
+    async def _heard(self, feed: AsyncFeed) -> None:
+        ended: Failure | None = None
         try:
             await self._hear(feed)
         except Failure as failure:
@@ -104,7 +102,8 @@ class Hearing:
             feed.close()
         if ended is not None:
             await self._missed(ended)
-        return self._messages > before
+        # A sidecar that hangs up on everybody is not called without a pause.
+        await asyncio.sleep(again(self._leases))
 
     async def _missed(self, failure: Failure) -> None:
         self._watching.missed(failure)
@@ -120,7 +119,6 @@ class Hearing:
         while not self._stopped:
             left = max(leases.trusted, grace) - leases.clock()
             message = await feed.next(min(max(left, 0.0) + 0.001, LONGEST))
-            self._messages += message is not None
             self._watching.late()
             if isinstance(message, Beat):
                 leases.told(message.epoch, message.interval)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any, Final
 from pdp.leases.teller import Teller
 from pdp.leases.watch import Change, Watch
 from pdp.model import Request
-from pdp_sidecar.client.asking import LONGEST_PAUSE, Keys, Options, pauses
+from pdp_sidecar.client.asking import FIRST_PAUSE, LONGEST_PAUSE, Keys, Options, pauses
 from pdp_sidecar.client.failures import Failure, Lost, Refused
 from pdp_sidecar.client.leases import Leases
 from pdp_sidecar.client.watching import FOR_GOOD, Watching
@@ -21,6 +22,12 @@ REFUSED: Final = 30.0
 
 LONGEST: Final = 1.0
 """Whoever listens looks at the time at least so often, in seconds."""
+
+
+def again(leases: Leases) -> float:
+    """Return how long to wait before a stream that has ended is opened anew, in seconds."""
+    longest = FIRST_PAUSE * 2 if leases.is_trusted else LONGEST_PAUSE
+    return random.uniform(longest / 2, longest)
 
 
 class Listening:
@@ -37,7 +44,6 @@ class Listening:
         self._begun = False
         self._thread: threading.Thread | None = None
         self._stopped = False
-        self._messages = 0
         self._feed: Feed | None = None
         self._teller = Teller()
 
@@ -63,8 +69,8 @@ class Listening:
         # Another thread may have begun since it was looked at without the lock.
         return self._begun or self._stopped
 
-    def stop(self) -> None:
-        """Listen no more; what is watched is failed from now on."""
+    def stop(self, waits: bool = True) -> None:
+        """Listen no more; what is watched is failed from now on. `waits` says whether for the thread to end."""
         self._stopped = True
         self._over.set()
         with self._lock:
@@ -73,7 +79,7 @@ class Listening:
             feed.close()
         self._watching.fail(Refused("closed", "the client is closed"))
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if waits and thread is not None and thread is not threading.current_thread():
             thread.join(LONGEST)
 
     def forked(self, keys: Keys) -> None:
@@ -111,12 +117,11 @@ class Listening:
                 self._watching.fail(Refused("unsupported", "the protocol tells of no changes"))
                 self._over.wait()
                 return
-            if self._heard(feed):
-                return
+            self._heard(feed)
+            return
 
-    def _heard(self, feed: Feed) -> bool:
-        """Hear what a stream tells until it ends; tell whether it told anything."""
-        ended, before = None, self._messages
+    def _heard(self, feed: Feed) -> None:
+        ended: Failure | None = None
         try:
             self._hear(feed)
         except Failure as failure:
@@ -127,7 +132,8 @@ class Listening:
             feed.forget()
         if ended is not None:
             self._missed(ended)
-        return self._messages > before
+        # A sidecar that hangs up on everybody is not called without a pause.
+        self._over.wait(again(self._leases))
 
     def _missed(self, failure: Failure) -> None:
         self._watching.missed(failure)
@@ -144,7 +150,6 @@ class Listening:
         while not self._stopped:
             left = max(leases.trusted, grace) - leases.clock()
             message = feed.next(min(max(left, 0.0) + 0.001, LONGEST))
-            self._messages += message is not None
             self._watching.late()
             if isinstance(message, Beat):
                 leases.told(message.epoch, message.interval)

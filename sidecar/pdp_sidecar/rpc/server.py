@@ -53,6 +53,10 @@ class Server:
         await self._server.stop(seconds)
 
 
+def _as_it_is(service: grpc.GenericRpcHandler) -> grpc.GenericRpcHandler:
+    return service
+
+
 async def start(
     service: Service,
     callers: Callers,
@@ -62,35 +66,28 @@ async def start(
     ready: Callable[[], bool] | None = None,
     status: Callable[[], Status] | None = None,
     handlers: Sequence[grpc.GenericRpcHandler] = (),
-    interceptors: Sequence[aio.ServerInterceptor] = (),
+    around: Callable[[grpc.GenericRpcHandler], grpc.GenericRpcHandler] = _as_it_is,
     identities: Callable[[bytes], tuple[str, ...]] = identities_of,
 ) -> Server:
     """Answer calls on all listeners; raise OSError where one cannot be had.
 
     `ready` is what health tells, `status` what Status does; without them a server that has started is ready. `handlers`
-    are of further services, which see to it themselves who asks. `identities` says whom a certificate that TLS has
-    verified names now, nobody where it has run out.
+    are of further services, which see to it themselves who asks. `around` is put around each service. `identities` says
+    whom a certificate that TLS has verified names now, nobody where it has run out.
     """
     alone = Readiness(service, waiting=set())
     streams, known = Streams(options.streams), Identities(callers, identities)
     server = aio.server(
-        handlers=handlers,
-        interceptors=interceptors,
+        handlers=tuple(map(around, handlers)),
         options=options.channel(),
         maximum_concurrent_rpcs=options.calls,
     )
     calls = Calls(known, Places(options.slow_calls, "calls of this kind are answered"))
-    server.add_generic_rpc_handlers(
-        (
-            _decisions(
-                Checks(service, known, streams, options),
-                Watching(service, known, streams, options),
-                calls,
-                service,
-            ),
-            _administration(calls, service, status or alone.status),
-        )
+    decisions = _decisions(
+        Checks(service, known, streams, options), Watching(service, known, streams, options), calls, service
     )
+    administration = _administration(calls, service, status or alone.status)
+    server.add_generic_rpc_handlers((around(decisions), around(administration)))
     Health(ready or (lambda: alone.ready), (DECISIONS, ADMINISTRATION), streams, options.beat).add_to(server)
     if options.reflection:
         reflection.enable_server_reflection((DECISIONS, ADMINISTRATION, reflection.SERVICE_NAME), server)

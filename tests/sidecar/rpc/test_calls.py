@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import os
 import threading
@@ -256,7 +257,8 @@ def test_nobody_gets_no_answer(tmp_path):
 
 
 def test_a_trace_is_told_of_the_rules_that_are_out_of_scope_only_where_all_are_asked_for():
-    service, who = Service(engine()), OURS.by_uid[os.getuid()]
+    at = datetime.datetime(2026, 11, 23, 9, 5, tzinfo=datetime.UTC)
+    service, who = Service(engine(clock=lambda: at)), OURS.by_uid[os.getuid()]
 
     some, every = (
         explain(service, who, pb.ExplainRequest(request=request_message(reading(page=HOME)), all=each))
