@@ -17,6 +17,9 @@ from pdp_sidecar.wire.values import Unsendable, fields_of, record_message, ref_m
 MAX_BROUGHT: Final = 10_000
 """No request brings more entities, and no entity that it brings more parents."""
 
+LONGEST_KEPT: Final = 1024
+"""Bytes of a question that is remembered: what is longer is read each time."""
+
 # ------------------------------------------------------------------------------------------------------ off the wire
 
 
@@ -96,7 +99,8 @@ def request_of(
 class Questions:
     """Reads questions, and remembers by their bytes those that only name things, and what they name, up to a number.
 
-    To look one up takes a fifth of reading it. What brings a context, a session or entities is read each time.
+    To look one up takes a fifth of reading it. What brings a context, a session or entities is read each time, and so
+    is what is long: whoever asks chooses how long, and all of it would be held.
     """
 
     def __init__(self, most: int = 2**14) -> None:
@@ -133,6 +137,8 @@ _T = TypeVar("_T")
 
 
 def _keep(kept: dict[bytes, _T], key: bytes, value: _T, most: int) -> None:
+    if len(key) > LONGEST_KEPT:
+        return
     if len(kept) >= most:
         kept.clear()
     kept[key] = value
