@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import grpc
 import pytest
@@ -170,6 +172,21 @@ def test_what_is_revoked_is_denied_once_that_is_acknowledged(tmp_path):
     assert told.epoch == after.epoch
 
 
+def test_what_is_revoked_waits_for_nothing_that_others_search(tmp_path):
+    async def test():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        end = threading.Event()
+        async with serving(tmp_path) as client:
+            search = asyncio.ensure_future(asyncio.to_thread(end.wait, 10))
+            try:
+                return await status_of(client.admin.Revoke(admin.RevokeRequest(session="s"), timeout=5))
+            finally:
+                end.set()
+                await search
+
+    assert run(test())[0] is grpc.StatusCode.OK
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -255,12 +272,13 @@ def test_nobody_gets_no_answer(tmp_path):
     assert run(test()) == {grpc.StatusCode.UNAUTHENTICATED}
 
 
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
 def test_a_trace_is_told_of_the_rules_that_are_out_of_scope_only_where_all_are_asked_for():
     service, who = Service(engine()), OURS.by_uid[os.getuid()]
+    asked = request_message(reading(page=HOME)._replace(now=NOON))
 
-    some, every = (
-        explain(service, who, pb.ExplainRequest(request=request_message(reading(page=HOME)), all=each))
-        for each in (False, True)
-    )
+    some, every = (explain(service, who, pb.ExplainRequest(request=asked, all=each)) for each in (False, True))
 
     assert len(some.rules) <= len(every.rules) and len(some.text) <= len(every.text)
