@@ -5,7 +5,7 @@ Lengths of time are seconds, or text as in policies. The page of the reference h
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -100,7 +100,7 @@ class FactsOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class LimitsOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What holds for the whole of it."""
 
-    drain: float = 10.0
+    drain: Annotated[float, msgspec.Meta(le=3600)] = 10.0
 
 
 class Options(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
