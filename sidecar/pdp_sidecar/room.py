@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pdp_sidecar.config import Configuration
+from pdp_sidecar.operations.probes import CONNECTIONS
 
 SPARE: Final = 256
 """Files beside connections: records, policies, what Python itself reads, and connections of those who run it."""
@@ -17,10 +18,10 @@ def needed(configuration: Configuration) -> int:
     options = configuration.options
     most = {
         "grpc": options.grpc.connections,
-        # As many again are told that there are too many.
+        # Over HTTP, as many again are told that there are too many.
         "http": 2 * options.authzen.max_connections,
         "frames": options.frames.max_connections,
-        "operations": 0,
+        "operations": 2 * CONNECTIONS,
     }
     return SPARE + sum(most[each.protocol] for each in configuration.listeners)
 
