@@ -40,6 +40,10 @@ class Authority:
         made = _builder(self._name, self._name, self._key, now - DAY, now + 10 * DAY)
         made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         made = made.add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        own = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        made = made.add_extension(own, critical=False)
+        # Python 3.13 takes no certificate without it.
+        self._identifier = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
         self.certificate = made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def issue(
@@ -62,6 +66,7 @@ class Authority:
         made = made.add_extension(_usage(digital_signature=True, key_cert_sign=signs or ca), critical=True)
         both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         made = made.add_extension(x509.ExtendedKeyUsage(both), critical=False)
+        made = made.add_extension(self._identifier, critical=False)
         own = made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
         return Issued(own, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
