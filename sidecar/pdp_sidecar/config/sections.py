@@ -37,7 +37,7 @@ class ListenerOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ListenOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where it listens. Without any, at Unix sockets in the user's own folder."""
+    """Where it listens. Where nothing is asked, it is asked at Unix sockets in the user's own folder."""
 
     grpc: str | ListenerOptions | None = None
     http: str | ListenerOptions | None = None

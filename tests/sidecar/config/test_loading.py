@@ -572,6 +572,12 @@ def test_without_addresses_it_listens_at_sockets_of_the_user(take, folder):
     ]
 
 
+def test_an_address_for_those_who_run_it_takes_none_of_those_at_which_it_is_asked(take, folder):
+    found = take('[listen]\noperations = { address = "127.0.0.1:9090", plaintext = true }')
+
+    assert [each.protocol for each in found.listeners] == ["grpc", "frames", "operations"]
+
+
 def test_without_a_folder_of_the_users_own_it_listens_nowhere(refuse, folder):
     (folder / "pdp").mkdir()
     (folder / "pdp").chmod(0o777)
