@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +22,9 @@ from benchmarks.sidecar.worlds import BATCH, World
 
 ROUNDS = int(os.environ.get("ROUNDS") or 6)
 SECONDS = float(os.environ.get("SECONDS_OF_A_ROUND") or 0.7)
+LONGEST = 4.0
+"""Seconds that a server is loaded at most which takes long for a batch."""
+
 WARM = 0.2
 
 
@@ -148,9 +153,7 @@ def measure(world: World, protocol: str, group: Sequence[Contender], shape: Shap
     Before that, see that each answers all questions as the workload has it; else raise DisagreementError.
     """
     questions: Sequence[Asks] = world.batches if shape.is_batch else [[ask] for ask in world.singles]
-    for each in group:
-        for asks in questions:
-            each.check(asks)
+    seconds = {each.name: _seconds(each, questions, shape) for each in group}
     loads: dict[str, list[Load]] = {each.name: [] for each in group}
     for number in range(ROUNDS):
         asks = questions[number % len(questions)]
@@ -161,12 +164,22 @@ def measure(world: World, protocol: str, group: Sequence[Contender], shape: Shap
                 each.target,
                 each.body(asks),
                 clients=shape.clients,
-                seconds=SECONDS,
+                seconds=seconds[each.name],
                 warm=WARM,
                 answer=each.check(asks) * 9 // 10,
             )
             loads[each.name].append(load)
     return figures(f"{protocol}_{world.name}_{shape.name}", loads, shape.questions)
+
+
+def _seconds(contender: Contender, questions: Sequence[Asks], shape: Shape) -> float:
+    """Put all questions to a server, and return for how long it is loaded: each client is answered a few times."""
+    taken = []
+    for asks in questions:
+        begun = time.perf_counter()
+        contender.check(asks)
+        taken.append(time.perf_counter() - begun)
+    return max(SECONDS, min(LONGEST, 4 * shape.clients * statistics.median(taken))) if shape.is_batch else SECONDS
 
 
 def figures(subject: str, loads: Mapping[str, Sequence[Load]], questions: int) -> Figures:

@@ -22,7 +22,7 @@ from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.facts import Records, Refresher
 from pdp_sidecar.frames import server as framed
 from pdp_sidecar.operations import probes
-from pdp_sidecar.operations.calls import Calls
+from pdp_sidecar.operations.calls import Measured
 from pdp_sidecar.operations.notify import Watchdog
 from pdp_sidecar.operations.together import Operations
 from pdp_sidecar.rpc import server as rpc
@@ -156,7 +156,7 @@ async def grpc(ground: Ground) -> Running | None:
             ready=lambda: ground.readiness.ready,
             status=ground.readiness.status,
             handlers=_envoy(ground, callers),
-            interceptors=[Calls(ground.operations.around)],
+            around=lambda service: Measured(service, ground.operations.around),
             identities=ground.identities,
         )
     except OSError:

@@ -53,7 +53,7 @@ class Client(Keeping):
         super().__init__(options)
         self._wire = wire
         self._listening = Listening(wire, self._leases, self._keys, options)
-        weakref.finalize(self, self._listening.stop)
+        weakref.finalize(self, self._listening.stop, waits=False)
 
     # ---------------------------------------------------------------------------------------------------------- asking
 

@@ -12,7 +12,7 @@ from pdp.model import Request
 from pdp_sidecar.client.asking import LONGEST_PAUSE, Keys, Options, pauses
 from pdp_sidecar.client.failures import Failure, Lost, Refused
 from pdp_sidecar.client.leases import Leases
-from pdp_sidecar.client.listening import LONGEST, REFUSED
+from pdp_sidecar.client.listening import LONGEST, REFUSED, again
 from pdp_sidecar.client.watching import FOR_GOOD, Watching
 from pdp_sidecar.client.wire import AsyncFeed, AsyncWire, Beat
 
@@ -102,6 +102,8 @@ class Hearing:
             feed.close()
         if ended is not None:
             await self._missed(ended)
+        # A sidecar that hangs up on everybody is not called without a pause.
+        await asyncio.sleep(again(self._leases))
 
     async def _missed(self, failure: Failure) -> None:
         self._watching.missed(failure)

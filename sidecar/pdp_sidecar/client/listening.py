@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any, Final
 from pdp.leases.teller import Teller
 from pdp.leases.watch import Change, Watch
 from pdp.model import Request
-from pdp_sidecar.client.asking import LONGEST_PAUSE, Keys, Options, pauses
+from pdp_sidecar.client.asking import FIRST_PAUSE, LONGEST_PAUSE, Keys, Options, pauses
 from pdp_sidecar.client.failures import Failure, Lost, Refused
 from pdp_sidecar.client.leases import Leases
 from pdp_sidecar.client.watching import FOR_GOOD, Watching
@@ -21,6 +22,12 @@ REFUSED: Final = 30.0
 
 LONGEST: Final = 1.0
 """Whoever listens looks at the time at least so often, in seconds."""
+
+
+def again(leases: Leases) -> float:
+    """Return how long to wait before a stream that has ended is opened anew, in seconds."""
+    longest = FIRST_PAUSE * 2 if leases.is_trusted else LONGEST_PAUSE
+    return random.uniform(longest / 2, longest)
 
 
 class Listening:
@@ -58,8 +65,8 @@ class Listening:
         # Another thread may have begun since it was looked at without the lock.
         return self._begun or self._stopped
 
-    def stop(self) -> None:
-        """Listen no more; what is watched is failed from now on."""
+    def stop(self, waits: bool = True) -> None:
+        """Listen no more; what is watched is failed from now on. `waits` says whether for the thread to end."""
         self._stopped = True
         self._over.set()
         with self._lock:
@@ -68,7 +75,7 @@ class Listening:
             feed.close()
         self._watching.fail(Refused("closed", "the client is closed"))
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if waits and thread is not None and thread is not threading.current_thread():
             thread.join(LONGEST)
 
     def forked(self, keys: Keys) -> None:
@@ -121,6 +128,8 @@ class Listening:
             feed.forget()
         if ended is not None:
             self._missed(ended)
+        # A sidecar that hangs up on everybody is not called without a pause.
+        self._over.wait(again(self._leases))
 
     def _missed(self, failure: Failure) -> None:
         self._watching.missed(failure)

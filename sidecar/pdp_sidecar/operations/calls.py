@@ -1,26 +1,28 @@
-"""What stands before the methods of a gRPC server: unary calls are measured, and traced where that is configured."""
+"""What stands around the methods of a gRPC service: unary calls are measured, and traced where that is configured.
+
+An interceptor of gRPC would do, and take longer at each call than most answers do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import grpc
-from grpc import aio
 
 Around = Callable[[str, str, Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]
 
 
-class Calls(aio.ServerInterceptor):  # type: ignore[misc]  # It has no types.
-    """An interceptor. `around` is `Operations.around`: it is asked once for each method that there is."""
+class Measured(grpc.GenericRpcHandler):  # type: ignore[misc]  # It has no types.
+    """A service whose unary calls are measured. `around` is `Operations.around`: it is asked once for each method."""
 
-    def __init__(self, around: Around, protocol: str = "grpc") -> None:
-        self._around, self._protocol = around, protocol
+    def __init__(self, service: grpc.GenericRpcHandler, around: Around, protocol: str = "grpc") -> None:
+        self._service, self._around, self._protocol = service, around, protocol
         self._known: dict[str, tuple[Any, Any]] = {}
 
-    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
+    def service(self, details: Any) -> Any:
         """Return the handler of a call, within what measures it; that of a stream as it is."""
-        handler = await continuation(details)
+        handler = self._service.service(details)
         if handler is None or handler.unary_unary is None:
             # What nobody serves has no name here: whoever calls could make up any number of them.
             return handler

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 import grpc
@@ -15,8 +15,8 @@ _OFTEN: Final = 1.0
 """Seconds between two looks at what has not come, or less where it has less time."""
 
 
-class Arrivals(aio.ServerInterceptor):  # type: ignore[misc]  # It has no types.
-    """Reads the messages of unary calls, which have to be there `within` so many seconds. It comes before all others.
+class Arrivals:
+    """Reads the messages of unary calls, which have to be there `within` so many seconds.
 
     gRPC reads them itself before it calls anybody, and waits for as long as the connection lives. Whoever began calls
     and sent nothing had all places, and nobody had yet asked who that is. A call whose messages are read here looks the
@@ -25,31 +25,35 @@ class Arrivals(aio.ServerInterceptor):  # type: ignore[misc]  # It has no types.
 
     def __init__(self, within: float) -> None:
         self._within, self._loop = within, asyncio.get_running_loop()
-        self._known: dict[str, tuple[Any, Any]] = {}
         self._waiting: dict[asyncio.Task[Any], float] = {}
         self._late: set[asyncio.Task[Any]] = set()
         self._look()
 
-    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
-        """Return the handler of a call; that of a unary one reads its message."""
-        handler = await continuation(details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        known = self._known.get(details.method)
-        if known is None or known[0] is not handler:
-            known = self._known[details.method] = handler, self._reading(handler)
-        return known[1]
+    def around(self, service: grpc.GenericRpcHandler) -> grpc.GenericRpcHandler:
+        """Return a service whose unary calls are read here. It goes around whatever else is around it."""
+        return _Read(service, self._reading)
 
     def _reading(self, handler: Any) -> Any:
-        answer = handler.unary_unary
+        is_answer = handler.unary_unary is not None
+        answer = handler.unary_unary if is_answer else handler.unary_stream
 
-        async def read(_: Any, context: Any) -> Any:
+        async def arrived(context: Any) -> Any:
             message = await self._next(context)
             if message is aio.EOF:
                 await abort(context, Refused(grpc.StatusCode.INVALID_ARGUMENT, "the call has no message"))
-            return await answer(message, context)
+            return message
 
-        return grpc.stream_unary_rpc_method_handler(read, handler.request_deserializer, handler.response_serializer)
+        async def read(_: Any, context: Any) -> Any:
+            return await answer(await arrived(context), context)
+
+        async def read_and_stream(_: Any, context: Any) -> Any:
+            async for each in answer(await arrived(context), context):
+                yield each
+
+        forms = (handler.request_deserializer, handler.response_serializer)
+        if is_answer:
+            return grpc.stream_unary_rpc_method_handler(read, *forms)
+        return grpc.stream_stream_rpc_method_handler(read_and_stream, *forms)
 
     async def _next(self, context: Any) -> Any:
         task = asyncio.current_task()
@@ -80,3 +84,19 @@ class Arrivals(aio.ServerInterceptor):  # type: ignore[misc]  # It has no types.
     def close(self) -> None:
         """Look no more."""
         self._timer.cancel()
+
+
+class _Read(grpc.GenericRpcHandler):  # type: ignore[misc]  # It has no types.
+    def __init__(self, service: grpc.GenericRpcHandler, reading: Callable[[Any], Any]) -> None:
+        self._service, self._reading = service, reading
+        self._known: dict[str, tuple[Any, Any]] = {}
+
+    def service(self, details: Any) -> Any:
+        """Return the handler of a call; that of one message reads it."""
+        handler = self._service.service(details)
+        if handler is None or handler.request_streaming:
+            return handler
+        known = self._known.get(details.method)
+        if known is None or known[0] is not handler:
+            known = self._known[details.method] = handler, self._reading(handler)
+        return known[1]

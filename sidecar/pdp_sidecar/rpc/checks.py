@@ -123,7 +123,7 @@ class Checks:
     async def _answers(self, caller: Caller, message: CheckBatchRequest, until_yes: bool | None) -> bytes:
         service, defaults, shared = self._service, NO_DEFAULTS, NO_HANDLES
         if message.HasField("defaults"):
-            defaults, shared = Defaults.of(message.defaults), frozenset(message.defaults.handles)
+            defaults, shared = self._questions.defaults(message.defaults), frozenset(message.defaults.handles)
         questions = [self._question(each, defaults) for each in message.items]
         asked = [each for each in questions if type(each) is Request]
         decisions, epoch = service.check_many(caller, asked)

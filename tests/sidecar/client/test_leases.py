@@ -17,7 +17,9 @@ from pdp_sidecar.client.asking import Keys, Options
 from pdp_sidecar.client.client import Client
 from pdp_sidecar.client.failures import Lost
 from pdp_sidecar.client.leases import MISSED_BEATS, Leases
-from pdp_sidecar.client.wire import Revoked
+from pdp_sidecar.client.listening import again
+from pdp_sidecar.client.watching import Watching
+from pdp_sidecar.client.wire import Revoked, Turned
 from pdp_sidecar.frames.codec import Reply, asked
 from pdp_sidecar.frames.values import unpack
 from tests.sidecar.scene import ADA, BEN, HOME, PLAN, WITH_MFA, engine
@@ -341,6 +343,26 @@ def test_a_revocation_that_failed_counts_as_one_that_may_hold(clock):
         client.revoke(principal=ADA)
 
     assert not client.allows(ADA, "read", HOME)
+
+
+@pytest.mark.parametrize("state", ["suspended", "stale", "failed", "", "granted"])
+def test_a_watch_is_allowed_only_where_the_state_and_the_decision_say_so(leases, state):
+    watching = Watching(leases, Keys(), lambda call, what: None, lambda number: None)
+    watched = watching.open(pdp.Request(ADA, "read", HOME), None)
+    watching.turned(Turned(watched.number, "allowed", reply(DENY)))
+    assert not watched.watch
+
+    watching.turned(Turned(watched.number, state, reply(ALLOW)))
+
+    assert not watched.watch
+    watching.turned(Turned(watched.number, "allowed", reply(ALLOW)))
+    assert watched.watch
+
+
+def test_a_sidecar_that_hangs_up_is_not_called_without_a_pause(leases, clock):
+    assert again(leases) >= 0.005
+    clock.now += 100
+    assert again(leases) >= 0.1
 
 
 KEYS = Keys()

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -104,7 +105,7 @@ class Mesh:
             RpcOptions(),
             [Listener(f"unix:{self.folder}/pdp.sock")],
             handlers=[self._authorization],
-            interceptors=[Gate(self)],
+            around=partial(Gate, self),
         )
 
     def stop_sidecar(self) -> None:
@@ -247,19 +248,27 @@ class Mesh:
         return Told(*self.run(_exchange(self.ports[listener], "\r\n".join(lines).encode("latin-1"), tls)))
 
 
-class Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Lets calls through while the gate of a mesh is open."""
+class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """Lets calls of a service through while the gate of a mesh is open."""
 
-    def __init__(self, mesh: Mesh) -> None:
-        self._mesh = mesh
+    def __init__(self, mesh: Mesh, service: grpc.GenericRpcHandler) -> None:
+        self._mesh, self._service = mesh, service
 
-    async def intercept_service(self, continuation: Any, details: Any) -> Any:
-        self._mesh.waiting += 1
-        try:
-            await self._mesh.gate.wait()
-        finally:
-            self._mesh.waiting -= 1
-        return await continuation(details)
+    def service(self, details: Any) -> Any:
+        handler = self._service.service(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+
+        async def answer(data: bytes, context: Any) -> bytes:
+            self._mesh.waiting += 1
+            try:
+                await self._mesh.gate.wait()
+            finally:
+                self._mesh.waiting -= 1
+            answered: bytes = await handler.unary_unary(data, context)
+            return answered
+
+        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
 
 
 async def _opened() -> asyncio.Event:

@@ -68,6 +68,8 @@ def test_what_another_class_holds_comes_back_plain():
     "value",
     [
         object(),
+        EntityRef("User", 1),  # type: ignore[arg-type]
+        EnumMember("Env", True),  # type: ignore[arg-type]
         2**64,
         -(2**63) - 1,
         1j,
@@ -76,7 +78,7 @@ def test_what_another_class_holds_comes_back_plain():
         Decimal(2**70),
         range(3),
     ],
-    ids=repr,
+    ids=lambda each: type(each).__name__,
 )
 def test_what_is_no_value_is_none_there_either(value):
     assert unpack(pack({"x": value, "y": 1})) == {"x": ODD, "y": 1}

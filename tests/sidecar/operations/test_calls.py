@@ -15,7 +15,7 @@ from grpc import aio
 
 import pdp
 from pdp_sidecar.callers import caller
-from pdp_sidecar.operations.calls import Calls
+from pdp_sidecar.operations.calls import Measured
 from pdp_sidecar.operations.options import LogOptions, OperationsOptions
 from pdp_sidecar.operations.together import Operations
 from pdp_sidecar.service import Service
@@ -40,9 +40,10 @@ def test_calls_are_counted_and_what_is_not_served_has_no_name(tmp_path: Path, op
         raise ValueError("it went wrong")
 
     async def run() -> list[object]:
-        server = aio.server(interceptors=[Calls(operations.around)])
+        server = aio.server()
         handlers = {name: grpc.unary_unary_rpc_method_handler(each) for name, each in (("Echo", echo), ("Fail", fail))}
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("a.b", handlers),))
+        service = grpc.method_handlers_generic_handler("a.b", handlers)
+        server.add_generic_rpc_handlers((Measured(service, operations.around),))
         server.add_insecure_port(f"unix:{tmp_path}/s")
         await server.start()
         found: list[object] = []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 import grpc
 import pytest
@@ -272,13 +272,13 @@ def test_nobody_gets_no_answer(tmp_path):
     assert run(test()) == {grpc.StatusCode.UNAUTHENTICATED}
 
 
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
 def test_a_trace_is_told_of_the_rules_that_are_out_of_scope_only_where_all_are_asked_for():
-    service, who = Service(engine()), OURS.by_uid[os.getuid()]
-    asked = request_message(reading(page=HOME)._replace(now=NOON))
+    at = datetime.datetime(2026, 11, 23, 9, 5, tzinfo=datetime.UTC)
+    service, who = Service(engine(clock=lambda: at)), OURS.by_uid[os.getuid()]
 
-    some, every = (explain(service, who, pb.ExplainRequest(request=asked, all=each)) for each in (False, True))
+    some, every = (
+        explain(service, who, pb.ExplainRequest(request=request_message(reading(page=HOME)), all=each))
+        for each in (False, True)
+    )
 
     assert len(some.rules) <= len(every.rules) and len(some.text) <= len(every.text)

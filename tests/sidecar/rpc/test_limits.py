@@ -156,11 +156,14 @@ def test_so_many_connections_are_open_at_once(tmp_path):
 # -------------------------------------------------------------------------------------------------------------- streams
 
 
-def test_headers_that_are_no_base64_harm_nobody(tmp_path):
+@pytest.mark.parametrize(
+    "field",
+    [("x-bin", b"\xff\x00!!!"), ("grpc-timeout", "0n"), ("grpc-timeout", "x"), ("grpc-encoding", "x"), (":path", "/")],
+    ids=lambda field: field[0],
+)
+def test_headers_that_are_odd_harm_nobody(tmp_path, field):
     def act(connection):
-        connection.send(
-            raw.call(1, raw.request(raw.CHECK, ("x-bin", b"\xff\x00!!!")), raw.END_HEADERS | raw.END_STREAM)
-        )
+        connection.send(raw.call(1, raw.request(raw.CHECK, field), raw.END_HEADERS | raw.END_STREAM))
         connection.send(raw.frame(raw.GOAWAY, 0, 0, bytes(8)))
         return True
 
@@ -205,9 +208,8 @@ def test_however_many_streams_one_connection_begins_a_bounded_number_is_open(tmp
     answers, after = run(test(), 60)
 
     assert after
-    # What is too much for gRPC itself, it refuses without a message.
+    # What gRPC itself refuses, it refuses without a word, which is a cancellation to the client.
     assert {status for status, _ in answers} <= {grpc.StatusCode.OK, EXHAUSTED, grpc.StatusCode.CANCELLED}
-    assert answers.count((grpc.StatusCode.OK, "")) >= len(answers) / 2
     # Each stream that the server takes is a task or two.
     assert most < 500
 

@@ -18,7 +18,7 @@ from pdp_sidecar.service import NO_HANDLES, granted
 from pdp_sidecar.wire import Replies, Unsendable, decision_of, request_message, request_of, response_message
 from pdp_sidecar.wire.answers import lease_of
 from pdp_sidecar.wire.requests import Defaults, Questions
-from tests.sidecar.scene import engine
+from tests.sidecar.scene import PLAN, WITH_MFA, engine
 from tests.sidecar.wire.strategies import ALLOWS, DECISIONS, REQUESTS, typed
 
 ADA, HOME = pdp.ref("User", "ada"), pdp.ref("Page", "home")
@@ -32,6 +32,8 @@ def told(entity: Any) -> Any:
 
 def all_of(request: pdp.Request) -> Any:
     principal, action, resource, context, session, now, entities = request
+    # One that is read once is a mapping of a class of its own.
+    session = None if session is None else dict(session)
     return told(principal), action, told(resource), typed(context), typed(session), now, list(map(told, entities))
 
 
@@ -95,6 +97,14 @@ def test_what_a_caller_makes_long_is_not_held(request_, handles):
     tracemalloc.stop()
 
     assert sizes[-1] - sizes[4] < 5 * len(LONG)
+
+
+def test_what_is_kept_of_answers_goes_with_its_epoch():
+    replies, decision = Replies(lambda _, epoch: (epoch, None)), Decision(outcome=Outcome.DENY, reason=Reason.DEFAULT)
+
+    written = [CheckResponse.FromString(replies.alone(decision, NO_HANDLES, epoch)) for epoch in ("1", "2", "2", "1")]
+
+    assert [each.epoch for each in written] == ["1", "2", "2", "1"]
 
 
 @given(ALLOWS, st.frozensets(st.sampled_from(["a", "b"])))
@@ -234,3 +244,75 @@ def test_zero_is_never_an_allow():
     for enum in (check_pb2.Decision, check_pb2.Reason):
         assert enum.Name(0).endswith("UNSPECIFIED")
     assert Outcome.ALLOW not in {decision_of(CheckResponse()).outcome}
+
+
+# ------------------------------------------------------------------------------------- sessions that were here before
+
+
+def asked(session: dict[str, object]) -> check_pb2.CheckRequest:
+    return request_message(pdp.Request(ADA, "edit", PLAN, {}, session))
+
+
+def test_a_session_that_was_here_before_is_the_one_that_was_read():
+    questions = Questions()
+
+    first, second = questions.of(asked(WITH_MFA)), questions.of(asked(dict(WITH_MFA)))
+    other = questions.of(asked({**WITH_MFA, "mfa": 1}))
+
+    assert first.session is second.session
+    assert dict(first.session) == WITH_MFA
+    assert other.session is not first.session
+
+
+def test_a_session_that_is_kept_is_denied_once_it_is_revoked():
+    questions, engine_ = Questions(), engine(handles=["log"])
+    session = {**WITH_MFA, "session_id": "s-1", "token_id": "t-1"}
+    before = [engine_.answer(questions.of(asked(session))) for _ in range(2)]
+
+    engine_.revoke(session="t-1")
+    after = engine_.answer(questions.of(asked(session)))
+
+    assert all(before)
+    assert after.reason is pdp.Reason.SESSION_REVOKED
+
+
+def test_few_sessions_are_kept_and_no_long_one():
+    questions = Questions(sessions=2)
+    long = {**WITH_MFA, "methods": ["x" * 5000]}
+
+    for number in range(5):
+        questions.of(asked({**WITH_MFA, "token_id": str(number)}))
+
+    assert len(questions._sessions) <= 2
+    assert questions.of(asked(long)).session is not questions.of(asked(long)).session
+
+
+def test_a_batch_reads_the_session_of_its_defaults_once():
+    questions = Questions()
+
+    first, second = questions.defaults(asked(WITH_MFA)), questions.defaults(asked(WITH_MFA))
+
+    assert first.session is second.session
+
+
+@pytest.mark.parametrize("handles", [[], ["x" * 5000]], ids=["short", "long"])
+def test_names_that_were_here_before_are_looked_up_unless_they_are_long(handles):
+    questions = Questions()
+    message = request_message(pdp.Request(ADA, "read", HOME), handles)
+
+    found = [questions.of(message) for _ in range(2)]
+
+    assert found == [pdp.Request(ADA, "read", HOME)] * 2
+    assert len(questions._named) == (not handles)
+
+
+@given(REQUESTS, REQUESTS)
+def test_what_is_looked_up_is_what_would_be_read(first, second):
+    questions, messages = Questions(), [request_message(each) for each in (first, second)]
+    defaults = questions.defaults(messages[0])
+    bare = CheckRequest(action="read")
+
+    for message in [*messages, bare] * 2:
+        assert all_of(questions.of(message, defaults)) == all_of(request_of(message, Defaults.of(messages[0])))
+    for message in messages * 2:
+        assert all_of(questions.of(message)) == all_of(request_of(message))
