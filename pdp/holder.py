@@ -204,8 +204,10 @@ class Holder:
                 self._changed(before, after)
             except BaseException:
                 # Such as Ctrl-C, or too deep a recursion: nobody else would look at what this change touches.
-                if other and self._watches is not None:
-                    self._watches.miss()
+                if other:
+                    if self._watches is not None:
+                        self._watches.miss()
+                    self._tell()
                 raise
         health.tell()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
@@ -28,6 +29,19 @@ class NotPermitted(Exception):
     """The caller may not do this. The message says what it may not, and is safe to send to it."""
 
 
+def named(text: str) -> EntityRef:
+    """Read `Type:id`, `Type "id"`, or `Photos::User::"ada"` as Cedar writes it; else raise ValueError.
+
+    >>> named('Photos::User::"ada"')
+    EntityRef(type='Photos::User', id='ada')
+    """
+    cedar = _CEDAR.fullmatch(text)
+    return read_ref(text) if cedar is None else EntityRef(cedar[1], read_ref(f"Type {cedar[2]}").id)
+
+
+_CEDAR: Final = re.compile(r'([^\W\d]\w*(?:::[^\W\d]\w*)*)::("(?:[^"\\]|\\.)*")', re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """Principals for whom a caller may ask: all of a type, one, or all whose id begins like it (`is_prefix`).
@@ -42,10 +56,10 @@ class Bound:
 
     @classmethod
     def parse(cls, text: str) -> Bound:
-        """Read `Type`, `Type:id`, `Type "id"`, or one of these with `*` at the end of the id; else raise ValueError."""
-        if all(part.isidentifier() for part in text.split(".")):
+        """Read `Type`, or what `named` reads, with `*` at the end of the id for all that begin so; raise ValueError."""
+        if all(part.isidentifier() for part in text.replace("::", ".").split(".")):
             return cls(text)
-        ref = read_ref(text)
+        ref = named(text)
         return cls(ref.type, ref.id.removesuffix("*"), ref.id.endswith("*"))
 
     def holds(self, principal: EntityRef) -> bool:

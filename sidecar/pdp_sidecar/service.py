@@ -193,10 +193,8 @@ class Service:
         This and the other searches are for a thread of their own.
         """
         self._require_search(caller, terms)
-        page = self.engine.who_can(principal_type, action, resource, **terms)
-        if caller.principals is None:
-            return page
-        return Page(tuple(each for each in page.results if caller.may_ask_for(each)), page.next_token)
+        among = None if caller.principals is None else caller.may_ask_for
+        return self.engine._search().who_can(principal_type, action, resource, among, **terms)
 
     def what_can(
         self, caller: Caller, principal: Entity | EntityRef, action: str, resource_type: str, **terms: Unpack[Asking]

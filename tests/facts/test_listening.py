@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 import pdp
@@ -81,3 +83,18 @@ def test_a_listener_may_stop_while_it_hears():
     subject.revoke(principal=pdp.ref("User", "ben"))
 
     assert len(heard) == 1
+
+
+def test_a_change_that_is_interrupted_is_heard_once_it_holds(monkeypatch):
+    subject, heard = engine(max_age={"policy": datetime.timedelta(hours=1)}), []
+    subject.listen(lambda: heard.append(subject.allows(ADA, "read", HOME)))
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subject, "_keep", interrupted)
+    monkeypatch.setattr(type(subject._keeper), "alive", False)
+    with pytest.raises(KeyboardInterrupt):
+        subject.revoke(principal=ADA)
+
+    assert heard == [False]

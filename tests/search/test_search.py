@@ -240,7 +240,8 @@ def test_a_page_that_takes_long_ends_and_the_next_goes_on(step):
 
     page = engine.who_can("User", "read", DOC, limit=300)
 
-    assert 0 < len(page.results) < 300
+    # One decision more than it has time for, however long each of them takes.
+    assert 0 < len(page.results) <= 3
     assert len(every(lambda **page: engine.who_can("User", "read", DOC, **page), 300)) == 300
 
 

@@ -54,6 +54,8 @@ def test_whoever_shows_nothing_is_who_the_callers_say():
         ("User", [("User", "ada"), ("User", "")], [("Users", "ada"), ("Workload", "ada")]),
         ("User:ada", [("User", "ada")], [("User", "adam"), ("User", "")]),
         ('User "ada*"', [("User", "ada"), ("User", "adam")], [("User", "ad")]),
+        ("Photos::User", [("Photos::User", "ada")], [("Photos", ":User"), ("User", "ada")]),
+        ('Photos::User::"a*"', [("Photos::User", "ada")], [("Photos::User", "ben"), ("Photos", 'User::"ada"')]),
         ("Workload:spiffe://x/*", [("Workload", "spiffe://x/y")], [("Workload", "spiffe://x")]),
     ],
 )

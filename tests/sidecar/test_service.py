@@ -267,6 +267,20 @@ def test_a_caller_is_shown_nobody_for_whom_it_may_not_ask():
             search()
 
 
+def test_the_pages_of_a_caller_tell_nothing_of_anybody_else():
+    others = [pdp.Entity("User", f"u{number}") for number in range(5)]
+    service, bens = Service(engine()), caller("bens", principals=['User "ben"', "User:zoe"])
+    for each in (*others, pdp.Entity("User", "zoe")):
+        service.engine.upsert_entity(each)
+
+    first = service.who_can(bens, "User", "read", HOME, limit=1)
+    second = service.who_can(bens, "User", "read", HOME, limit=1, token=first.next_token)
+
+    assert [page.results for page in (first, second)] == [(BEN,), (pdp.ref("User", "zoe"),)]
+    assert second.is_last
+    assert service.who_can(caller("none", principals=["User:nobody"]), "User", "read", HOME, limit=1).is_last
+
+
 def test_who_may_not_vouch_for_a_session_searches_without_one():
     service = Service(engine())
     shy = replace(ANYBODY, asserts_session=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as _datetime
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,7 +29,7 @@ from pdp_sidecar.client.failures import Failure, Late, Lost, Refused
 from pdp_sidecar.client.hearing import Hearing
 from pdp_sidecar.client.keeping import Keeping, Question
 from pdp_sidecar.client.wire import AsyncWire
-from pdp_sidecar.frames.codec import careful_question
+from pdp_sidecar.frames.codec import Reply, careful_question
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -51,6 +52,8 @@ class AsyncClient(Keeping):
         super().__init__(options)
         self._wire = wire
         self._hearing = Hearing(wire, self._leases, self._keys, options)
+        # The interpreter ends without an event loop.
+        weakref.finalize(self, _left, wire, self._hearing).atexit = False
 
     # ---------------------------------------------------------------------------------------------------------- asking
 
@@ -75,10 +78,10 @@ class AsyncClient(Keeping):
                     key: Hashable = (principal, action, resource)
                 else:
                     key = self._keys.packed((principal, action, resource, context, session, None, NO_ENTITIES))
-                leases = self._leases
-                end, granted, _ = leases.held.young[key]
+                held = self._leases.held
+                end, granted, _ = held.young[key]
                 at = self._clock()
-                if at < end and at < leases.trusted:
+                if at < end and at < held.trusted:
                     return granted
             except Exception:
                 # INVARIANT: what raises answers nothing. It is not kept, or cannot be, and is asked.
@@ -139,22 +142,25 @@ class AsyncClient(Keeping):
 
     async def _batch(self, requests: Sequence[Request]) -> list[Decision]:
         """Answer requests of one state: what is kept of some is not looked at."""
-        found: dict[int, Decision] = {}
-        packed: list[bytes] = []
-        for place, request in enumerate(requests):
-            try:
-                packed.append(self._keys.packed(request))
-            except Exception as error:
-                found[place] = unasked(error)
+        packed, denials = self._packable(requests)
         try:
-            replies = iter(
-                await self._tried(lambda deadline: self._wire.check_many(packed, deadline)) if packed else ()
-            )
+            try:
+                replies = await self._many(packed)
+            except Refused as refused:
+                if refused.code != "unreadable":
+                    raise
+                # One is odd in a part: the others are not.
+                packed, denials = self._packable(requests, carefully=True)
+                replies = await self._many(packed)
         except Exception as error:
             # INVARIANT: whatever goes wrong is a deny of each.
-            refused = denied(error) if isinstance(error, Failure) else failed(error)
-            return [found.get(place, refused) for place in range(len(requests))]
-        return [found[place] if place in found else next(replies).decision for place in range(len(requests))]
+            refusal = denied(error) if isinstance(error, Failure) else failed(error)
+            return [denials.get(place, refusal) for place in range(len(requests))]
+        left = iter(replies)
+        return [denials[place] if place in denials else next(left).decision for place in range(len(requests))]
+
+    async def _many(self, packed: Sequence[bytes]) -> Sequence[Reply]:
+        return await self._tried(lambda deadline: self._wire.check_many(packed, deadline)) if packed else ()
 
     async def _tried(self, ask: Callable[[float], Awaitable[T]]) -> T:
         """Ask, and again where the connection is lost, for as long as there is time. Raises Failure."""
@@ -213,11 +219,9 @@ class AsyncClient(Keeping):
         target = revocation({**named, "token": token, "key": key, "device": device}, not_before, why)
         try:
             revoked = await self._told(lambda deadline: self._wire.revoke(target, deadline))
-        except BaseException:
-            # It may hold all the same: nobody here was told.
+        finally:
+            # Where that failed it may hold all the same.
             self._leases.drop()
-            raise
-        self._leases.drop(revoked.epoch)
         return revoked.sequence
 
     async def who_can(
@@ -270,3 +274,19 @@ class AsyncClient(Keeping):
         super()._forked()
         self._wire.forked()
         self._hearing.forked(self._keys)
+
+
+def _left(wire: AsyncWire, hearing: Hearing) -> None:
+    """Close what a client had that nobody has any more, in the event loop that it was asked in."""
+    loop = hearing.loop or wire.loop
+
+    async def close() -> None:
+        await hearing.stop()
+        await wire.close()
+
+    if loop is not None:
+        try:
+            loop.call_soon_threadsafe(lambda: loop.create_task(close()))
+        except RuntimeError:
+            # It is closed, and what it held with it.
+            pass

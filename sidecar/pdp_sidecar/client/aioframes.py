@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from pdp.search import Page
 from pdp_sidecar.client.failures import Garbled, Late, Lost, Refused
-from pdp_sidecar.client.frames import batch, page, revoked, too_large
+from pdp_sidecar.client.frames import batch, page, revoked, within
 from pdp_sidecar.client.pipeline import Pipeline
 from pdp_sidecar.client.wire import Asker, Message, Revoked
-from pdp_sidecar.frames.codec import MAX_FRAME, Kind, Reply, body, frame
+from pdp_sidecar.frames.codec import Kind, Reply, body, frame
 
 _OPENING: Final = 5.0
 
@@ -24,7 +24,7 @@ class AsyncFrameWire:
         """Connect to nothing yet."""
         self._path, self._asker = path, asker
         self._open: asyncio.Task[Pipeline] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._ended = False
 
     async def check(self, question: bytes, deadline: float) -> Reply:
@@ -35,9 +35,7 @@ class AsyncFrameWire:
     async def check_many(self, questions: Sequence[bytes], deadline: float) -> list[Reply]:
         """Answer questions, all of one state. Raises Failure."""
         packed, pipeline = batch(questions), await self._pipeline(deadline)
-        limit = pipeline.welcome.get("max_frame", MAX_FRAME)
-        if len(packed) > limit:
-            raise too_large(limit)
+        within(pipeline.welcome, packed)
         found: list[Reply] = await pipeline.ask(Kind.MANY, packed, Kind.ANSWERS, deadline)
         if len(found) != len(questions):
             pipeline.close()
@@ -70,7 +68,7 @@ class AsyncFrameWire:
         """Close the connection; whoever waits for an answer is told."""
         self._ended = True
         opening, self._open = self._open, None
-        if opening is not None and self._loop is asyncio.get_running_loop():
+        if opening is not None and self.loop is asyncio.get_running_loop():
             opening.cancel()
             await asyncio.wait([opening])
             if not opening.cancelled() and opening.exception() is None:
@@ -78,7 +76,7 @@ class AsyncFrameWire:
 
     def forked(self) -> None:
         """Forget what is of a parent: its event loop does not run here."""
-        self._open = self._loop = None
+        self._open = self.loop = None
 
     async def _told(self, kind: Kind, inside: bytes, deadline: float) -> dict[str, Any]:
         found = await (await self._pipeline(deadline)).ask(kind, inside, Kind.RESULT, deadline)
@@ -91,11 +89,11 @@ class AsyncFrameWire:
         if self._ended:
             raise Refused("closed", "the client is closed")
         loop, opening = asyncio.get_running_loop(), self._open
-        if opening is None or self._loop is not loop or _is_over(opening):
+        if opening is None or self.loop is not loop or _is_over(opening):
             # Not in the task of whoever asks first: that may be cancelled, and others wait for it.
             opening = loop.create_task(Pipeline.open(self._path, self._asker, time.monotonic() + _OPENING))
             opening.add_done_callback(_looked_at)
-            self._open, self._loop = opening, loop
+            self._open, self.loop = opening, loop
         if not opening.done():
             # Whoever gives up leaves it to the others.
             await asyncio.wait([opening], timeout=max(deadline - time.monotonic(), 0.0))
@@ -130,6 +128,7 @@ class AsyncFrameFeed:
 
     def subscribe(self, number: int, question: bytes) -> None:
         """Watch a question. Raises Failure."""
+        within(self._pipeline.welcome, question)
         self._pipeline.send(frame(Kind.SUBSCRIBE, number, question))
 
     def unsubscribe(self, number: int) -> None:

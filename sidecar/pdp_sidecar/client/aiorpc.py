@@ -12,6 +12,7 @@ from grpc import aio
 
 from pdp.search import Page
 from pdp_sidecar.client import protobuf
+from pdp_sidecar.client.asking import expressed, in_order
 from pdp_sidecar.client.failures import Failure, Garbled, Late, Lost, Refused
 from pdp_sidecar.client.rpc import LEFT, channel_of, stubs_of
 from pdp_sidecar.client.wire import Asker, Message, Revoked
@@ -27,7 +28,7 @@ class AsyncRpcWire:
         """Connect to nothing yet."""
         self._address, self._asker, self._credentials = address, asker, credentials
         self._metadata = protobuf.metadata(asker)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._stubs: tuple[Any, Any, Any] | None = None
         self._ended = False
 
@@ -38,8 +39,12 @@ class AsyncRpcWire:
 
     async def check_many(self, questions: Sequence[bytes], deadline: float) -> list[Reply]:
         """Answer questions, all of one state. Raises Failure."""
-        message = protobuf.batch_message(questions, self._asker)
-        return protobuf.replies_of(await self._call(self._decisions.CheckBatch, message, deadline), len(questions))
+        items, denials = expressed(questions, lambda each: protobuf.question_message(each, self._asker))
+        replies: list[Reply] = []
+        if items:
+            message = protobuf.batch_message(items, self._asker)
+            replies = protobuf.replies_of(await self._call(self._decisions.CheckBatch, message, deadline), len(items))
+        return in_order(replies, denials)
 
     async def explain(self, question: bytes, deadline: float) -> dict[str, Any]:
         """Return the trace of an answer as plain data. Raises Failure."""
@@ -71,14 +76,14 @@ class AsyncRpcWire:
         """Close the channel."""
         self._ended = True
         stubs, self._stubs = self._stubs, None
-        if stubs is not None and self._loop is asyncio.get_running_loop():
+        if stubs is not None and self.loop is asyncio.get_running_loop():
             await stubs[0].close()
 
     def forked(self) -> None:
         """Forget the channel of a parent."""
         if self._stubs is not None:
             LEFT.append(self._stubs)
-        self._stubs = self._loop = None
+        self._stubs = self.loop = None
 
     @property
     def _decisions(self) -> Any:
@@ -92,9 +97,9 @@ class AsyncRpcWire:
         if self._ended:
             raise Refused("closed", "the client is closed")
         loop = asyncio.get_running_loop()
-        if self._stubs is None or self._loop is not loop:
+        if self._stubs is None or self.loop is not loop:
             channel = channel_of(aio, self._address, self._credentials)
-            self._loop, self._stubs = loop, stubs_of(channel)
+            self.loop, self._stubs = loop, stubs_of(channel)
         return self._stubs
 
     async def _call(self, ask: Any, message: Any, deadline: float) -> Any:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import datetime as _datetime
 import random
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from pdp.classes import dataclass
 from pdp.clocks import passing
 from pdp.errors import RemoteError, RequestError
 from pdp.model import Decision, Outcome, Reason, Request
 from pdp.session import Session
-from pdp_sidecar.client.failures import Failure
+from pdp_sidecar.client.failures import Failure, Refused
 from pdp_sidecar.client.wire import Asker
-from pdp_sidecar.frames.codec import question
+from pdp_sidecar.frames.codec import Reply
+from pdp_sidecar.frames.codec import question as packed_question
 from pdp_sidecar.frames.values import PackedSession, packer
 
+T = TypeVar("T")
 FIRST_PAUSE: Final = 0.005
 LONGEST_PAUSE: Final = 0.25
 NO_ENTITIES: Final = ()
@@ -112,6 +114,29 @@ def unasked(error: Exception) -> Decision:
     )
 
 
+def expressed(questions: Sequence[bytes], form: Callable[[bytes], T]) -> tuple[list[T], dict[int, Reply]]:
+    """Return questions as a protocol asks them, and denials of those that it cannot ask, by their places.
+
+    Raises Refused where a question has to be packed with more care.
+    """
+    found: list[T] = []
+    denials: dict[int, Reply] = {}
+    for place, question in enumerate(questions):
+        try:
+            found.append(form(question))
+        except Refused as refused:
+            if refused.code == "unreadable":
+                raise
+            denials[place] = Reply(denied(refused), None, "")
+    return found, denials
+
+
+def in_order(replies: Sequence[Reply], denials: Mapping[int, Reply]) -> list[Reply]:
+    """Return replies to what was asked, and denials of what was not, in the order of the questions."""
+    left = iter(replies)
+    return [denials[place] if place in denials else next(left) for place in range(len(replies) + len(denials))]
+
+
 def raised(failure: Failure) -> RemoteError:
     """Return what is raised where there is no decision to be had."""
     return RemoteError(str(failure), code=failure.code)
@@ -133,7 +158,7 @@ class Keys:
             own = packers.pop()
         except IndexError:
             own = packer()
-        found = question(fields, own)
+        found = packed_question(fields, own)
         packers.append(own)
         return found
 

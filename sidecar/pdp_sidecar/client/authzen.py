@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pdp.errors import RequestError
 from pdp.search import Page
 from pdp_sidecar.client.aio import AsyncClient
-from pdp_sidecar.client.asking import Options, options
+from pdp_sidecar.client.asking import Options, expressed, in_order, options
 from pdp_sidecar.client.client import Client
 from pdp_sidecar.client.documents import document, reply_of
 from pdp_sidecar.client.failures import Garbled, Late, Lost, Refused
@@ -56,11 +56,13 @@ class HttpWire:
 
     def check_many(self, questions: Sequence[bytes], deadline: float) -> list[Reply]:
         """Answer questions, all of one state. Raises Failure."""
-        documents = [self._document(each) for each in questions]
-        found = self._ask("evaluations", {"evaluations": documents}, deadline).get("evaluations")
-        if type(found) is not list or len(found) != len(questions):
+        documents, denials = expressed(questions, self._document)
+        # None at all would be one question.
+        body = b'{"evaluations":[' + b",".join(documents) + b"]}"
+        found = self._ask("evaluations", body, deadline).get("evaluations") if documents else []
+        if type(found) is not list or len(found) != len(documents):
             raise Garbled("there are not as many answers as questions")
-        return [reply_of(each) for each in found]
+        return in_order([reply_of(each) for each in found], denials)
 
     def explain(self, question: bytes, deadline: float) -> dict[str, Any]:
         """Raise Failure: AuthZEN explains nothing."""
@@ -95,18 +97,20 @@ class HttpWire:
         while self._idle:
             self._idle.pop().close()
 
-    def _document(self, question: bytes) -> dict[str, Any]:
+    def _document(self, question: bytes) -> bytes:
         try:
-            return document(asked(unpack(question)), self._session)
+            return json.dumps(document(asked(unpack(question)), self._session), ensure_ascii=False).encode()
         except Unreadable:
             raise Refused("unreadable", "this is no question") from None
+        except UnicodeEncodeError as error:
+            raise Refused("invalid_request", "half of a character has no form in JSON") from error
         except (RequestError, TypeError, ValueError, AttributeError) as error:
             raise Refused("invalid_request", str(error)) from error
 
-    def _ask(self, endpoint: str, body: Any, deadline: float) -> dict[str, Any]:
+    def _ask(self, endpoint: str, body: bytes, deadline: float) -> dict[str, Any]:
         connection = self._connection()
         try:
-            status, data = self._sent(connection, endpoint, json.dumps(body, ensure_ascii=False).encode(), deadline)
+            status, data = self._sent(connection, endpoint, body, deadline)
         except BaseException:
             connection.close()
             raise
@@ -142,8 +146,6 @@ class HttpWire:
             raise Lost(f"no sidecar can be reached at {self._place.host}: {error.strerror or error}") from error
         except http.client.HTTPException as error:
             raise Lost(f"the connection to the sidecar broke: {type(error).__name__}") from error
-        except UnicodeEncodeError as error:
-            raise Refused("invalid_request", "half of a character has no form in JSON") from error
 
     def _connection(self) -> http.client.HTTPConnection:
         try:
@@ -199,6 +201,7 @@ class AsyncHttpWire:
 
     def __init__(self, wire: HttpWire) -> None:
         self._wire = wire
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def check(self, question: bytes, deadline: float) -> Reply:
         """Answer a question. Raises Failure."""
@@ -269,12 +272,20 @@ def _place(target: str, found: Options) -> Place:
         raise RequestError(
             "whoever is on the way could answer in place of the sidecar: use https://, or say `insecure=True`"
         )
-    context = None
-    if is_safe:
+    context = _context(found) if is_safe else None
+    return Place(parts.hostname, port or (443 if is_safe else 80), parts.path.rstrip("/"), context)
+
+
+def _context(found: Options) -> ssl.SSLContext:
+    try:
         context = ssl.create_default_context(cafile=found.ca)
         if found.certificate is not None:
             context.load_cert_chain(found.certificate, found.key)
-    return Place(parts.hostname, port or (443 if is_safe else 80), parts.path.rstrip("/"), context)
+    except OSError as error:
+        # What TLS cannot make use of is one as well.
+        named = "`ca`, `certificate` or `key`"
+        raise RequestError(f"{named} cannot be used: {error.strerror or type(error).__name__}") from error
+    return context
 
 
 _HERE: Final = frozenset(("127.0.0.1", "::1", "localhost"))

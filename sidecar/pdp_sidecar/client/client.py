@@ -27,7 +27,7 @@ from pdp_sidecar.client.failures import Failure, Late, Lost, Refused
 from pdp_sidecar.client.keeping import Keeping, Question
 from pdp_sidecar.client.listening import Listening
 from pdp_sidecar.client.wire import Wire
-from pdp_sidecar.frames.codec import careful_question
+from pdp_sidecar.frames.codec import Reply, careful_question
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -78,10 +78,10 @@ class Client(Keeping):
                     key: Hashable = (principal, action, resource)
                 else:
                     key = self._keys.packed((principal, action, resource, context, session, None, NO_ENTITIES))
-                leases = self._leases
-                end, granted, _ = leases.held.young[key]
+                held = self._leases.held
+                end, granted, _ = held.young[key]
                 at = self._clock()
-                if at < end and at < leases.trusted:
+                if at < end and at < held.trusted:
                     return granted
             except Exception:
                 # INVARIANT: what raises answers nothing. It is not kept, or cannot be, and is asked.
@@ -142,20 +142,25 @@ class Client(Keeping):
 
     def _batch(self, requests: Sequence[Request]) -> list[Decision]:
         """Answer requests of one state: what is kept of some is not looked at."""
-        found: dict[int, Decision] = {}
-        packed: list[bytes] = []
-        for place, request in enumerate(requests):
-            try:
-                packed.append(self._keys.packed(request))
-            except Exception as error:
-                found[place] = unasked(error)
+        packed, denials = self._packable(requests)
         try:
-            replies = iter(self._tried(lambda deadline: self._wire.check_many(packed, deadline)) if packed else ())
+            try:
+                replies = self._many(packed)
+            except Refused as refused:
+                if refused.code != "unreadable":
+                    raise
+                # One is odd in a part: the others are not.
+                packed, denials = self._packable(requests, carefully=True)
+                replies = self._many(packed)
         except Exception as error:
             # INVARIANT: whatever goes wrong is a deny of each.
-            refused = denied(error) if isinstance(error, Failure) else failed(error)
-            return [found.get(place, refused) for place in range(len(requests))]
-        return [found[place] if place in found else next(replies).decision for place in range(len(requests))]
+            refusal = denied(error) if isinstance(error, Failure) else failed(error)
+            return [denials.get(place, refusal) for place in range(len(requests))]
+        left = iter(replies)
+        return [denials[place] if place in denials else next(left).decision for place in range(len(requests))]
+
+    def _many(self, packed: Sequence[bytes]) -> Sequence[Reply]:
+        return self._tried(lambda deadline: self._wire.check_many(packed, deadline)) if packed else ()
 
     def _tried(self, ask: Callable[[float], T]) -> T:
         """Ask, and again where the connection is lost, for as long as there is time. Raises Failure."""
@@ -214,11 +219,9 @@ class Client(Keeping):
         target = revocation({**named, "token": token, "key": key, "device": device}, not_before, why)
         try:
             revoked = self._told(lambda deadline: self._wire.revoke(target, deadline))
-        except BaseException:
-            # It may hold all the same: nobody here was told.
+        finally:
+            # Where that failed it may hold all the same.
             self._leases.drop()
-            raise
-        self._leases.drop(revoked.epoch)
         return revoked.sequence
 
     def who_can(

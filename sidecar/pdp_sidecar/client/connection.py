@@ -30,7 +30,7 @@ class Connection:
             self._await(deadline)
             self._socket.connect(path)
             hello = {"protocol": PROTOCOL, "handles": sorted(asker.handles), "facts": asker.facts}
-            self.welcome = options(self.ask(Kind.HELLO, body(hello), Kind.WELCOME, deadline))
+            self.welcome = options(self._greeted(path, body(hello), deadline))
         except BlockingIOError:
             self.close()
             raise Late("the sidecar takes no connection") from None
@@ -43,6 +43,12 @@ class Connection:
         except BaseException:
             self.close()
             raise
+
+    def _greeted(self, path: str, hello: bytes, deadline: float) -> Any:
+        try:
+            return self.ask(Kind.HELLO, hello, Kind.WELCOME, deadline)
+        except Lost as lost:
+            raise unspoken(path, lost) from lost
 
     def ask(self, kind: Kind, inside: bytes, expected: Kind, deadline: float) -> Any:
         """Send a frame and return what is in the one that answers it. Raises Failure."""
@@ -149,3 +155,8 @@ class Connection:
     def close(self) -> None:
         """Close it."""
         self._socket.close()
+
+
+def unspoken(path: str, lost: Lost) -> Lost:
+    """Say of a connection that was lost before anything was answered what may be behind that."""
+    return Lost(f"{lost} before it was greeted; if {path} speaks gRPC, connect to grpc:unix:{path}")

@@ -43,10 +43,11 @@ class FrameWire:
         """Answer questions, all of one state. Raises Failure."""
         packed = batch(questions)
         connection = self._connection(deadline)
-        limit = connection.welcome.get("max_frame", MAX_FRAME)
-        if len(packed) > limit:
+        try:
+            within(connection.welcome, packed)
+        except Refused:
             self._keep(connection)
-            raise too_large(limit)
+            raise
         fields = self._answer(connection, Kind.MANY, packed, Kind.ANSWERS, deadline)
         replies: list[Reply] = _read(connection, connection.read.replies, fields)
         if len(replies) != len(questions):
@@ -138,9 +139,11 @@ def batch(questions: Sequence[bytes]) -> bytes:
     return b"\xdd" + len(questions).to_bytes(4, "big") + b"".join(questions)
 
 
-def too_large(limit: int) -> Failure:
-    """Say that a batch is larger than a sidecar takes."""
-    return Refused("too_large", f"a batch has at most {limit} bytes: ask in parts")
+def within(welcome: Mapping[str, Any], inside: bytes) -> None:
+    """Raise Refused where a frame is larger than a sidecar takes: it would end the connection."""
+    limit = welcome.get("max_frame", MAX_FRAME)
+    if len(inside) > limit:
+        raise Refused("too_large", f"a frame has at most {limit} bytes: ask in parts")
 
 
 def revoked(found: dict[str, Any]) -> Revoked:
@@ -191,6 +194,7 @@ class FrameFeed:
 
     def subscribe(self, number: int, question: bytes) -> None:
         """Watch a question. Raises Failure."""
+        within(self._connection.welcome, question)
         self._send(frame(Kind.SUBSCRIBE, number, question), time.monotonic() + _SENDING)
 
     def unsubscribe(self, number: int) -> None:

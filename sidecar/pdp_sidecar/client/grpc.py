@@ -13,6 +13,7 @@ from pdp_sidecar.client.aio import AsyncClient
 from pdp_sidecar.client.aiorpc import AsyncRpcWire
 from pdp_sidecar.client.asking import Options, options
 from pdp_sidecar.client.client import Client
+from pdp_sidecar.client.failures import Refused
 from pdp_sidecar.client.rpc import RpcWire
 
 
@@ -50,5 +51,8 @@ def _where(target: str, found: Options) -> tuple[str, Any, Callable[[], Any] | N
 
 
 def _credentials(found: Options) -> Any:
-    parts = [None if path is None else Path(path).read_bytes() for path in (found.ca, found.key, found.certificate)]
+    try:
+        parts = [None if path is None else Path(path).read_bytes() for path in (found.ca, found.key, found.certificate)]
+    except OSError as error:
+        raise Refused("untrusted", f"{error.filename} cannot be read: {error.strerror}") from error
     return grpc.ssl_channel_credentials(*parts)

@@ -24,12 +24,13 @@ class Hearing:
         self._wire, self._leases, self._options = wire, leases, options
         self._watching = Watching(leases, keys, self._tell, self._unsubscribe)
         self._task: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._feed: AsyncFeed | None = None
         self._stopped = False
+        self._messages = 0
 
     def _tell(self, call: Callable[[Any], object], what: Any) -> None:
-        loop = self._loop
+        loop = self.loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(call, what)
 
@@ -38,21 +39,21 @@ class Hearing:
     def start(self) -> None:
         """Begin to listen in the loop that runs, where nobody does yet."""
         loop = asyncio.get_running_loop()
-        if self._stopped or (self._loop is loop and self._task is not None and not self._task.done()):
+        if self._stopped or (self.loop is loop and self._task is not None and not self._task.done()):
             return
-        if self._loop is not loop:
+        if self.loop is not loop:
             # What was heard in another loop, nobody hears of any more.
             self._leases.renew()
-            if self._loop is not None:
+            if self.loop is not None:
                 self._watching.fail(Lost("the event loop that listened is over"))
-        self._loop, self._feed = loop, None
+        self.loop, self._feed = loop, None
         self._task = loop.create_task(self._run())
 
     async def stop(self) -> None:
         """Listen no more; what is watched is failed from now on."""
         self._stopped = True
         task, self._task = self._task, None
-        if task is not None and self._loop is asyncio.get_running_loop():
+        if task is not None and self.loop is asyncio.get_running_loop():
             task.cancel()
             # Whatever it ends by, it has ended.
             await asyncio.wait([task])
@@ -60,7 +61,7 @@ class Hearing:
 
     def forked(self, keys: Keys) -> None:
         """Begin anew in a child that was forked: the loop of the parent does not run here."""
-        self._task = self._loop = self._feed = None
+        self._task = self.loop = self._feed = None
         self._watching.forked(keys)
 
     # -------------------------------------------------------------------------------------------------------- its task
@@ -88,11 +89,12 @@ class Hearing:
                 # Nothing will be told: until the client is closed, there is nothing to do.
                 await asyncio.Event().wait()
                 return
-            await self._heard(feed)
-            return
+            if await self._heard(feed):
+                return
 
-    async def _heard(self, feed: AsyncFeed) -> None:
-        ended: Failure | None = None
+    async def _heard(self, feed: AsyncFeed) -> bool:
+        """Hear what a stream tells until it ends; tell whether it told anything."""
+        ended, before = None, self._messages
         try:
             await self._hear(feed)
         except Failure as failure:
@@ -102,8 +104,11 @@ class Hearing:
             feed.close()
         if ended is not None:
             await self._missed(ended)
-        # A sidecar that hangs up on everybody is not called without a pause.
-        await asyncio.sleep(again(self._leases))
+        told = self._messages > before
+        if told:
+            # A sidecar that hangs up on everybody is not called without a pause; one that tells nothing has longer ones.
+            await asyncio.sleep(again(self._leases))
+        return told
 
     async def _missed(self, failure: Failure) -> None:
         self._watching.missed(failure)
@@ -112,13 +117,15 @@ class Hearing:
 
     async def _hear(self, feed: AsyncFeed) -> None:
         self._feed = feed
-        self._subscribe(feed)
+        self._watching.subscribe(feed)
         leases = self._leases
         # The first beat gets as long as an answer does.
         grace = leases.clock() + self._options.timeout
         while not self._stopped:
             left = max(leases.trusted, grace) - leases.clock()
             message = await feed.next(min(max(left, 0.0) + 0.001, LONGEST))
+            self._messages += message is not None
+            self._watching.late()
             if isinstance(message, Beat):
                 leases.told(message.epoch, message.interval)
             elif message is not None:
@@ -136,7 +143,7 @@ class Hearing:
         self.start()
         try:
             if self._feed is not None:
-                self._subscribe(self._feed)
+                self._watching.subscribe(self._feed)
         except Failure:
             # The task finds out, and subscribes again with the next stream.
             pass
@@ -151,10 +158,6 @@ class Hearing:
             watched.watch.close()
             raise
         return self._watching.opened(watched)
-
-    def _subscribe(self, feed: AsyncFeed) -> None:
-        for watched in self._watching.claimed(feed):
-            feed.subscribe(watched.number, watched.question)
 
     def _unsubscribe(self, number: int) -> None:
         if self._feed is not None:

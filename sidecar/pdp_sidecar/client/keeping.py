@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as _datetime
 import os
 import weakref
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pdp.model import Decision, Entity, Request
@@ -14,6 +14,7 @@ from pdp.values import EntityRef
 from pdp_sidecar.client.asking import NO_ENTITIES, Keys, Options, raised, session_of, unasked
 from pdp_sidecar.client.failures import Failure
 from pdp_sidecar.client.leases import Leases
+from pdp_sidecar.frames.codec import careful_question
 from pdp_sidecar.frames.values import Unreadable
 
 
@@ -32,7 +33,7 @@ class Keeping:
         """Keep nothing yet."""
         self._options = options
         self._keys = Keys()
-        self._leases = Leases(options.max_kept, options.max_staleness, options.clock)
+        self._leases = Leases(options.max_kept if options.leases else 0, options.max_staleness, options.clock)
         self._clock = options.clock
         _ALL.add(self)
 
@@ -67,6 +68,19 @@ class Keeping:
             return Question(key, key if type(key) is bytes else self._keys.packed(fields), fields)
         except Exception as error:
             return unasked(error)
+
+    def _packable(
+        self, requests: Sequence[Request], *, carefully: bool = False
+    ) -> tuple[list[bytes], dict[int, Decision]]:
+        """Return requests as bytes, and denials of those that cannot be sent, by their places."""
+        packed: list[bytes] = []
+        denials: dict[int, Decision] = {}
+        for place, request in enumerate(requests):
+            try:
+                packed.append(careful_question([*request]) if carefully else self._keys.packed(request))
+            except Exception as error:
+                denials[place] = unasked(error)
+        return packed, denials
 
     def _packed(self, request: Request) -> bytes:
         try:

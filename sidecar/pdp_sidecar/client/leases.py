@@ -26,15 +26,16 @@ _NEVER: Final = -math.inf
 
 
 class Held:
-    """What is kept of one epoch. A new epoch has another of these, so that nothing gets from one into the next.
+    """What is kept of one epoch, and until when the last beat of it is relied on.
 
-    What is asked for stays in `young`; when that is full, it becomes `old`, and what was old is forgotten.
+    A new epoch has another of these, so that nothing gets from one into the next: neither an answer nor a beat. What is
+    asked for stays in `young`; when that is full, it becomes `old`, and what was old is forgotten.
     """
 
-    __slots__ = ("epoch", "old", "young")
+    __slots__ = ("epoch", "old", "trusted", "young")
 
-    def __init__(self, epoch: str | None) -> None:
-        self.epoch = epoch
+    def __init__(self, epoch: str | None, trusted: float = _NEVER) -> None:
+        self.epoch, self.trusted = epoch, trusted
         self.young: dict[Hashable, Kept] = {}
         self.old: dict[Hashable, Kept] = {}
 
@@ -42,24 +43,26 @@ class Held:
 class Leases:
     """Safe from many threads. To find an answer, or to keep one, takes no lock: nobody can see half of what it does."""
 
-    __slots__ = ("_first", "_half", "_lock", "_staleness", "_waits", "clock", "held", "trusted")
+    __slots__ = ("_half", "_lock", "_since", "_staleness", "clock", "held")
 
     def __init__(self, size: int, staleness: float, clock: Callable[[], float] = passing) -> None:
         """Keep at most so many answers, and rely on the last beat for so many seconds."""
         self._half = size // 2
         self._staleness = staleness
         self._lock = threading.Lock()
-        self._first: tuple[str, int] | None = None
-        self._waits = _NEVER
+        self._since = _NEVER
         self.clock = clock
         self.held = Held(None)
-        self.trusted = _NEVER
+
+    @property
+    def trusted(self) -> float:
         """Until when the last beat is relied on."""
+        return self.held.trusted
 
     @property
     def is_trusted(self) -> bool:
         """Whether the last beat is still relied on."""
-        return self.clock() < self.trusted
+        return self.clock() < self.held.trusted
 
     def find(self, key: Hashable) -> Kept | None:
         """Return what is kept of a question and still holds."""
@@ -72,12 +75,15 @@ class Leases:
             self._put(held, key, kept)
         # Read once the answer is there: what is not over now was not over when it was found.
         now = self.clock()
-        return kept if now < kept[0] and now < self.trusted else None
+        return kept if now < kept[0] and now < held.trusted else None
 
     def keep(self, key: Hashable, reply: Reply, sent: float) -> None:
         """Keep a reply to a question that was sent at a time or later, if it may be kept."""
         held, decision = self.held, reply.decision
         if held.epoch is None or reply.epoch != held.epoch or decision.reason in FLEETING or self._half < 1:
+            return
+        # INVARIANT: looked at after what it is put into, which another takes the place of once this is set.
+        if sent <= self._since:
             return
         end = math.inf if reply.lease is None else sent + reply.lease / 1e6
         # INVARIANT: into what was of its epoch when it was looked at, whatever stands in its place by now.
@@ -90,48 +96,20 @@ class Leases:
 
     def told(self, epoch: str, interval: float) -> None:
         """Take note of a beat: its epoch, and in how many seconds the next one comes."""
-        at = self.clock()
+        until = self.clock() + min(self._staleness, interval * MISSED_BEATS)
         with self._lock:
-            if self._is_before(epoch):
-                return
-            if epoch != self.held.epoch:
-                self.held = Held(epoch)
-            self.trusted = at + min(self._staleness, interval * MISSED_BEATS)
+            if epoch == self.held.epoch:
+                self.held.trusted = until
+            else:
+                self.held = Held(epoch, until)
 
-    def _is_before(self, epoch: str) -> bool:
-        """Tell whether an epoch is of before what this client itself has changed."""
-        first = self._first
-        if first is None:
-            return False
-        told = _parts(epoch)
-        if told is None or told[0] != first[0] or told[1] >= first[1] or self.clock() >= self._waits:
-            self._first = None
-            return False
-        return True
-
-    def drop(self, first: str | None = None) -> None:
-        """Forget all, and keep nothing before the next beat that is of an epoch, or of a later one."""
+    def drop(self) -> None:
+        """Forget all, and keep no answer to a question that was sent until now: this client has changed something."""
         with self._lock:
-            epoch = self.held.epoch
-            wanted, told = _parts(first or ""), _parts(epoch or "")
-            if wanted is not None and told is not None:
-                if wanted[0] != told[0]:
-                    # It was another worker that was asked. The one that is heard tells a later epoch soon, or has.
-                    wanted = told[0], told[1] + 1
-                elif told[1] >= wanted[1]:
-                    # The beat was here before the answer that names the epoch.
-                    return
-            self._first, self._waits = wanted, self.clock() + self._staleness
-            self.held = Held(None)
+            self._since = self.clock()
+            self.held = Held(self.held.epoch, self.held.trusted)
 
     def renew(self) -> None:
         """Forget all, as if nothing was ever heard: in a child that was forked, nobody gives back a lock."""
         self._lock = threading.Lock()
-        self.trusted = _NEVER
-        self._first = None
         self.held = Held(None)
-
-
-def _parts(epoch: str) -> tuple[str, int] | None:
-    instance, _, number = epoch.rpartition(".")
-    return (instance, int(number)) if number.isascii() and number.isdigit() and len(number) < 20 else None

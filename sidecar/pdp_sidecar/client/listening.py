@@ -44,6 +44,7 @@ class Listening:
         self._begun = False
         self._thread: threading.Thread | None = None
         self._stopped = False
+        self._messages = 0
         self._feed: Feed | None = None
         self._teller = Teller()
 
@@ -57,9 +58,13 @@ class Listening:
         if not self._begun:
             with self._lock:
                 if not self._is_settled():
-                    self._begun = True
-                    self._thread = threading.Thread(target=self._run, name="pdp-client", daemon=True)
-                    self._thread.start()
+                    thread = threading.Thread(target=self._run, name="pdp-client", daemon=True)
+                    try:
+                        thread.start()
+                    except RuntimeError:
+                        # There are too many, or the interpreter ends: nothing is kept, and each question is asked.
+                        return
+                    self._thread, self._begun = thread, True
 
     def _is_settled(self) -> bool:
         # Another thread may have begun since it was looked at without the lock.
@@ -113,11 +118,12 @@ class Listening:
                 self._watching.fail(Refused("unsupported", "the protocol tells of no changes"))
                 self._over.wait()
                 return
-            self._heard(feed)
-            return
+            if self._heard(feed):
+                return
 
-    def _heard(self, feed: Feed) -> None:
-        ended: Failure | None = None
+    def _heard(self, feed: Feed) -> bool:
+        """Hear what a stream tells until it ends; tell whether it told anything."""
+        ended, before = None, self._messages
         try:
             self._hear(feed)
         except Failure as failure:
@@ -128,8 +134,11 @@ class Listening:
             feed.forget()
         if ended is not None:
             self._missed(ended)
-        # A sidecar that hangs up on everybody is not called without a pause.
-        self._over.wait(again(self._leases))
+        told = self._messages > before
+        if told:
+            # A sidecar that hangs up on everybody is not called without a pause; one that tells nothing has longer ones.
+            self._over.wait(again(self._leases))
+        return told
 
     def _missed(self, failure: Failure) -> None:
         self._watching.missed(failure)
@@ -139,13 +148,15 @@ class Listening:
     def _hear(self, feed: Feed) -> None:
         with self._lock:
             self._feed = feed
-        self._subscribe(feed)
+        self._watching.subscribe(feed)
         leases = self._leases
         # The first beat gets as long as an answer does.
         grace = leases.clock() + self._options.timeout
         while not self._stopped:
             left = max(leases.trusted, grace) - leases.clock()
             message = feed.next(min(max(left, 0.0) + 0.001, LONGEST))
+            self._messages += message is not None
+            self._watching.late()
             if isinstance(message, Beat):
                 leases.told(message.epoch, message.interval)
             elif message is not None:
@@ -165,16 +176,12 @@ class Listening:
             feed = self._feed
         if feed is not None:
             try:
-                self._subscribe(feed)
+                self._watching.subscribe(feed)
             except Failure:
                 # The reader finds out, and subscribes again with the next stream.
                 pass
         first.wait(max(deadline - time.monotonic(), 0.0))
         return self._watching.opened(watched)
-
-    def _subscribe(self, feed: Feed) -> None:
-        for watched in self._watching.claimed(feed):
-            feed.subscribe(watched.number, watched.question)
 
     def _unsubscribe(self, number: int) -> None:
         feed = self._feed

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import Any, Final, cast
 
+from pdp_sidecar.client.connection import unspoken
 from pdp_sidecar.client.failures import Failure, Garbled, Late, Lost
 from pdp_sidecar.client.messages import LONGEST, message, refused
 from pdp_sidecar.client.wire import Asker, Message, Turned
@@ -15,6 +16,13 @@ from pdp_sidecar.frames.values import Unreadable
 
 _UNHEARD: Final = 10_000
 """So much may be told that nobody has listened to yet; then the connection is closed."""
+
+
+_UNANSWERED: Final = 10_000
+"""So many questions may be left that nobody waits for any more; then the connection is closed."""
+
+_UNSENT: Final = 16 * 2**20
+"""So many bytes may wait for a sidecar that takes none; then the connection is closed."""
 
 
 class Pipeline(asyncio.Protocol):
@@ -51,6 +59,9 @@ class Pipeline(asyncio.Protocol):
         except Unreadable as error:
             found.close()
             raise Garbled(str(error)) from error
+        except Lost as lost:
+            found.close()
+            raise unspoken(path, lost) from lost
         except BaseException:
             found.close()
             raise
@@ -72,12 +83,16 @@ class Pipeline(asyncio.Protocol):
             if self._waiting.pop(number, None) is not None and self.failure is None:
                 # Nobody waits for it, and it may come yet.
                 self._left.add(number)
+                if len(self._left) > _UNANSWERED:
+                    self._end(Late())
 
     def send(self, data: bytes) -> None:
         """Send bytes. Raises Failure."""
         if self._transport is None or self.failure is not None:
             raise self.failure or Lost("there is no connection")
         self._transport.write(data)
+        if self._transport.get_write_buffer_size() > _UNSENT:
+            self._end(Late("the sidecar takes no more questions"))
 
     async def next(self, seconds: float) -> Message | None:
         """Return what is told next, None where nothing is in time. Raises Failure where nothing will be."""

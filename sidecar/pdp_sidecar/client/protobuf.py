@@ -71,9 +71,8 @@ def question_message(question: bytes, asker: Asker) -> check_pb2.CheckRequest:
         raise Refused("invalid_request", str(error)) from error
 
 
-def batch_message(questions: Sequence[bytes], asker: Asker) -> decision_service_pb2.CheckBatchRequest:
-    """Return questions as a message; raise Refused."""
-    items = [question_message(each, asker) for each in questions]
+def batch_message(items: Sequence[check_pb2.CheckRequest], asker: Asker) -> decision_service_pb2.CheckBatchRequest:
+    """Return questions as one message."""
     view = check_pb2.VIEW_FULL if asker.facts else check_pb2.VIEW_BASIC
     return decision_service_pb2.CheckBatchRequest(
         items=items,

@@ -13,6 +13,7 @@ import grpc
 
 from pdp.search import Page
 from pdp_sidecar.client import protobuf
+from pdp_sidecar.client.asking import expressed, in_order
 from pdp_sidecar.client.failures import Failure, Garbled, Late, Lost, Refused
 from pdp_sidecar.client.wire import Asker, Message, Revoked
 from pdp_sidecar.frames.codec import Reply
@@ -43,8 +44,12 @@ class RpcWire:
 
     def check_many(self, questions: Sequence[bytes], deadline: float) -> list[Reply]:
         """Answer questions, all of one state. Raises Failure."""
-        message = protobuf.batch_message(questions, self._asker)
-        return protobuf.replies_of(self._call(self._decisions.CheckBatch, message, deadline), len(questions))
+        items, denials = expressed(questions, lambda each: protobuf.question_message(each, self._asker))
+        replies: list[Reply] = []
+        if items:
+            message = protobuf.batch_message(items, self._asker)
+            replies = protobuf.replies_of(self._call(self._decisions.CheckBatch, message, deadline), len(items))
+        return in_order(replies, denials)
 
     def explain(self, question: bytes, deadline: float) -> dict[str, Any]:
         """Return the trace of an answer as plain data. Raises Failure."""

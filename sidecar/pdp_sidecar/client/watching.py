@@ -15,7 +15,7 @@ from pdp.values import Datetime
 from pdp_sidecar.client.asking import Keys, denied
 from pdp_sidecar.client.failures import Failure, Lost, Refused
 from pdp_sidecar.client.leases import Leases
-from pdp_sidecar.client.wire import Turned
+from pdp_sidecar.client.wire import AsyncFeed, Feed, Turned
 from pdp_sidecar.frames.codec import asked
 from pdp_sidecar.frames.values import Unreadable, unpack
 
@@ -24,6 +24,9 @@ Tell = Callable[[Callable[[Any], object], Any], None]
 
 FOR_GOOD: Final = frozenset(("not_permitted", "unauthenticated", "unsupported"))
 """A sidecar that refuses to tell anything for one of these reasons does so again."""
+
+
+_UNHEARD: Final = Lost("a new stream has told nothing of it yet")
 
 
 class Watched:
@@ -48,6 +51,8 @@ class Watching:
         self._leases, self._keys, self._tell, self._unsubscribe = leases, keys, tell, unsubscribe
         self._lock = threading.RLock()
         self._held: dict[int, Watched] = {}
+        # Those that the stream there is now has told nothing of: until when what was told before counts.
+        self._unheard: dict[int, float] = {}
         self._number = 0
         self.failure: Failure = Lost("nothing was heard of the sidecar yet")
 
@@ -88,8 +93,21 @@ class Watching:
         with self._lock:
             found = [watched for watched in self._held.values() if watched.feed is not feed]
             for watched in found:
+                if watched.feed is not None:
+                    # INVARIANT: a beat says that the sidecar is there, and nothing of what it has not looked at yet.
+                    self._unheard.setdefault(watched.number, self._leases.trusted)
                 watched.feed = feed
             return found
+
+    def subscribe(self, feed: Feed | AsyncFeed) -> None:
+        """Have a stream tell of all that it was not asked for yet. Raises Failure where it is lost."""
+        for watched in self.claimed(feed):
+            try:
+                feed.subscribe(watched.number, watched.question)
+            except Refused as refused:
+                # It is about this one, and not a word of the stream.
+                with self._lock:
+                    self._settle(watched, denied(refused), WatchState.FAILED)
 
     # --------------------------------------------------------------------------------------------------------- hearing
 
@@ -99,6 +117,7 @@ class Watching:
             watched = self._held.get(turned.number)
             if watched is None:
                 return
+            self._unheard.pop(turned.number, None)
             if turned.reply is None:
                 self._settle(watched, denied(Refused("refused", turned.failure)), WatchState.FAILED)
                 return
@@ -117,6 +136,16 @@ class Watching:
         if not self._leases.is_trusted or failure.code in FOR_GOOD:
             self.fail(failure)
 
+    def late(self) -> None:
+        """Let those be failed that a new stream tells nothing of, once what was told before is too old."""
+        if not self._unheard:
+            return
+        with self._lock:
+            now = self._leases.clock()
+            for number in [number for number, until in self._unheard.items() if not now < until]:
+                del self._unheard[number]
+                self._settle(self._held[number], denied(_UNHEARD), WatchState.FAILED)
+
     def fail(self, failure: Failure) -> None:
         """Let all be failed: nobody tells any more."""
         self.failure = failure
@@ -134,11 +163,16 @@ class Watching:
         if watched.is_open and before is not state and watch._listener is not None:
             watch._listener(Change(state, before, decision, _now()))
         if state is WatchState.ENDED:
-            del self._held[watched.number]
+            self._forget(watched.number)
+
+    def _forget(self, number: int) -> Watched | None:
+        self._unheard.pop(number, None)
+        return self._held.pop(number, None)
 
     def forked(self, keys: Keys) -> None:
         """Let go of all, in a child that was forked: they are of the parent, and nobody said here that they go on."""
         held, self._held, self._lock, self._keys = self._held, {}, threading.RLock(), keys
+        self._unheard = {}
         for watched in held.values():
             watched.watch._state, watched.watch._listener = WatchState.ENDED, None
 
@@ -146,6 +180,7 @@ class Watching:
 
     def look(self, watch: Watch) -> None:
         """Let a watch be failed where nothing is heard of the sidecar, though nobody was told yet."""
+        self.late()
         if watch._state is not WatchState.ENDED and not self._leases.is_trusted:
             with self._lock:
                 watched = self._held.get(watch.due)
@@ -176,7 +211,7 @@ class Watching:
         with self._lock:
             listener, watch._listener = watch._listener, None
             watch._state = WatchState.ENDED
-            watched = self._held.pop(watch.due, None)
+            watched = self._forget(watch.due)
         if watched is not None:
             self._unsubscribe(watched.number)
         if listener is not None:

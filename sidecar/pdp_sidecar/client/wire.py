@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -112,7 +113,9 @@ class AsyncFeed(Protocol):
 
 
 class AsyncWire(Protocol):
-    """Asks by one protocol in an event loop, as `Wire` does in threads."""
+    """Asks by one protocol in an event loop, as `Wire` does in threads. `loop` is the one that it has connected in."""
+
+    loop: asyncio.AbstractEventLoop | None
 
     async def check(self, question: bytes, deadline: float) -> Reply:
         """Answer a question."""

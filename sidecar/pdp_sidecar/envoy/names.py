@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pdp.classes import dataclass
-from pdp.conform import read_ref
 from pdp.values import EntityRef
+from pdp_sidecar.callers import named
 from pdp_sidecar.envoy.templates import Seen, Template
 
 
@@ -21,8 +21,8 @@ class Named:
 
     @classmethod
     def of(cls, text: str) -> Named:
-        """Read `Type "id"` or `Type:id`; raise ValueError."""
-        ref = read_ref(text)
+        """Read `Type "id"`, `Type:id` or `Type::"id"`; raise ValueError."""
+        ref = named(text)
         return cls(ref.type, Template.of(ref.id))
 
     def ref(self, seen: Seen) -> EntityRef | None:

@@ -19,6 +19,7 @@ from pdp_sidecar.envoy.routes import Pattern, Reach
 from pdp_sidecar.envoy.templates import FAMILIES, PLAIN, Place, Template
 
 Where: TypeAlias = tuple[str | int, ...]
+_ASKED: Final = frozenset({"method", "path", "host"})
 MAPPED: Final = frozenset({"principal", "resource", "action"})
 _HEADER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,127}\Z")
 _NOT_OURS: Final = frozenset(
@@ -99,6 +100,7 @@ def _general(options: Options) -> Iterator[Problem]:
     yield from _try(("realm",), lambda: Challenges(Options(realm=options.realm)))
     if options.token.actor:
         yield from _named(("token", "actor"), options.token.actor, frozenset())
+        yield from _written(_id_of(options.token.actor), ("token", "actor"), frozenset())
     if "." in options.token.payload or not options.token.payload:
         yield Problem(("token", "payload"), "the name of the payload is that of `payload_in_metadata`, without dots")
 
@@ -155,19 +157,32 @@ def _principal(option: PrincipalOption | None, where: Where, names: frozenset[st
     yield from _places(option.id, (*where, "id"), names)
     for name, text in option.attributes.items():
         yield from _places(text, (*where, "attributes", name), names)
-    for key, text in (("id", option.id), *option.attributes.items()):
-        if not option.trust_headers and _claimed(text):
-            yield Problem(
-                (*where, key) if key == "id" else (*where, "attributes", key),
-                "whoever sends the request writes its headers and its query: they do not say who it is",
-                "use {claim.…} or {spiffe}, or trust_headers = true where a proxy in front writes the header",
-            )
-        if any(place.family == "query" for place in _places_of(text)):
-            yield Problem((*where, key), "nobody who is trusted writes the query")
+    yield from _written(option.id, (*where, "id"), names, trusts_headers=option.trust_headers)
+    for name, text in option.attributes.items():
+        yield from _written(text, (*where, "attributes", name), names, trusts_headers=option.trust_headers)
 
 
-def _claimed(text: str) -> bool:
-    return any(place.family == "header" for place in _places_of(text))
+def _written(text: str, where: Where, names: frozenset[str], *, trusts_headers: bool = False) -> Iterator[Problem]:
+    """Find what whoever sends a request would say of who it is."""
+    places = _places_of(text)
+    if not trusts_headers and any(place.family == "header" for place in places):
+        yield Problem(
+            where,
+            "whoever sends the request writes its headers and its query: they do not say who it is",
+            "use {claim.…} or {spiffe}, or trust_headers = true where a proxy in front writes the header",
+        )
+    if any(place.family == "query" for place in places):
+        yield Problem(where, "nobody who is trusted writes the query")
+    if any(not place.family and place.name in names | _ASKED for place in places):
+        message = "whoever sends the request chooses its path, its method and its host: they do not say who it is"
+        yield Problem(where, message, "use {claim.…} or {spiffe}")
+
+
+def _id_of(text: str) -> str:
+    try:
+        return Named.of(text).id.text
+    except ValueError:
+        return ""
 
 
 def _places_of(text: str) -> tuple[Place, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pdp.errors import PdpError, RecordError, RequestError
@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._written = Written(_NOTHING)
         self._watched = Subscriptions(self._service, _NOTHING, self._turned, self._unwatched)
         self._greeted = self._listening = self._paused = self._stopped = self._awaits_beat = self._resumes = False
+        self._reads = True
         self._began = self._heard = server.loop.time()
         self.tasks: set[asyncio.Task[None]] = set()
         self._kinds: dict[int, Callable[[int, Any], None]] = {
@@ -80,18 +81,28 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._paused = True
-        if self._transport is not None:
-            # Who takes no answers gets to ask nothing either.
-            self._transport.pause_reading()
+        # Who takes no answers gets to ask nothing either.
+        self._read_on()
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self._transport is None or self._stopped:
+        if self._stopped:
             return
-        self._transport.resume_reading()
         if self._awaits_beat:
             self.beat()
-        self._serve()
+        if not self._resumes:
+            self._serve()
+
+    def _read_on(self) -> None:
+        """Read, unless there is enough to answer already, or nobody takes the answers."""
+        reads = not (self._paused or self._resumes or self._stopped)
+        if reads is self._reads or self._transport is None or self._transport.is_closing():
+            return
+        self._reads = reads
+        if reads:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def look(self, now: float) -> None:
         """Close the connection where it has taken too long over what it has begun, or asks nothing."""
@@ -102,20 +113,20 @@ class Connection(asyncio.Protocol):
             or (not self._listening and not self.tasks and now - self._heard > given.idle_timeout)
         )
         if is_late:
-            self._abort()
+            self.abort()
 
     def stop(self) -> None:
         """Read nothing more."""
         self._stopped = True
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
+        self._read_on()
 
     def close(self) -> None:
         """Close the connection once all is written."""
         if self._transport is not None:
             self._transport.close()
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """Close the connection at once."""
         self._stopped = True
         if self._transport is not None:
             self._transport.abort()
@@ -135,7 +146,8 @@ class Connection(asyncio.Protocol):
             # Not before: who sends one byte after another never comes to the end of a frame.
             self._heard = self._server.loop.time()
         self._buffer += data
-        self._serve()
+        if not self._resumes:
+            self._serve()
 
     def _serve(self) -> None:
         """Answer the frames that are there, as many as are due."""
@@ -159,6 +171,8 @@ class Connection(asyncio.Protocol):
             self._heard = self._server.loop.time()
         del buffer[:at]
         self._flush()
+        # INVARIANT: what is not answered yet is no more than a frame, and what came in one piece with its end.
+        self._read_on()
 
     def _take(self, kind: int, number: int, body: bytes) -> None:
         """Answer a frame. Whatever goes wrong is an error, which is no allow."""
@@ -184,7 +198,12 @@ class Connection(asyncio.Protocol):
             self._fail(number, "internal_error", f"the request could not be answered: {type(error).__name__}")
 
     def _put(self, kind: Kind, number: int, value: Any) -> None:
-        self._out.append(frame(kind, number, self._packer.pack(value)))
+        try:
+            body = self._packer.pack(value)
+        except Exception:
+            # Such as half of a character, in what is told of a question that holds one.
+            body = pack(value)
+        self._out.append(frame(kind, number, body))
 
     def _fail(self, number: int, code: str, message: str) -> None:
         self._out.append(frame(Kind.ERROR, number, pack([code, message])))
@@ -246,13 +265,17 @@ class Connection(asyncio.Protocol):
         request = asked(fields)
         caller = self._asker
         caller.require(May.EXPLAIN)
-        self._work(number, lambda: self._service.explain(caller, request).to_json())
+
+        def work() -> Any:
+            return self._service.explain(caller, request).to_json()
+
+        self._work(number, lambda: self._server.slowly(work))
 
     def _revoke(self, number: int, fields: Any) -> None:
         if type(fields) is not dict:
             raise Unreadable("a revocation names what it is of")
         self._asker.require(May.REVOKE)
-        self._work(number, lambda: self._revoked(fields))
+        self._work(number, lambda: self._server.apart(lambda: self._revoked(fields)))
 
     def _revoked(self, target: dict[str, Any]) -> Any:
         unknown = target.keys() - _TARGETS
@@ -263,7 +286,7 @@ class Connection(asyncio.Protocol):
 
     def _status(self, number: int, _: Any) -> None:
         self._asker.require(May.STATUS)
-        self._work(number, self._server.status)
+        self._work(number, lambda: self._server.apart(self._server.status))
 
     def _search(self, number: int, fields: Any) -> None:
         caller, service = self._asker, self._service
@@ -286,10 +309,10 @@ class Connection(asyncio.Protocol):
                 raise RequestError("this is no search") from error
             return {"results": list(page.results), "next_token": page.next_token}
 
-        self._work(number, work)
+        self._work(number, lambda: self._server.slowly(work))
 
-    def _work(self, number: int, work: Callable[[], Any]) -> None:
-        """Do in a thread what takes long, and answer then; where too much is begun already, refuse."""
+    def _work(self, number: int, work: Callable[[], Awaitable[Any]]) -> None:
+        """Answer once something is done that takes long; where too much is begun already, refuse."""
         if len(self.tasks) >= self._options.max_in_flight:
             self._fail(number, "busy", "too much is asked at once")
             return
@@ -297,9 +320,9 @@ class Connection(asyncio.Protocol):
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _worked(self, number: int, work: Callable[[], Any]) -> None:
+    async def _worked(self, number: int, work: Callable[[], Awaitable[Any]]) -> None:
         try:
-            self._put(Kind.RESULT, number, await asyncio.to_thread(work))
+            self._put(Kind.RESULT, number, await work())
         except NotPermitted as error:
             self._fail(number, "not_permitted", str(error))
         except RecordError as error:
@@ -345,11 +368,15 @@ class Connection(asyncio.Protocol):
         """Tell in what state a question is. The answer is of no epoch: another may have begun since."""
         if self._stopped or self._transport is None:
             return
-        self._put(Kind.CHANGE, number, [str(state), *self._told(decision, "")])
+        try:
+            self._put(Kind.CHANGE, number, [str(state), *self._told(decision, "")])
+        except Exception:
+            self._written = Written(self._handles)
+            raise
         self._flush()
         if self._transport.get_write_buffer_size() > self._options.max_unsent:
             # INVARIANT: no change is left out. Who cannot take them has to ask anew.
-            self._abort()
+            self.abort()
 
     def _unwatched(self, number: int, code: str, message: str) -> None:
         if not self._stopped:

@@ -15,6 +15,8 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     max_connections: int = 1024
     max_in_flight: int = 16
     """Of one connection: what takes long, such as an explanation, goes on beside what follows it."""
+    max_slow: int = 2
+    """Explanations and searches of all connections that are worked on at once; others wait for their turn."""
     max_watches: int = 10_000
     """Of one connection."""
     max_unsent: int = 4 * 2**20

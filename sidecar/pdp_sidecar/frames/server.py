@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket as _socket
 import struct
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from pdp_sidecar.callers import Callers, Peer
@@ -15,6 +17,8 @@ from pdp_sidecar.service import Service
 from pdp_sidecar.status import Readiness
 
 _CREDENTIALS: Final = struct.Struct("3i")
+_ADMINISTERING: Final = 2
+_LOG: Final = logging.getLogger("pdp.sidecar")
 _SWEEP: Final = 0.5
 """How often connections that ask nothing are looked at, in seconds."""
 
@@ -52,6 +56,9 @@ class FrameServer:
         self.service, self.callers, self.options, self.status = service, callers, options, status
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
+        self._turns = asyncio.Semaphore(options.max_slow)
+        # Those threads that all share may be busy for long with what others search.
+        self._own = ThreadPoolExecutor(_ADMINISTERING, thread_name_prefix="frames")
         self._listener: asyncio.AbstractServer | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._is_due = False
@@ -76,6 +83,24 @@ class FrameServer:
         _, uid, _ = _CREDENTIALS.unpack(found.getsockopt(_socket.SOL_SOCKET, option, _CREDENTIALS.size))
         return Peer(uid=uid)
 
+    # ------------------------------------------------------------------------------------------------- what takes long
+
+    async def slowly(self, work: Callable[[], Any]) -> Any:
+        """Do in a thread what takes long, a little at a time."""
+        await self._turns.acquire()
+        try:
+            working = self.loop.run_in_executor(None, work)
+        except BaseException:
+            self._turns.release()
+            raise
+        # Not when whoever asked has gone: the thread works on.
+        working.add_done_callback(lambda _: self._turns.release())
+        return await asyncio.shield(working)
+
+    async def apart(self, work: Callable[[], Any]) -> Any:
+        """Do in a thread what waits for nobody, such as a revocation."""
+        return await self.loop.run_in_executor(self._own, work)
+
     # ----------------------------------------------------------------------------------------------------------- beats
 
     def _changed(self, _: str) -> None:
@@ -92,11 +117,16 @@ class FrameServer:
         # Before the epoch is read: whoever changes it after that asks for another.
         self._is_due = False
         for connection in [*self.connections]:
-            connection.beat()
+            try:
+                connection.beat()
+            except Exception:
+                # INVARIANT: one that cannot be told keeps nobody else from being told, and relies on nothing it heard.
+                _LOG.exception("a beat could not be told")
+                connection.abort()
 
     def _beat_again(self) -> None:
-        self._beat()
         self._later(self.options.beat_interval, self._beat_again)
+        self._beat()
 
     def _sweep(self) -> None:
         now = self.loop.time()
@@ -126,3 +156,4 @@ class FrameServer:
             await asyncio.wait(tasks, timeout=seconds)
         for connection in [*self.connections]:
             connection.close()
+        self._own.shutdown(wait=False)

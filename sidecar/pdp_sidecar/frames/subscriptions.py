@@ -25,14 +25,18 @@ Refuse = Callable[[int, str, str], None]
 
 
 class Subscribed:
-    """A question that is watched; what its client was told last, and for how many microseconds that lasts."""
+    """A question that is watched; what its client was told last, and for how many microseconds that lasts.
 
-    __slots__ = ("lease", "told", "watch")
+    `is_quiet` says that it may turn without a word of the engine: from a deny to an allow that the client can use.
+    """
+
+    __slots__ = ("is_quiet", "lease", "told", "watch")
 
     def __init__(self) -> None:
         self.watch: Watch | None = None
         self.told: WatchState | None = None
         self.lease: int | None = None
+        self.is_quiet = False
 
 
 class Subscriptions:
@@ -49,7 +53,8 @@ class Subscriptions:
         return number in self._held
 
     def __len__(self) -> int:
-        return len(self._held)
+        # Of one that was dropped before it was there, something is left to do.
+        return max(len(self._held), len(self._tasks))
 
     def open(self, caller: Caller, number: int, request: Request) -> None:
         """Watch a question, and tell of it once it is."""
@@ -108,11 +113,21 @@ class Subscriptions:
 
     def look(self, number: int) -> None:
         """Tell in what state a question is, where that is another than was told."""
+        try:
+            self._look(number)
+        except Exception as error:
+            # INVARIANT: no change is left out. What cannot be told is watched no longer, and whoever watches learns it.
+            _LOG.exception("a change could not be told")
+            self.drop(number)
+            self._refuse(number, "internal_error", f"a change could not be told: {type(error).__name__}")
+
+    def _look(self, number: int) -> None:
         found = self._held.get(number)
         if found is None or found.watch is None:
             return
         change = found.watch.told()
         decision, state = change.decision, change.state
+        found.is_quiet = state is WatchState.SUSPENDED
         if state in (WatchState.ALLOWED, WatchState.SUSPENDED):
             # To the engine, which handles nothing, an allow with an obligation is as suspended as a deny.
             state = WatchState.ALLOWED if granted(decision, self._handles) else WatchState.SUSPENDED
@@ -125,12 +140,12 @@ class Subscriptions:
         self._tell(number, state, decision)
 
     def look_at_all(self) -> None:
-        """Look at everything for a client that handles obligations: of one allow more, an engine tells nothing."""
+        """Look at what may turn quietly for a client that handles obligations."""
         if not self._handles or not self._held:
             return
-        for number in [*self._held]:
+        for number in [number for number, found in self._held.items() if found.is_quiet]:
             self.look(number)
-        leases = [found.lease for found in self._held.values() if found.lease is not None]
+        leases = [found.lease for found in self._held.values() if found.is_quiet and found.lease is not None]
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

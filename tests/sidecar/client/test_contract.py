@@ -38,7 +38,7 @@ QUESTIONS = {
         ADA, "read", HOME, None, {**WITH_MFA, "expires_at": "2020-01-01T00:00:00Z"}
     ),
 }
-
+READS, FORBIDDEN = QUESTIONS["allowed"], QUESTIONS["forbidden"]
 
 # Of sessions, a double is told nothing.
 BY_SESSION = {"a remedy", "no session", "a session that has ended"}
@@ -139,6 +139,12 @@ class TestDecisionPoint:
 
         expected = engine(handles=["log"]).decide_many(requests * 3)
         assert [told(each, asked.tells) for each in found] == [told(each, asked.tells) for each in expected]
+
+    @pytest.mark.parametrize("context", [{1: 2}, {"score": 2**63}, {"score": 2**70}, {"note": "\ud800"}, 7], ids=ascii)
+    def test_what_is_odd_about_a_question_is_nothing_of_the_others(self, asked: Asked, context: Any) -> None:
+        found = asked.point.decide_many([READS, pdp.Request(ADA, "shred", HOME, context), READS, FORBIDDEN])
+
+        assert [bool(each) for each in found] == [True, False, True, False]
 
     def test_it_is_asked_before_a_function_runs(self, asked: Asked) -> None:
         if isinstance(asked.point, Loop):

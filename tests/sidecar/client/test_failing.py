@@ -280,3 +280,22 @@ def test_a_task_that_is_cancelled_takes_its_question_and_no_other(sidecar: Sidec
             assert await client.allows(*READS)
 
     asyncio.run(asyncio.wait_for(ask(), 20))
+
+
+@pytest.mark.parametrize("protocol", ["sync", "async"])
+def test_who_asks_a_socket_of_grpc_by_frames_is_told_how_to(sidecar: Sidecar, protocol: str) -> None:
+    target = sidecar.grpc.removeprefix("grpc:")
+    client: Any = pdp.connect(target, timeout=0.3) if protocol == "sync" else Loop(target, timeout=0.3)
+
+    decision = client.decide(*READS)
+
+    ended(client)
+    assert f"connect to {sidecar.grpc}" in decision.detail
+
+
+def test_a_file_of_tls_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    missing = str(tmp_path / "ca.pem")
+    with pdp.connect("grpcs://127.0.0.1:1", ca=missing) as client:
+        assert f"{missing} cannot be read: No such file" in client.decide(*READS).detail
+    with pytest.raises(pdp.RequestError, match="`ca`, `certificate` or `key` cannot be used: No such file"):
+        pdp.connect("https://127.0.0.1:1", ca=missing)

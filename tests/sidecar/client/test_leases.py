@@ -159,45 +159,49 @@ def test_what_is_asked_for_stays_and_the_rest_is_bounded(leases, clock):
     assert len(leases.held.young) + len(leases.held.old) <= 100
 
 
-def test_after_a_change_of_its_own_no_earlier_epoch_counts(leases, clock):
+@pytest.mark.parametrize("told", ["one.1", "one.2", "two.7"])
+def test_after_a_change_of_its_own_nothing_counts_that_was_asked_before(leases, clock, told):
     leases.keep("q", reply(), clock.now)
+    sent = clock.now
+    clock.now += 0.5
 
-    leases.drop("one.5")
-    for epoch in ("one.1", "one.4"):
-        leases.told(epoch, 1.0)
-        leases.keep("q", reply(epoch=epoch), clock.now)
-        assert leases.find("q") is None
+    leases.drop()
+    leases.told(told, 1.0)
+    leases.keep("late", reply(epoch=told), sent)
+    leases.keep("at once", reply(epoch=told), clock.now)
+    assert [leases.find(name) for name in ("q", "late", "at once")] == [None, None, None]
 
-    leases.told("one.5", 1.0)
-    leases.keep("q", reply(epoch="one.5"), clock.now)
+    clock.now += 0.001
+    leases.keep("q", reply(epoch=told), clock.now)
     assert leases.find("q") is not None
 
 
-def test_a_beat_that_came_before_the_change_was_answered_stays(leases, clock):
-    leases.told("one.5", 1.0)
-    leases.keep("q", reply(epoch="one.5"), clock.now)
+def test_a_change_before_anything_was_heard_counts_as_well(clock):
+    leases = Leases(100, 5.0, clock)
 
-    leases.drop("one.5")
+    leases.drop()
+    leases.told("another worker.1", 1.0)
+    leases.keep("q", reply(epoch="another worker.1"), clock.now)
 
-    assert leases.find("q") is not None
-
-
-def test_a_change_by_another_worker_waits_for_the_next_epoch_of_this_one(leases, clock):
-    leases.drop("two.9")
-    leases.told("one.1", 1.0)
-    leases.keep("q", reply(), clock.now)
     assert leases.find("q") is None
 
+
+def test_a_later_beat_does_not_bring_back_what_was_found_before_it(leases, clock):
+    leases.keep("q", reply(), clock.now)
+    held = leases.held
+    clock.now += 10
+
     leases.told("one.2", 1.0)
-    leases.keep("q", reply(epoch="one.2"), clock.now)
-    assert leases.find("q") is not None
+
+    # Whoever has come so far and no further sees that what it found is over.
+    assert not clock.now < held.trusted
 
 
 # ---------------------------------------------------------------------------------------------------------- the client
 
 
 def client_of(wire: Wire, clock: Clock, **options: Any) -> Client:
-    found = Client(wire, Options(clock=clock, leases=False, timeout=0.05, **options))  # type: ignore[arg-type]
+    found = Client(wire, Options(clock=clock, timeout=0.05, **options))  # type: ignore[arg-type]
     found._leases.told("one.1", 1.0)
     return found
 

@@ -98,6 +98,25 @@ def test_all_of_it_is_said_at_once():
             {"principal": {**WHO, "id": "{query.user}", "trust_headers": True}},
             "envoy.principal.id: nobody who is trusted writes the query",
         ),
+        *(
+            (
+                {"principal": {**WHO, "id": text, "trust_headers": True}},
+                "envoy.principal.id: whoever sends the request chooses its path",
+            )
+            for text in ("{path}", "{host}", "{claim.iss} {method}")
+        ),
+        (
+            route(principal={**WHO, "id": "{name}"}),
+            "envoy.routes[0].principal.id: whoever sends the request chooses its path",
+        ),
+        *(
+            ({"token": {"actor": f'Agent "{place}"'}}, f"envoy.token.actor: {why}")
+            for place, why in (
+                ("{header.x-agent}", "whoever sends the request writes its headers"),
+                ("{query.agent}", "nobody who is trusted writes the query"),
+                ("{host}", "whoever sends the request chooses its path"),
+            )
+        ),
         (
             {"principal": {**WHO, "attributes": {"email": "{header.x-email}"}}},
             "envoy.principal.attributes.email: whoever sends the request",

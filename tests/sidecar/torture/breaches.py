@@ -68,7 +68,7 @@ def _silence_is_ignored() -> Any:
 
     def relying(self: Leases, epoch: str, interval: float) -> None:
         told(self, epoch, interval)
-        self.trusted = math.inf
+        self.held.trusted = math.inf
 
     return mock.patch.object(Leases, "told", relying)
 
