@@ -136,7 +136,7 @@ class Listening:
             self._missed(ended)
         told = self._messages > before
         if told:
-            # A sidecar that hangs up on everybody is not called without a pause; one that tells nothing has longer ones.
+            # One that hangs up on everybody is called with pauses; where it tells nothing, they grow.
             self._over.wait(again(self._leases))
         return told
 
