@@ -155,10 +155,18 @@ def before_rules(schema: Schema, question: Question, facts: Facts) -> Judgement 
     )
 
 
+_LONGEST: Final = 60
+
+
+def _cut(name: str) -> str:
+    """Return a name that nobody declared for a message: whoever asks made it up, and messages are kept and sent."""
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+
+
 def _check_names(schema: Schema, question: Question) -> Judgement | None:
     action = schema.actions.get(question.action)
     if action is None:
-        return _deny(Reason.INVALID_REQUEST, f"the action `{question.action}` is not declared")
+        return _deny(Reason.INVALID_REQUEST, f"the action `{_cut(question.action)}` is not declared")
     for ref, allowed, role in (
         (question.principal, action.principals, "asked by"),
         (question.resource, action.resources, "asked on"),
@@ -167,7 +175,7 @@ def _check_names(schema: Schema, question: Question) -> Judgement | None:
             break
         declared = schema.entities.get(ref.type)
         if declared is None:
-            return _deny(Reason.INVALID_REQUEST, f"the type `{ref.type}` is not declared")
+            return _deny(Reason.INVALID_REQUEST, f"the type `{_cut(ref.type)}` is not declared")
         if ref.type not in allowed:
             return _deny(Reason.INVALID_REQUEST, f"`{action.name}` is not {role} {article(ref.type)}")
         if declared.ids is not None and ref.id not in declared.ids:

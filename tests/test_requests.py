@@ -107,3 +107,11 @@ def test_a_request_matches_by_place():
             assert (principal, resource) == (ADA, HOME)
         case _:
             pytest.fail("it did not match")
+
+
+@pytest.mark.parametrize("asked", [Request(ADA, "x" * 9000, HOME), Request(pdp.ref("X" * 9000, "ada"), "read", HOME)])
+def test_a_name_that_nobody_declared_is_not_told_at_length(asked):
+    decision = pdp.Engine.from_text(POLICY).answer(asked)
+
+    assert decision.reason is pdp.Reason.INVALID_REQUEST
+    assert len(decision.detail) < 100

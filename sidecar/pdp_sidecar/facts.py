@@ -6,6 +6,7 @@ import asyncio
 import datetime as _datetime
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pdp.approvals.store import ApprovalStore
@@ -56,19 +57,24 @@ def _ages(configuration: Configuration) -> dict[str, Any]:
 
 
 class Refresher:
-    """Has an engine read its records again and again, in a thread."""
+    """Has an engine read its records again and again, in a thread of its own.
+
+    Those that all share may be busy for long with what callers search: nothing revoked would hold meanwhile.
+    """
 
     def __init__(
         self, engine: Engine, interval: float, pause: Callable[[float], Awaitable[object]] = asyncio.sleep
     ) -> None:
         self._engine, self._interval, self._pause = engine, interval, pause
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="records")
         self._task = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._pause(self._interval)
             try:
-                await asyncio.to_thread(self._engine.refresh)
+                await loop.run_in_executor(self._reader, self._engine.refresh)
             except Exception as error:
                 # What reads must not end: a record that is not read grows old, and says so.
                 tell(logging.ERROR, "refresh_failed", error=type(error).__name__, detail=str(error))
@@ -77,3 +83,4 @@ class Refresher:
         """Read no more."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        self._reader.shutdown(wait=False)

@@ -13,9 +13,10 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from watchfiles import awatch
@@ -28,6 +29,9 @@ from pdp.loaded import digest
 from pdp.source import Source
 from pdp.syntax.messages import render
 from pdp_sidecar.operations.logs import tell
+
+G = TypeVar("G")
+T = TypeVar("T")
 
 
 class ReloadOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -127,6 +131,8 @@ class Reloader:
         self._engine, self._path, self._options, self._cache = engine, Path(path), options, cache
         self._pause, self._monotonic = pause, monotonic
         self._taken = self._seen = mark
+        # Those threads that all share may be busy for long with what callers search.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="policies")
         self._turn = asyncio.Lock()
         self._due = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -167,14 +173,14 @@ class Reloader:
 
     async def _settled(self) -> Texts | None:
         """Return what the folder says, None where it does not come to rest."""
-        before = await asyncio.to_thread(read_texts, self._path)
+        before = await self._apart(read_texts, self._path)
         for _ in range(_ATTEMPTS):
             if before.mark == self._seen:
                 return before
             await self._pause(self._options.settle)
             # INVARIANT: what was the same at the end of one reading and at the beginning of the next was all there at
             # once in between, whatever links and files it was put together from.
-            after = await asyncio.to_thread(read_texts, self._path)
+            after = await self._apart(read_texts, self._path)
             if after.mark == before.mark:
                 return after
             before = after
@@ -185,11 +191,14 @@ class Reloader:
         if texts is None:
             detail = "the files do not come to rest"
         elif texts.mark != self._taken:
-            detail = await asyncio.to_thread(self._reload, texts)
+            detail = await self._apart(self._reload, texts)
         if not detail and texts is not None:
             self._taken = self._seen = texts.mark
         now = _datetime.datetime.now(_datetime.UTC)
         return Reloaded(at=now, taken=not detail, revision=self._engine.policy.revision, detail=detail)
+
+    async def _apart(self, work: Callable[[G], T], given: G) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, work, given)
 
     def _reload(self, texts: Texts) -> str:
         """Take texts; return what is wrong with them, nothing where they are taken. It is for a thread of its own."""
@@ -245,6 +254,7 @@ class Reloader:
         for each in self._tasks:
             each.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._reader.shutdown(wait=False)
 
     async def _tell_of_changes(self, changes: AsyncIterator[object]) -> None:
         async for _ in changes:

@@ -253,7 +253,11 @@ class _Epochs:
             self._number += 1
             self.current = epoch = f"{self._instance}.{self._number}"
         for listener in self._listeners:
-            listener(epoch)
+            try:
+                listener(epoch)
+            except Exception:
+                # One that fails keeps no other from hearing that what it keeps is over.
+                pass
 
     def listen(self, listener: Callable[[str], object]) -> Callable[[], None]:
         with self._lock:

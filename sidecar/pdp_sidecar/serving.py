@@ -136,6 +136,7 @@ def _serve(options: Options, configuration: Configuration, flags: Flags) -> int:
     from pdp.errors import DiagnosticError, RecordError
     from pdp_sidecar.sockets import SocketError
 
+    _make_room(options, configuration)
     try:
         several = configuration.options.workers.count > 1
         return _several(options, configuration, flags) if several else _one(options, configuration)
@@ -144,6 +145,17 @@ def _serve(options: Options, configuration: Configuration, flags: Flags) -> int:
         raise _unsound(error.diagnostics) from None
     except (SocketError, RecordError) as error:
         raise _unusable(error) from None
+
+
+def _make_room(options: Options, configuration: Configuration) -> None:
+    from pdp.cli.terminal import note
+    from pdp_sidecar.room import make_room, needed
+
+    files = needed(configuration)
+    found = make_room(files)
+    if found < files:
+        help_ = "raise it (`ulimit -Hn`, `LimitNOFILE=`), or let fewer connections in"
+        note([f"at most {found} files may be open, and connections alone may take {files}: {help_}"], options.color)
 
 
 def _one(options: Options, configuration: Configuration) -> int:

@@ -139,6 +139,16 @@ class Material:
 
 def read_material(cert: str, key: Secret, client_ca: str | None, now: _datetime.datetime) -> Material:
     """Read all that TLS takes; raise TlsError or SecretError for what would not work, or would let in too many."""
+    try:
+        return _material(cert, key, client_ca, now)
+    except (TlsError, SecretError):
+        raise
+    except Exception as error:
+        # Such as a curve that is not known here: what is raised for it differs from one part of a file to another.
+        raise TlsError(f"it cannot be read: {error}") from error
+
+
+def _material(cert: str, key: Secret, client_ca: str | None, now: _datetime.datetime) -> Material:
     chain, secret = read_file(cert), key.read()
     own = _certificates(chain, cert)[0]
     begins, ends = own.not_valid_before_utc, own.not_valid_after_utc
@@ -264,7 +274,12 @@ class Certificates:
             self.refresh()
             found = self.material
             if found is not served:
-                served, current = found, _context(found)
+                # Once for each: whoever connects goes on with what could be served by last.
+                served = found
+                try:
+                    current = _context(found)
+                except (TlsError, OSError, ValueError) as error:
+                    self._told(f"the certificate cannot be served by: {error}")
             connection.context = current
 
         first.sni_callback = look

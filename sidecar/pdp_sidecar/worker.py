@@ -19,7 +19,9 @@ from pdp.errors import DiagnosticError, RecordError
 from pdp_sidecar.config import Configuration, ConfigurationError, Flags, load
 from pdp_sidecar.facts import Records
 from pdp_sidecar.operations.logs import tell
+from pdp_sidecar.operations.options import LogOptions
 from pdp_sidecar.operations.together import Operations
+from pdp_sidecar.operations.writing import begin as begin_log
 from pdp_sidecar.parts import FIRST, PARTS, Ground, Start
 from pdp_sidecar.reloading import load_engine
 from pdp_sidecar.running import Running
@@ -195,10 +197,15 @@ def run(work: Coroutine[Any, Any, int]) -> int:
 
 async def work(control: Control) -> int:
     """Be one worker of several: what `pdp_sidecar.workers.child` is told to do."""
+    options = LogOptions()
     try:
-        worker = Worker(load(Flags.of(control.settings)))
+        configuration = load(Flags.of(control.settings))
+        options = configuration.options.operations.log
+        worker = Worker(configuration)
     except (ConfigurationError, DiagnosticError, RecordError) as error:
-        # Whoever keeps the workers has checked all of it: it is another since.
+        # Whoever keeps the workers has checked all of it: it is another since. Nothing else of this one logs.
+        log = begin_log(options)
         tell(logging.ERROR, "worker_refused", error=type(error).__name__, detail=str(error))
+        log.close()
         return REFUSED
     return await worker.run(control=control)

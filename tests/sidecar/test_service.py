@@ -72,6 +72,20 @@ def test_an_answer_bears_no_later_epoch_than_its_facts():
     assert answers[0].epoch != service.epoch
 
 
+def test_a_listener_that_fails_keeps_no_other_from_hearing():
+    service, heard = Service(engine()), []
+
+    def fail(epoch):
+        raise RuntimeError("the loop is closed")
+
+    service.listen(fail)
+    service.listen(heard.append)
+
+    service.engine.revoke(principal=ADA)
+
+    assert heard == [service.epoch]
+
+
 def test_who_listens_no_longer_hears_nothing():
     service = Service(engine())
     heard: list[str] = []

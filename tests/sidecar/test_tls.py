@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 import pytest
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pdp_sidecar.callers import Callers, Peer, caller
@@ -398,6 +399,41 @@ def test_files_that_do_not_hold_up_change_nothing_and_are_told_once(tmp_path, ca
     assert taken == [False, False]
     assert told == [f"the certificate is not taken anew: the key is not that of the certificate in `{cert}`"]
     assert certificates.material.certificate == SERVER.certificate
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_files_of_another_kind_change_nothing_for_who_connects(tmp_path, ca, monkeypatch, protocol):
+    cert, key = SERVER.write(tmp_path, "server")
+    told: list[str] = []
+    certificates = Certificates(cert, Secret(file=key), ca, told=told.append)
+    Path(key).write_bytes(SERVER.key + b"\n")
+
+    def unsupported(*_: Any, **__: Any) -> Any:
+        raise UnsupportedAlgorithm("this curve is not supported")
+
+    monkeypatch.setattr("pdp_sidecar.tls.load_pem_private_key", unsupported)
+
+    assert let_in(certificates, protocol, CLIENT, tmp_path) == (SHOP,)
+    assert told == ["the certificate is not taken anew: it cannot be read: this curve is not supported"]
+
+
+def test_what_openssl_does_not_take_changes_nothing_for_who_connects(tmp_path, ca, monkeypatch):
+    cert, key = SERVER.write(tmp_path, "server")
+    told: list[str] = []
+    certificates = Certificates(cert, Secret(file=key), ca, told=told.append)
+
+    def refuse(*_: Any) -> None:
+        raise TlsError("the key is too small")
+
+    async def twice(port: int) -> Any:
+        renewed = AUTHORITY.issue()
+        Path(cert).write_bytes(renewed.certificate)
+        Path(key).write_bytes(renewed.key)
+        monkeypatch.setattr("pdp_sidecar.tls._load", refuse)
+        return [await ask_tls(port, CLIENT, tmp_path) for _ in range(2)]
+
+    assert asyncio.run(with_tls(certificates, twice)) == [(SHOP,), (SHOP,)]
+    assert told[1:] == ["the certificate cannot be served by: the key is too small"]
 
 
 def test_a_pair_whose_other_half_comes_later_is_taken_then(tmp_path):

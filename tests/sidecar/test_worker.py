@@ -16,7 +16,7 @@ import pdp
 from pdp.errors import PolicyError, RecordError
 from pdp_sidecar.config import Configuration, Flags, load
 from pdp_sidecar.parts import Ground, records, reload
-from pdp_sidecar.worker import AT_ONCE, PATIENCE, Ending, Worker
+from pdp_sidecar.worker import AT_ONCE, PATIENCE, REFUSED, Ending, Worker, work
 from tests.sidecar.scene import POLICY
 
 
@@ -233,3 +233,17 @@ def test_what_others_put_on_record_holds_without_being_told(configured, tmp_path
     asyncio.run(worker.run(announce, first=(), parts=[records], ending=ending))
 
     assert seen == [1]
+
+
+def test_a_worker_that_is_refused_says_why(configured, tmp_path, capsys):
+    configured()
+    (tmp_path / "policies" / "more.pdp").write_text("rule broken: nope", "utf-8")
+
+    class Told:
+        settings = Flags(file=str(tmp_path / "serve.toml")).to_plain()
+
+    status = asyncio.run(work(Told()))
+
+    assert status == REFUSED
+    (line,) = capsys.readouterr().err.splitlines()
+    assert '"event":"worker_refused"' in line and "found `nope`" in line

@@ -21,12 +21,9 @@ _GLANCE = 0.5
 
 
 class Server:
-    """Runs until it is drained. `app` answers."""
+    """Runs until it is drained."""
 
-    def __init__(
-        self, app: Application, state: ServerState, servers: Sequence[asyncio.Server], glance: float = _GLANCE
-    ) -> None:
-        self.app = app
+    def __init__(self, state: ServerState, servers: Sequence[asyncio.Server], glance: float = _GLANCE) -> None:
         self._glance = glance
         self._state, self._servers = state, servers
         self._looking = asyncio.create_task(self._look())
@@ -80,10 +77,22 @@ async def start(
     `around` puts something around the application, such as what sheds load. Up to where it first waits, the application
     is run outside of a task.
     """
+    app = Application(service, callers, options)
+    return await serve(app if around is None else around(app), options, sockets, ssl, identities=identities)
+
+
+async def serve(
+    app: App,
+    options: Options,
+    sockets: Sequence[socket],
+    ssl: _ssl.SSLContext | None = None,
+    *,
+    identities: Identities | None = None,
+) -> Server:
+    """Serve any application so, within the limits on connections and requests that options have."""
     # It warns of each client that speaks no HTTP, at a client's pleasure.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    app = Application(service, callers, options)
-    config, state = settings(app if around is None else around(app), options), ServerState()
+    config, state = settings(app, options), ServerState()
     loop, servers = asyncio.get_running_loop(), list[asyncio.Server]()
 
     def connection() -> Connection:
@@ -97,4 +106,4 @@ async def start(
         for server in servers:
             server.close()
         raise
-    return Server(app, state, servers, min(_GLANCE, options.request_seconds / 4))
+    return Server(state, servers, min(_GLANCE, options.request_seconds / 4))

@@ -27,6 +27,7 @@ class Hearing:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._feed: AsyncFeed | None = None
         self._stopped = False
+        self._messages = 0
 
     def _tell(self, call: Callable[[Any], object], what: Any) -> None:
         loop = self.loop
@@ -88,11 +89,12 @@ class Hearing:
                 # Nothing will be told: until the client is closed, there is nothing to do.
                 await asyncio.Event().wait()
                 return
-            await self._heard(feed)
-            return
+            if await self._heard(feed):
+                return
 
-    async def _heard(self, feed: AsyncFeed) -> None:
-        ended: Failure | None = None
+    async def _heard(self, feed: AsyncFeed) -> bool:
+        """Hear what a stream tells until it ends; tell whether it told anything."""
+        ended, before = None, self._messages
         try:
             await self._hear(feed)
         except Failure as failure:
@@ -102,8 +104,11 @@ class Hearing:
             feed.close()
         if ended is not None:
             await self._missed(ended)
-        # A sidecar that hangs up on everybody is not called without a pause.
-        await asyncio.sleep(again(self._leases))
+        told = self._messages > before
+        if told:
+            # One that hangs up on everybody is called with pauses; where it tells nothing, they grow.
+            await asyncio.sleep(again(self._leases))
+        return told
 
     async def _missed(self, failure: Failure) -> None:
         self._watching.missed(failure)
@@ -119,6 +124,7 @@ class Hearing:
         while not self._stopped:
             left = max(leases.trusted, grace) - leases.clock()
             message = await feed.next(min(max(left, 0.0) + 0.001, LONGEST))
+            self._messages += message is not None
             self._watching.late()
             if isinstance(message, Beat):
                 leases.told(message.epoch, message.interval)

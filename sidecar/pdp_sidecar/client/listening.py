@@ -44,6 +44,7 @@ class Listening:
         self._begun = False
         self._thread: threading.Thread | None = None
         self._stopped = False
+        self._messages = 0
         self._feed: Feed | None = None
         self._teller = Teller()
 
@@ -117,11 +118,12 @@ class Listening:
                 self._watching.fail(Refused("unsupported", "the protocol tells of no changes"))
                 self._over.wait()
                 return
-            self._heard(feed)
-            return
+            if self._heard(feed):
+                return
 
-    def _heard(self, feed: Feed) -> None:
-        ended: Failure | None = None
+    def _heard(self, feed: Feed) -> bool:
+        """Hear what a stream tells until it ends; tell whether it told anything."""
+        ended, before = None, self._messages
         try:
             self._hear(feed)
         except Failure as failure:
@@ -132,8 +134,11 @@ class Listening:
             feed.forget()
         if ended is not None:
             self._missed(ended)
-        # A sidecar that hangs up on everybody is not called without a pause.
-        self._over.wait(again(self._leases))
+        told = self._messages > before
+        if told:
+            # One that hangs up on everybody is called with pauses; where it tells nothing, they grow.
+            self._over.wait(again(self._leases))
+        return told
 
     def _missed(self, failure: Failure) -> None:
         self._watching.missed(failure)
@@ -150,6 +155,7 @@ class Listening:
         while not self._stopped:
             left = max(leases.trusted, grace) - leases.clock()
             message = feed.next(min(max(left, 0.0) + 0.001, LONGEST))
+            self._messages += message is not None
             self._watching.late()
             if isinstance(message, Beat):
                 leases.told(message.epoch, message.interval)

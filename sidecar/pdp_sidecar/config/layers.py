@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from pdp.classes import replace
 from pdp.errors import Diagnostic
 from pdp.source import Source, Span
 from pdp.syntax.reader import read_source
@@ -29,7 +30,7 @@ def read_file(path: str) -> tuple[dict[str, Any], Report]:
     """Read a file; raise ConfigurationError where it is none of TOML."""
     source = read_source(path, path, limit=LARGEST)
     if isinstance(source, Diagnostic):
-        raise ConfigurationError([source])
+        raise ConfigurationError([replace(source, help="the path is that of a file in TOML, which this user can read")])
     try:
         found = tomllib.loads(source.text)
     except tomllib.TOMLDecodeError as error:

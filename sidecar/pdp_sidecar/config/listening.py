@@ -43,8 +43,9 @@ def listeners(options: Options, report: Report, *, insecure: bool) -> tuple[List
             written = ListenerOptions(address=given) if isinstance(given, str) else given
             listener = _listener(protocol, written, options, report, insecure=insecure)
             found += [] if listener is None else [listener]
-    if not found and report.ok:
-        found = _default(report)
+    if report.ok and all(each.protocol == "operations" for each in found):
+        # Who only says where it tells how it is wants something to be.
+        found = [*_default(report), *found]
     _check_twice(found, report)
     if options.workers.count > 1:
         _check_shared(found, report)

@@ -5,7 +5,7 @@ Lengths of time are seconds, or text as in policies. The page of the reference h
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -37,7 +37,7 @@ class ListenerOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ListenOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where it listens. Without any, at Unix sockets in the user's own folder."""
+    """Where it listens. Where nothing is asked, it is asked at Unix sockets in the user's own folder."""
 
     grpc: str | ListenerOptions | None = None
     http: str | ListenerOptions | None = None
@@ -100,7 +100,7 @@ class FactsOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class LimitsOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What holds for the whole of it."""
 
-    drain: float = 10.0
+    drain: Annotated[float, msgspec.Meta(le=3600)] = 10.0
 
 
 class Options(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

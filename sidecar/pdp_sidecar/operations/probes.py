@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ipaddress
 import json
 import ssl as _ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from socket import AF_UNIX, socket
 from typing import Any, Final, Protocol
 
-import uvicorn
-
+from pdp_sidecar.authzen.options import Options
+from pdp_sidecar.authzen.server import Server, serve
 from pdp_sidecar.operations.exposition import CONTENT_TYPE, Sums
 from pdp_sidecar.operations.gate import Receive, Scope, Send
 from pdp_sidecar.operations.metrics import Metrics, Numbers
@@ -101,62 +99,20 @@ class Probes:
         return 200 if ready else 503, _JSON, json.dumps(body).encode() + b"\n"
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        # They are for whoever runs all of it.
-        yield
-
-
-class Serving:
-    """The application at its address, until it is drained."""
-
-    def __init__(self, server: _Server, task: asyncio.Task[None]) -> None:
-        self._server, self._task = server, task
-
-    async def drain(self, seconds: float) -> None:
-        """Close it. Drain it last: until the end it tells that the sidecar is not ready."""
-        self._server.should_exit = True
-        await asyncio.wait([self._task], timeout=seconds)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-
 async def start(
     told: Told, sockets: Sequence[socket], ssl: _ssl.SSLContext | None = None, *, plaintext: bool = False
-) -> Serving:
+) -> Server:
     """Answer at sockets that are bound. Raise ValueError for one that others reach, without TLS or `plaintext`."""
     if ssl is None and not plaintext:
         for each in sockets:
             _check(each)
-    config = uvicorn.Config(
-        Probes(told),
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_MOST,
-        timeout_keep_alive=_IDLE,
-        timeout_graceful_shutdown=1,
-    )
-    config.load()
-    config.ssl = ssl
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=list(sockets)))
-    while not server.started and not task.done():
-        await asyncio.sleep(0.005)
-    if task.done():
-        task.result()
-        raise OSError("the operations address cannot be listened to")
-    return Serving(server, task)
+    return await serve(Probes(told), _LIMITS, sockets, ssl)
 
 
-_MOST: Final = 64
-"""Connections at once. Whoever watches over a sidecar needs a few."""
+CONNECTIONS: Final = 256
 
-_IDLE: Final = 75
+_LIMITS: Final = Options(max_connections=CONNECTIONS, request_seconds=5.0, idle_seconds=75.0)
+"""Whoever watches over a sidecar needs a few connections. One that asks nothing takes no place for long."""
 
 
 def _check(bound: socket) -> None:

@@ -8,10 +8,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from pdp.model import Decision, Entity, Request
-from pdp.values import show
+from pdp.values import EntityRef, show
 from pdp_sidecar.callers import Caller
 from pdp_sidecar.operations.logs import FORMS, Lines, decision_event
 from pdp_sidecar.operations.options import LogOptions
@@ -103,14 +103,23 @@ class DecisionLog:
         if self._denies_only and decision:
             return
         at, protocol, form = time.time(), self._protocol, self._form
-        principal, action, resource = request.principal, request.action, request.resource
+        # No more than is written may wait with it: an entity comes with as much as its caller likes.
+        principal, action, resource = _named(request.principal), _cut(request.action), _named(request.resource)
         self._put(
-            lambda: form(decision_event(at, protocol, caller.name, _name(principal), action, _name(resource), decision))
+            lambda: form(decision_event(at, protocol, caller.name, show(principal), action, show(resource), decision))
         )
 
 
-def _name(given: object) -> str:
-    return show(given.ref) if isinstance(given, Entity) else show(given)  # type: ignore[arg-type]
+LONGEST: Final = 2048
+"""Letters of a name that is logged."""
+
+
+def _named(given: object) -> Any:
+    return EntityRef(_cut(given.type), _cut(given.id)) if isinstance(given, Entity | EntityRef) else _cut(given)
+
+
+def _cut(given: Any) -> Any:
+    return f"{given[:LONGEST]}…" if isinstance(given, str) and len(given) > LONGEST else given
 
 
 def begin(options: LogOptions, stream: IO[str] | None = None) -> Writer:

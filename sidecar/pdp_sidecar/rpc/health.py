@@ -6,40 +6,49 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 from pdp_sidecar.rpc.refusals import Refused, abort, exhausted
-from pdp_sidecar.rpc.streams import Streams
+from pdp_sidecar.rpc.streams import Places, Streams
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
-class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # It carries no types.
+class Health:
     """Tells whether the server is ready, for all its services alike. Anybody who can connect may ask."""
 
-    def __init__(self, ready: Callable[[], bool], services: Iterable[str], streams: Streams, interval: float) -> None:
+    def __init__(
+        self, ready: Callable[[], bool], services: Iterable[str], streams: Streams, watches: int, interval: float
+    ) -> None:
+        """`watches` are how many go on at once: anybody may, so that they take no place of who has to say who it is."""
         self._ready, self._services, self._streams = ready, frozenset(services) | {""}, streams
         self._interval = interval
+        self._places = Places(watches, "watches of health are open")
 
-    def add_to(self, server: Any) -> None:
-        """Have a server answer by this."""
-        health_pb2_grpc.add_HealthServicer_to_server(self, server)
+    def handler(self) -> grpc.GenericRpcHandler:
+        """Return what answers by this."""
+        read, write = health_pb2.HealthCheckRequest.FromString, health_pb2.HealthCheckResponse.SerializeToString
+        methods = {
+            "Check": grpc.unary_unary_rpc_method_handler(self.check, read, write),
+            "Watch": grpc.unary_stream_rpc_method_handler(self.watch, read, write),
+        }
+        return grpc.method_handlers_generic_handler("grpc.health.v1.Health", methods)
 
-    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802  # as the protocol has it
+    async def check(self, request: Any, context: Any) -> Any:
         """Tell how a service is."""
         status = self._status(request.service)
         if status == _UNKNOWN:
             await abort(context, Refused(grpc.StatusCode.NOT_FOUND, "there is no such service"))
         return health_pb2.HealthCheckResponse(status=status)
 
-    async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802  # as the protocol has it
+    async def watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
         """Tell how a service is now, and each time that this is another."""
-        if not self._streams.is_free:
-            await abort(context, exhausted(self._streams.full))
+        if not self._places.is_free:
+            await abort(context, exhausted(self._places.full))
         told = None
-        with self._streams.take():
+        with self._places.take():
             while not self._streams.closing.is_set():
                 status = self._status(request.service)
                 if status != told:

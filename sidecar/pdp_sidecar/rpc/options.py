@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 NO_COMPRESSION: Final = 0
+
+# gRPC takes no number of more than 31 bits, and times as milliseconds.
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Bytes = Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)]
+Seconds = Annotated[float, msgspec.Meta(ge=0.001, le=7 * 86_400)]
 
 
 class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -16,61 +21,64 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     1000
     """
 
-    message_size: int = 4 * 2**20
+    message_size: Bytes = 4 * 2**20
     """Of one message, either way."""
 
-    metadata_size: int = 16 * 2**10
+    metadata_size: Bytes = 16 * 2**10
     """Of all metadata of one call."""
 
-    in_flight: int = 256
+    in_flight: Count = 256
     """Calls that are answered at once, streams aside. Those beyond are refused with RESOURCE_EXHAUSTED."""
 
-    streams: int = 256
-    """Streams (CheckStream, Watch, and Watch of health) that are open at once, of all clients."""
+    streams: Count = 256
+    """Streams (CheckStream and Watch) that are open at once, of all clients."""
 
-    streams_per_connection: int = 256
+    streams_per_connection: Count = 256
     """Calls that one connection has open at once, streams or not. More wait on the side of the client."""
 
-    connections: int = 1024
+    connections: Count = 1024
     """Connections that are open at once."""
 
-    batch_items: int = 10_000
+    batch_items: Count = 10_000
     """Questions of one CheckBatch."""
 
-    slow_calls: int = 4
+    slow_calls: Count = 4
     """Calls of Explain, WhoCan and WhatCan that are answered at once, each in a thread of its own."""
 
-    watches_per_stream: int = 1000
+    watches_per_stream: Count = 1000
     """Questions that one Watch has subscribed to."""
 
-    watches: int = 10_000
+    watches: Count = 10_000
     """Questions that all Watches have subscribed to."""
 
-    watch_backlog: int = 1000
+    watch_backlog: Count = 1000
     """Changes that wait for a Watch whose client does not read. One more, and the stream is closed."""
 
-    beat: float = 1.0
+    beat: Seconds = 1.0
     """A Watch hears of the server at least so often."""
 
-    handshake: float = 10.0
+    arrival: Seconds = 10.0
+    """The message of a call that has begun has to be there within that time."""
+
+    handshake: Seconds = 10.0
     """A connection has to be set up, TLS included, within that time."""
 
-    connection_idle: float = 300.0
+    connection_idle: Seconds = 300.0
     """A connection without any call is closed after that."""
 
-    connection_age: float = 3600.0
+    connection_age: Seconds = 3600.0
     """A connection is closed after that, calls or none: then certificates and addresses are looked at anew."""
 
-    connection_grace: float = 30.0
+    connection_grace: Seconds = 30.0
     """Calls that are open when a connection comes of age have so long to end."""
 
-    keepalive: float = 30.0
+    keepalive: Seconds = 30.0
     """A connection on which nothing comes is asked after that whether anybody is there."""
 
-    keepalive_timeout: float = 10.0
+    keepalive_timeout: Seconds = 10.0
     """Whoever has not said so within that time is not."""
 
-    ping_interval: float = 5.0
+    ping_interval: Seconds = 5.0
     """A client may ask the same so often, and a little more often a few times."""
 
     reflection: bool = False
@@ -111,6 +119,11 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     def calls(self) -> int:
         """All calls that are open at once."""
         return self.in_flight + self.streams
+
+    @property
+    def health_watches(self) -> int:
+        """Watches of health that are open at once: a small part of all calls."""
+        return max(1, min(self.calls // 16, 32))
 
 
 def _ms(seconds: float) -> int:

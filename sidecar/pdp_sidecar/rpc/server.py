@@ -16,6 +16,7 @@ from pdp_sidecar.generated import decision_service_pb2 as pb
 from pdp_sidecar.generated.admin_service_pb2 import RevokeRequest, StatusRequest
 from pdp_sidecar.rpc.administration import revoke
 from pdp_sidecar.rpc.administration import status as status_message
+from pdp_sidecar.rpc.arrivals import Arrivals
 from pdp_sidecar.rpc.calls import Calls
 from pdp_sidecar.rpc.checks import Checks
 from pdp_sidecar.rpc.explanations import explain
@@ -44,13 +45,14 @@ class Listener:
 class Server:
     """A gRPC server that runs. `ports` has the port of each listener; that of a Unix socket says nothing."""
 
-    def __init__(self, server: Any, ports: Sequence[int], streams: Streams) -> None:
-        self._server, self.ports, self._streams = server, tuple(ports), streams
+    def __init__(self, server: Any, ports: Sequence[int], streams: Streams, arrivals: Arrivals) -> None:
+        self._server, self.ports, self._streams, self._arrivals = server, tuple(ports), streams, arrivals
 
     async def drain(self, seconds: float) -> None:
         """Take no new call, end streams, let calls end within so many seconds, then close."""
         self._streams.close()
         await self._server.stop(seconds)
+        self._arrivals.close()
 
 
 def _as_it_is(service: grpc.GenericRpcHandler) -> grpc.GenericRpcHandler:
@@ -77,8 +79,9 @@ async def start(
     """
     alone = Readiness(service, waiting=set())
     streams, known = Streams(options.streams), Identities(callers, identities)
+    arrivals = Arrivals(options.arrival)
     server = aio.server(
-        handlers=tuple(map(around, handlers)),
+        handlers=tuple(arrivals.around(around(each)) for each in handlers),
         options=options.channel(),
         maximum_concurrent_rpcs=options.calls,
     )
@@ -87,13 +90,15 @@ async def start(
         Checks(service, known, streams, options), Watching(service, known, streams, options), calls, service
     )
     administration = _administration(calls, service, status or alone.status)
-    server.add_generic_rpc_handlers((around(decisions), around(administration)))
-    Health(ready or (lambda: alone.ready), (DECISIONS, ADMINISTRATION), streams, options.beat).add_to(server)
+    services = (DECISIONS, ADMINISTRATION)
+    health = Health(ready or (lambda: alone.ready), services, streams, options.health_watches, options.beat)
+    mine = (around(decisions), around(administration), health.handler())
+    server.add_generic_rpc_handlers(tuple(map(arrivals.around, mine)))
     if options.reflection:
-        reflection.enable_server_reflection((DECISIONS, ADMINISTRATION, reflection.SERVICE_NAME), server)
+        reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server)
     ports = [_listen(server, each) for each in listeners]
     await server.start()
-    return Server(server, ports, streams)
+    return Server(server, ports, streams, arrivals)
 
 
 # Handlers come without what would turn bytes into messages. They do that themselves, so that what cannot be read gets

@@ -10,6 +10,9 @@ from pdp_sidecar.service import granted
 from pdp_sidecar.wire.answers import head, times
 
 MAX_KEPT: Final = 8192
+LONGEST_KEPT: Final = 4096
+"""Bytes of an answer that is kept, and letters of the names that a caller says it handles, all together."""
+
 _ITEM: Final = b"\x0a"  # A field of number 1 that has a length, as `CheckBatchResponse.responses` is.
 
 
@@ -84,8 +87,11 @@ class Replies:
             self._tables, self._count, self._epoch = {}, 0, epoch
         table = self._tables.get(handles)
         if table is None:
-            self._count += 1
-            table = self._tables[handles] = {}
+            table = {}
+            # Whoever asks says what it handles: as much as it likes, which is not to be held.
+            if sum(map(len, handles)) <= LONGEST_KEPT:
+                self._count += 1
+                self._tables[handles] = table
         return table
 
     def _write(self, table: dict[int, Written], decision: Decision, handles: frozenset[str], epoch: str) -> Written:
@@ -93,7 +99,7 @@ class Replies:
         alone = head(decision, handles, under).SerializeToString()
         leaf = decision._leaf
         written = Written(leaf, alone, item(alone), granted(decision, handles))
-        if self._count < MAX_KEPT:
+        if self._count < MAX_KEPT and len(alone) <= LONGEST_KEPT:
             self._count += 1
             table[id(leaf)] = written
         return written

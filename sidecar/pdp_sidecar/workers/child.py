@@ -102,8 +102,7 @@ class Control:
 
     async def _tell(self) -> None:
         while (readiness := self._telling) is not None:
-            status = await asyncio.to_thread(readiness.status)
-            said = State(status.ready, status.problems, status.revision, status.facts_revision)
+            said = await asyncio.to_thread(_state, readiness)
             if said != self._said:
                 self._said = said
                 self._channel.send(said)
@@ -215,6 +214,15 @@ class Control:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _state(readiness: Readiness) -> State:
+    try:
+        status = readiness.status()
+    except Exception as error:
+        # INVARIANT: what cannot tell whether it is ready is not. The supervisor goes by what it heard last.
+        return State(False, (f"nobody can tell how it is: {type(error).__name__}",), "", "")
+    return State(status.ready, status.problems, status.revision, status.facts_revision)
 
 
 def _reads(engine: Engine) -> Callable[[int], None]:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import pdp
-from pdp_sidecar.client.asking import Keys
+from pdp_sidecar.client.asking import Keys, Options
+from pdp_sidecar.client.client import Client
+from pdp_sidecar.client.failures import Lost
 from pdp_sidecar.client.leases import Leases
 from pdp_sidecar.client.watching import Watching
 from pdp_sidecar.client.wire import Turned
@@ -69,11 +71,11 @@ def test_a_question_that_cannot_be_watched_is_a_matter_of_that_watch_alone(tmp_p
         assert (str(bad.state), str(good.state)) == ("failed", "allowed")
         assert ("4096 bytes" if protocol == "unix" else "64 bits") in bad.decision.detail
 
-        old, before = hearing._feed, inner._leases.trusted
+        old, before = hearing._feed, hearing._messages
         _end(client, old)
         until(lambda: hearing._feed not in (None, old))
         new = hearing._feed
-        until(lambda: inner._leases.trusted > before + 0.3)
+        until(lambda: hearing._messages > before + 5)
         sidecar.engine.revoke(principal=ADA)
         until(lambda: not good)
         assert hearing._feed is new
@@ -113,6 +115,40 @@ def test_where_no_thread_can_be_had_each_question_is_asked(tmp_path, monkeypatch
 
         assert remote.allows(*READS)
         until(lambda: remote._leases.is_trusted)
+
+
+class Broken:
+    """A wire whose streams end before they tell anything."""
+
+    def feed(self, deadline: float) -> Broken:
+        return self
+
+    def next(self, seconds: float) -> None:
+        raise Lost("it is over")
+
+    def close(self) -> None: ...
+
+    def forget(self) -> None: ...
+
+
+class Pauses(list[float]):
+    """Notes for how long somebody would wait, and is set after ten times."""
+
+    def wait(self, seconds: float) -> bool:
+        self.append(seconds)
+        return len(self) == 10
+
+    def set(self) -> None: ...
+
+
+def test_streams_that_tell_nothing_are_opened_ever_more_slowly():
+    client = Client(Broken(), Options())  # type: ignore[arg-type]  # Nothing is asked.
+    client._listening._over = pauses = Pauses()  # type: ignore[assignment]
+
+    client._listening._connect()
+
+    assert len(pauses) == 10
+    assert pauses[-1] > 5 * pauses[2] > 0
 
 
 @pytest.mark.parametrize(("limit", "size"), [("_UNANSWERED", 1), ("_UNSENT", 100_000)])

@@ -17,6 +17,7 @@ from pdp_sidecar.config import Configuration, ConfigurationError, Flags, load
 from pdp_sidecar.config.asking import callers_at
 from pdp_sidecar.config.layers import PREFIX, variables
 from pdp_sidecar.config.sections import Options
+from pdp_sidecar.rpc.options import Options as RpcOptions
 from tests.sidecar.authorities import Authority
 from tests.sidecar.scene import engine
 
@@ -320,11 +321,23 @@ REFUSED = [
     ),
     ("[facts]\nmax_age.policy = 0", ("invalid_value", "nothing is young enough for that", "0", None)),
     ('policies = ""', ("invalid_value", "this is no path", '""', None)),
+    ("[limits]\ndrain = 1e9", ("invalid_value", "expected a number <= 3600.0", "1e9", None)),
     (
         '[reload]\nwatch = "yes"',
         ("wrong_type", "this is `true` or `false`, and not a text", '"yes"', None),
     ),
 ]
+
+
+LIMITS = [name for name in RpcOptions.__struct_fields__ if name not in ("reflection", "reuse_port")]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_of_grpc_is_neither_nothing_nor_more_than_it_can_count(refuse, name):
+    for number in ("0", "1e10" if RpcOptions.__annotations__[name] == "Seconds" else "10000000000"):
+        found = refuse(f"[grpc]\n{name} = {number}", {})
+
+        assert [each.code for each in found] == ["invalid_value"]
 
 
 @pytest.mark.parametrize(("text", "expected"), REFUSED, ids=[f"{each[1][0]}-{n}" for n, each in enumerate(REFUSED)])
@@ -557,6 +570,12 @@ def test_without_addresses_it_listens_at_sockets_of_the_user(take, folder):
         ("grpc", f"unix:{folder}/pdp/grpc.sock", 0o600),
         ("frames", f"unix:{folder}/pdp/pdp.sock", 0o600),
     ]
+
+
+def test_an_address_for_those_who_run_it_takes_none_of_those_at_which_it_is_asked(take, folder):
+    found = take('[listen]\noperations = { address = "127.0.0.1:9090", plaintext = true }')
+
+    assert [each.protocol for each in found.listeners] == ["grpc", "frames", "operations"]
 
 
 def test_without_a_folder_of_the_users_own_it_listens_nowhere(refuse, folder):

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import threading
+import tracemalloc
 import unicodedata
 from collections.abc import Iterator
 
@@ -17,7 +18,7 @@ import pdp
 from pdp_sidecar.callers import caller
 from pdp_sidecar.operations.logs import FORMS, line_of_json, line_of_text, tell
 from pdp_sidecar.operations.options import LogOptions
-from pdp_sidecar.operations.writing import DecisionLog, Writer, begin
+from pdp_sidecar.operations.writing import LONGEST, DecisionLog, Writer, begin
 from pdp_sidecar.service import Service
 from tests.sidecar.scene import ADA, HOME, SECRET, engine
 
@@ -129,6 +130,26 @@ def test_what_is_no_principal_is_logged_as_well(principal: object) -> None:
     (found,) = decided("all", pdp.Request(principal, "read", HOME))  # type: ignore[arg-type]
 
     assert found["outcome"] == "deny"
+
+
+def test_what_waits_to_be_logged_holds_no_more_than_is_written() -> None:
+    stream = Stuck()
+    writer = Writer(stream)
+    service = Service(engine()).through(DecisionLog(writer, LogOptions(decisions="all"), "grpc"))
+    long = "x" * 100_000
+    tracemalloc.start()
+
+    for number in range(50):
+        given = f"{long}{number}"
+        page = pdp.Entity("Page", "draft", {"public": True, "level": 0, "title": given})
+        service.check(ME, pdp.Request(pdp.ref("User", given), given, page))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    stream.let.set()
+    writer.close()
+
+    assert held < 10 * len(long)
+    assert max(map(len, stream.getvalue().split("\n"))) < 5 * LONGEST
 
 
 class Stuck(io.StringIO):

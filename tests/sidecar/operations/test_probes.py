@@ -57,6 +57,20 @@ def test_it_tells_that_it_lives_whether_it_is_ready_and_what_it_counted() -> Non
     asked(work)
 
 
+def test_whoever_connects_and_asks_nothing_keeps_nobody_from_hearing_that_it_lives() -> None:
+    async def work(client: httpx.AsyncClient, readiness: Readiness) -> None:
+        port = client.base_url.port
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
+
+        lives = await client.get("/healthz")
+
+        assert lives.status_code == 200
+        for _, writer in idle:
+            writer.close()
+
+    asked(work)
+
+
 def test_what_is_not_ready_lives_all_the_same() -> None:
     async def work(client: httpx.AsyncClient, readiness: Readiness) -> None:
         readiness.draining = True

@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -169,6 +170,21 @@ def test_what_is_revoked_is_denied_once_that_is_acknowledged(tmp_path):
     assert (after.decision, after.reason) == (check_pb2.DECISION_DENY, check_pb2.REASON_PRINCIPAL_REVOKED)
     assert (told.workers, told.ended, told.HasField("sequence")) == (3, 1, False)
     assert told.epoch == after.epoch
+
+
+def test_what_is_revoked_waits_for_nothing_that_others_search(tmp_path):
+    async def test():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        end = threading.Event()
+        async with serving(tmp_path) as client:
+            search = asyncio.ensure_future(asyncio.to_thread(end.wait, 10))
+            try:
+                return await status_of(client.admin.Revoke(admin.RevokeRequest(session="s"), timeout=5))
+            finally:
+                end.set()
+                await search
+
+    assert run(test())[0] is grpc.StatusCode.OK
 
 
 @pytest.mark.parametrize(

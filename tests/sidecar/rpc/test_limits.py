@@ -239,16 +239,58 @@ def test_more_calls_than_may_be_in_flight_are_refused_at_once_and_none_is_allowe
     assert run(test()) == (EXHAUSTED, True)
 
 
+def test_calls_whose_message_does_not_come_give_their_places_back(tmp_path):
+    options = Options(in_flight=1, streams=1, arrival=0.2)
+
+    async def test():
+        async with serving(tmp_path, options=options) as client:
+            begin = client.channel.stream_unary("/pdp.v1.DecisionService/Check")
+            begun = [begin() for _ in range(options.calls)]
+            ends = {(await status_of(each))[0] for each in begun}
+            return ends, await client.allows(reading())
+
+    ends, after = run(test(), 10)
+
+    assert grpc.StatusCode.DEADLINE_EXCEEDED in ends
+    # Those of which gRPC has too many waiting at once, it refuses.
+    assert ends <= {grpc.StatusCode.DEADLINE_EXCEEDED, EXHAUSTED, grpc.StatusCode.CANCELLED}
+    assert after
+
+
+def test_a_call_without_a_message_is_refused(tmp_path):
+    async def test():
+        async with serving(tmp_path) as client:
+            call = client.channel.stream_unary("/pdp.v1.DecisionService/Check")()
+            await call.done_writing()
+            return await status_of(call), await client.allows(reading())
+
+    assert run(test()) == ((grpc.StatusCode.INVALID_ARGUMENT, "the call has no message"), True)
+
+
 def test_so_many_streams_are_open_at_once(tmp_path):
     async def test():
         async with serving(tmp_path, options=Options(streams=1, beat=60.0)) as client:
             first = client.decisions.Watch()
             await first.read()
-            watched = health_pb2_grpc.HealthStub(client.channel).Watch(health_pb2.HealthCheckRequest())
             second, third = client.decisions.Watch(), client.decisions.CheckStream()
-            return {await status_of(each) for each in (second, third, watched)}
+            return {await status_of(each) for each in (second, third)}
 
     assert run(test()) == {(EXHAUSTED, "at most 1 streams are open at once")}
+
+
+def test_watches_of_health_which_anybody_may_have_take_the_places_of_no_other_stream(tmp_path):
+    async def test():
+        async with serving(tmp_path, options=Options(streams=1, in_flight=31, beat=60.0)) as client:
+            health = health_pb2_grpc.HealthStub(client.channel)
+            watches = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(2)]
+            for each in watches:
+                await each.read()
+            more = await status_of(health.Watch(health_pb2.HealthCheckRequest()))
+            watch = client.decisions.Watch()
+            told = await watch.read()
+            return more, told.beat.epoch == client.service.epoch, await client.allows(reading())
+
+    assert run(test()) == ((EXHAUSTED, "at most 2 watches of health are open at once"), True, True)
 
 
 # ------------------------------------------------------------------------------------------- health and what there is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -64,6 +65,38 @@ def test_answers_written_in_parts_are_those_written_at_once(decisions, now):
     alone = [CheckResponse.FromString(replies.alone(each, NO_HANDLES, "e")) for each in decisions]
 
     assert alone == list(map(whole, decisions))
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("request_", "handles"),
+    [
+        (pdp.Request(pdp.ref("User", LONG), "read", HOME), ()),
+        (pdp.Request(pdp.ref(LONG, "ada"), "read", HOME), ()),
+        (pdp.Request(ADA, "read", pdp.ref("Page", LONG)), ()),
+        (pdp.Request(ADA, LONG, HOME), ()),
+        (pdp.Request(ADA, "read", HOME), (LONG,)),
+    ],
+    ids=["principal", "type", "resource", "action", "handles"],
+)
+def test_what_a_caller_makes_long_is_not_held(request_, handles):
+    questions, replies = Questions(), Replies(lambda _, epoch: (epoch, None))
+    answer, sizes = engine(), []
+
+    tracemalloc.start()
+    for number in range(40):
+        given = [f"{number}{each}" for each in handles]
+        message = request_message(request_, given)
+        message.action += f"{number}" if message.action == LONG else ""
+        message.principal.id += f"{number}" if len(message.principal.id) > 9 or message.principal.type == LONG else ""
+        message.resource.id += f"{number}" if len(message.resource.id) > 9 else ""
+        replies.alone(answer.answer(questions.of(message)), frozenset(message.handles), "e")
+        sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+
+    assert sizes[-1] - sizes[4] < 5 * len(LONG)
 
 
 def test_what_is_kept_of_answers_goes_with_its_epoch():
