@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
 from pdp_sidecar.callers import Caller
@@ -28,26 +28,51 @@ class Calls:
 
     def __init__(self, identities: Identities, slow: Places) -> None:
         self._identities, self._slow = identities, slow
-        # Those threads that all share may be busy for long with what callers search: to revoke must not wait for it.
+        # Each kind has threads of its own: to revoke must not wait for what callers search.
         self._own = ThreadPoolExecutor(_ADMINISTERING, thread_name_prefix="administration")
+        self._searching = ThreadPoolExecutor(slow.most, thread_name_prefix="slow-calls")
 
     def handler(
         self, read: Callable[[bytes], M], answer: Callable[[Caller, M], Message], *, is_slow: bool = False
     ) -> Callable[[bytes, Any], Any]:
         """Return a handler. Of those that are slow, only some are answered at once."""
-        threads = None if is_slow else self._own
 
         async def handle(data: bytes, context: Any) -> bytes:
             try:
                 caller = self._identities.of(context)
                 message = read(data)
-                with self._slow.take() if is_slow else nullcontext():
-                    loop = asyncio.get_running_loop()
-                    return await loop.run_in_executor(threads, lambda: answer(caller, message).SerializeToString())
+
+                def work() -> bytes:
+                    return answer(caller, message).SerializeToString()
+
+                if is_slow:
+                    return await self._slowly(work)
+                return await asyncio.get_running_loop().run_in_executor(self._own, work)
             except Exception as error:
                 await abort(context, refusal(error))
 
         return handle
+
+    async def _slowly(self, work: Callable[[], bytes]) -> bytes:
+        """Do what takes long, in one of the places for that; raise Refused where there is none.
+
+        A call that is cancelled keeps its place for as long as a thread is at it.
+        """
+        loop = asyncio.get_running_loop()
+        self._slow.hold()
+        try:
+            working = self._searching.submit(work)
+        except BaseException:
+            self._slow.give_back()
+            raise
+
+        def done(_: object) -> None:
+            # A loop that is closed has no places any more.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._slow.give_back)
+
+        working.add_done_callback(done)
+        return await asyncio.wrap_future(working)
 
 
 _ADMINISTERING: Final = 4

@@ -20,14 +20,22 @@ class Places:
 
     @contextmanager
     def take(self) -> Iterator[None]:
-        """Hold a place; raise Refused where there is none."""
-        if not self.is_free:
-            raise exhausted(self.full)
-        self.taken += 1
+        """Hold a place for a block; raise Refused where there is none."""
+        self.hold()
         try:
             yield
         finally:
-            self.taken -= 1
+            self.give_back()
+
+    def hold(self) -> None:
+        """Hold a place, until it is given back; raise Refused where there is none."""
+        if not self.is_free:
+            raise exhausted(self.full)
+        self.taken += 1
+
+    def give_back(self) -> None:
+        """Give a place back."""
+        self.taken -= 1
 
     @property
     def is_free(self) -> bool:

@@ -93,6 +93,41 @@ def test_only_some_slow_calls_go_on_at_once_and_questions_are_answered_meanwhile
     assert second == (grpc.StatusCode.RESOURCE_EXHAUSTED, "at most 1 calls of this kind are answered at once")
 
 
+def test_a_slow_call_that_is_given_up_keeps_its_place_while_it_goes_on(tmp_path):
+    held, begun, over = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow(Service):
+        def explain(self, *args):
+            begun.set()
+            held.wait(10)
+            found = super().explain(*args)
+            over.set()
+            return found
+
+    async def test():
+        async with serving(tmp_path, Slow(engine()), Options(slow_calls=1)) as client:
+            asked = pb.ExplainRequest(request=request_message(EDIT))
+            first = asyncio.ensure_future(client.decisions.Explain(asked))
+            try:
+                await asyncio.to_thread(begun.wait, 10)
+                first.cancel()
+                await asyncio.wait([first])
+                # The server has heard of it when it answers what was sent later.
+                await client.allows(reading())
+                during = await status_of(client.decisions.Explain(asked))
+            finally:
+                held.set()
+            await asyncio.to_thread(over.wait, 10)
+            # The place is given back on the loop, which a question goes through as well.
+            await client.allows(reading())
+            return during, (await client.decisions.Explain(asked)).text
+
+    (during, _), after = run(test())
+
+    assert during == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert after
+
+
 # ------------------------------------------------------------------------------------------------------------ searches
 
 PAGE = Entity(type="Page", id="home")
