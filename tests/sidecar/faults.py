@@ -142,10 +142,14 @@ class Proxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        # Who was let in a moment ago has begun then, and can be ended.
+        for _ in range(3):
+            await asyncio.sleep(0)
         self.cut()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.cut()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._server.wait_closed(), 1)
         # A transport closes its socket in the next turn of the loop.
@@ -167,7 +171,13 @@ class Proxy:
         try:
             if self.refuses:
                 return
-            there, other = await connect(self.target)
+            # Not to be cancelled half-way: nobody would close what was opened.
+            connecting = asyncio.ensure_future(connect(self.target))
+            try:
+                there, other = await asyncio.shield(connecting)
+            except asyncio.CancelledError:
+                there, other = await connecting
+                raise
             self._open.add(other)
             ways = [
                 asyncio.create_task(self._hand_on(reader, other, requests=True)),

@@ -88,7 +88,8 @@ def test_no_fault_is_an_allow(sidecar: Sidecar, tmp_path: Path, protocol: str, n
     assert found.reason in ("source_failed", "permitted")
     assert bool(found) is (found.reason == "permitted")
     assert not any(batch)
-    assert took < 3
+    # A machine that has much else to do may be late, but nothing waits for ever.
+    assert took < 20
 
 
 def test_a_byte_that_is_another_is_no_allow(sidecar: Sidecar, tmp_path: Path) -> None:
@@ -285,7 +286,7 @@ def test_a_task_that_is_cancelled_takes_its_question_and_no_other(sidecar: Sidec
 @pytest.mark.parametrize("protocol", ["sync", "async"])
 def test_who_asks_a_socket_of_grpc_by_frames_is_told_how_to(sidecar: Sidecar, protocol: str) -> None:
     target = sidecar.grpc.removeprefix("grpc:")
-    client: Any = pdp.connect(target, timeout=0.3) if protocol == "sync" else Loop(target, timeout=0.3)
+    client: Any = pdp.connect(target, timeout=1.0) if protocol == "sync" else Loop(target, timeout=1.0)
 
     decision = client.decide(*READS)
 
