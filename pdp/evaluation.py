@@ -290,7 +290,7 @@ def membership(ref: EntityRef, parents: Iterable[EntityRef], scene: Scene) -> tu
     if not parents:
         # Nothing is in one of none, whatever it is in.
         return False, FOREVER
-    ends, doubt = _closure(ref, scene)
+    ends, doubt = closure(ref, scene)
     found = [ends[parent] for parent in parents if parent in ends]
     if found:
         return True, max(found)
@@ -298,11 +298,6 @@ def membership(ref: EntityRef, parents: Iterable[EntityRef], scene: Scene) -> tu
 
 
 def closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], int]:
-    """Return what an entity is in now, itself too, each with its end, and up to when it may be in more."""
-    return _closure(ref, scene)
-
-
-def _closure(ref: EntityRef, scene: Scene) -> tuple[dict[EntityRef, int], int]:
     """Return what an entity is in, itself too, with the end of the longest way; and up to when it may be in more.
 
     What lies above an entity of which nothing is known matters as long as a way leads to it, and no longer.
@@ -360,7 +355,7 @@ def revoked(ref: EntityRef, proved: int | None, scene: Scene) -> tuple[bool, int
         return True, FOREVER
     if not facts.groups_revoked or facts.node(ref) is None:
         return False, FOREVER
-    ends, doubt = _closure(ref, scene)
+    ends, doubt = closure(ref, scene)
     found = [end for each, end in ends.items() if facts.group_revoked(each, proved)]
     # Where nobody can tell all that they are in, a group that is revoked may be among it.
     return bool(found) or doubt > NEVER, max([*found, doubt], default=FOREVER)
