@@ -125,20 +125,20 @@ def has_of_nobody_fails(found: Any, scene: Scene) -> Any:
 _ATTRIBUTES_OF = evaluation._attributes_of
 
 
-@breach(evaluation, "_closure")
+@breach(evaluation, "closure")
 def nobody_is_not_in_themselves(ref: EntityRef, scene: Scene) -> Any:
     ends, doubt = _CLOSURE(ref, scene)
     return (ends if len(ends) > 1 else {}), doubt
 
 
-@breach(evaluation, "_closure")
+@breach(evaluation, "closure")
 def groups_of_groups_do_not_count(ref: EntityRef, scene: Scene) -> Any:
     ends, doubt = _CLOSURE(ref, scene)
     parents = {step.parent for step in scene.facts.node(ref).parents}
     return {each: end for each, end in ends.items() if each == ref or each in parents}, doubt
 
 
-_CLOSURE = evaluation._closure
+_CLOSURE = evaluation.closure
 
 
 @breach(evaluation, "_within")

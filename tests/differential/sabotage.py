@@ -166,7 +166,7 @@ _IN_ONE = evaluation._in_one
 # ------------------------------------------------------------------------------------------------------ memberships
 
 
-@breach(evaluation, "_closure")
+@breach(evaluation, "closure")
 def of_two_ways_up_the_first_counts(ref: EntityRef, scene: Scene) -> Any:
     ends, complete, work = {ref: FOREVER}, True, [ref]
     while work:
@@ -182,18 +182,18 @@ def of_two_ways_up_the_first_counts(ref: EntityRef, scene: Scene) -> Any:
     return ends, complete
 
 
-@breach(evaluation, "_closure")
+@breach(evaluation, "closure")
 def a_membership_that_ended_still_counts(ref: EntityRef, scene: Scene) -> Any:
     early = Scene(replace(scene.question, now=-FOREVER), scene.facts)
     return _CLOSURE(ref, early)
 
 
-@breach(evaluation, "_closure")
+@breach(evaluation, "closure")
 def what_nobody_holds_is_in_nothing(ref: EntityRef, scene: Scene) -> Any:
     return _CLOSURE(ref, scene)[0], True
 
 
-_CLOSURE = evaluation._closure
+_CLOSURE = evaluation.closure
 
 
 @breach(facts.Snapshot, "_ask")
