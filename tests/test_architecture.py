@@ -46,6 +46,7 @@ LAYERS = {
         "bundle",
         "cache",
         "cedar",
+        "configuration",
         "conform",
         "entities",
         "facts",

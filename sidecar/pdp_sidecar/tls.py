@@ -22,7 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from pdp.classes import dataclass
-from pdp_sidecar.secret import Secret, SecretError, read_file
+from pdp.configuration.secret import Secret, SecretError, read_file
 
 Clock = Callable[[], _datetime.datetime]
 

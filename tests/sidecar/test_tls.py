@@ -17,8 +17,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pdp.configuration.secret import Secret, SecretError
 from pdp_sidecar.callers import Callers, Peer, caller
-from pdp_sidecar.secret import Secret, SecretError
 from pdp_sidecar.tls import Certificates, TlsError, identities_of
 from tests.sidecar.authorities import DAY, Authority, Issued
 

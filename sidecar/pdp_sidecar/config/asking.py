@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Final, TypeVar
 
+from pdp.configuration.file import relative_to
+from pdp.configuration.places import Path
+from pdp.configuration.report import Report
+from pdp.configuration.secret import Secret, SecretError
 from pdp_sidecar.callers import ANYTHING, Bound, Caller, Callers, May
-from pdp_sidecar.config.layers import relative_to
 from pdp_sidecar.config.listening import Listener
-from pdp_sidecar.config.places import Path
-from pdp_sidecar.config.report import Report
 from pdp_sidecar.config.sections import CallerOptions, Options
-from pdp_sidecar.secret import Secret, SecretError
 from pdp_sidecar.tls import domain_of
 
 K = TypeVar("K", bound=Hashable)

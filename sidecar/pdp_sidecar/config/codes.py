@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-CODES: Final[dict[str, str]] = {
+from pdp.configuration.codes import COMMON
+
+CODES: Final[dict[str, str]] = COMMON | {
     "caller_ways": "A caller is told by no way of showing who it is, or by several.",
     "duplicate_address": "Two protocols are to be spoken at one address.",
     "duplicate_caller": "Two callers have one name, or are told by the same thing.",
@@ -14,11 +16,7 @@ CODES: Final[dict[str, str]] = {
     "invalid_principal": "Something names no principals for whom a caller may ask.",
     "invalid_spiffe": "Something is no SPIFFE id.",
     "invalid_tls": "The certificate, its key or the authorities cannot be used.",
-    "invalid_toml": "The file is no TOML.",
-    "invalid_value": "A value is of its type, and not one that this can be.",
-    "literal_secret": "A secret is written into a configuration.",
     "misplaced_key": "A key says nothing beside what else is there.",
-    "missing_key": "A key is needed.",
     "no_client_ca": "Something needs certificates of clients, and nothing says whose.",
     "no_folder": "There is no folder of the user's own for sockets.",
     "no_secret": "A secret cannot be had from where it is said to stand.",
@@ -28,8 +26,6 @@ CODES: Final[dict[str, str]] = {
     "plaintext": "A port is not encrypted, and nothing says that this is meant.",
     "short_token": "A token is short enough to be guessed.",
     "unix_workers": "Several workers are to share a Unix socket.",
-    "unknown_key": "A key, or a variable of the environment, means nothing.",
     "unnamed_port": "Several workers are to share a port that the system chooses.",
     "unproven_caller": "Whoever shows nothing of who they are may do what takes proof.",
-    "wrong_type": "A value is of another type.",
 }

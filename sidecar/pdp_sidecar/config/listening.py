@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 from pdp.classes import dataclass
+from pdp.configuration.places import Path
+from pdp.configuration.report import Report
 from pdp_sidecar.addresses import HELP, Address
-from pdp_sidecar.config.places import Path
-from pdp_sidecar.config.report import Report
 from pdp_sidecar.config.sections import ListenerOptions, Options
 from pdp_sidecar.sockets import SocketError, runtime_folder
 

@@ -7,19 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pdp.classes import dataclass, field
+from pdp.configuration.file import read_file, relative_to
+from pdp.configuration.places import Path
+from pdp.configuration.reading import FAILED, read
+from pdp.configuration.report import Report
+from pdp.configuration.secret import Secret, SecretError
 from pdp.source import Source
 from pdp.terms import Policy
 from pdp_sidecar.callers import Callers
 from pdp_sidecar.config.asking import callers
-from pdp_sidecar.config.layers import put, read_environment, read_file, relative_to
+from pdp_sidecar.config.layers import put, read_environment
 from pdp_sidecar.config.listening import Listener, listeners
-from pdp_sidecar.config.places import Path
-from pdp_sidecar.config.reading import FAILED, read
-from pdp_sidecar.config.report import Report
 from pdp_sidecar.config.sections import Options
 from pdp_sidecar.envoy.options import Options as EnvoyOptions
 from pdp_sidecar.envoy.problems import problems
-from pdp_sidecar.secret import Secret, SecretError
 from pdp_sidecar.tls import Certificates, Clock, TlsError, utc_now
 
 

@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from pdp.configuration.secret import Secret
 from pdp_sidecar.authzen.options import Options as AuthzenOptions
 from pdp_sidecar.envoy.options import Options as EnvoyOptions
 from pdp_sidecar.frames.options import Options as FramesOptions
 from pdp_sidecar.operations.options import OperationsOptions
 from pdp_sidecar.reloading import ReloadOptions
 from pdp_sidecar.rpc.options import Options as RpcOptions
-from pdp_sidecar.secret import Secret
 from pdp_sidecar.workers.options import WorkersOptions
 
 WhenStale = Literal["deny", "continue"]

@@ -14,9 +14,9 @@ import httpx
 import msgspec
 import pytest
 
+from pdp.configuration.secret import Secret
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.callers import Callers, caller
-from pdp_sidecar.secret import Secret
 from pdp_sidecar.service import Service
 from pdp_sidecar.tls import Certificates
 from tests.sidecar import scene

@@ -12,11 +12,11 @@ import msgspec
 import pytest
 import yaml
 
+from pdp.configuration.reading import fields, is_struct, members
+from pdp.configuration.secret import Secret
 from pdp.syntax.messages import render
 from pdp_sidecar.config import ConfigurationError, Flags, load
-from pdp_sidecar.config.reading import fields, is_struct, members
 from pdp_sidecar.config.sections import Options
-from pdp_sidecar.secret import Secret
 from tests.sidecar.authorities import Authority
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "sidecar-configuration.md"

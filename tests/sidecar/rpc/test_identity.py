@@ -10,11 +10,11 @@ import grpc
 import pytest
 from grpc import aio
 
+from pdp.configuration.secret import Secret
 from pdp_sidecar.callers import Callers, caller
 from pdp_sidecar.generated.decision_service_pb2 import CheckStreamRequest
 from pdp_sidecar.generated.decision_service_pb2_grpc import DecisionServiceStub
 from pdp_sidecar.rpc import Listener, Options, start
-from pdp_sidecar.secret import Secret
 from pdp_sidecar.service import Service
 from pdp_sidecar.tls import Certificates
 from pdp_sidecar.wire import request_message

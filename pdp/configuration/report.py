@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from pdp.configuration.places import Path, Places
 from pdp.errors import Diagnostic, DiagnosticError, suggest
 from pdp.source import Source, Span
-from pdp_sidecar.config.places import Path, Places
 
 MOST: Final = 50
 """Findings that are told; whoever has more mends some first."""

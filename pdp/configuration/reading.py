@@ -16,11 +16,11 @@ from typing import Any, Final, Literal, Union
 
 import msgspec
 
+from pdp.configuration.places import Path
+from pdp.configuration.report import Report
+from pdp.configuration.secret import Secret
 from pdp.errors import article, suggest
 from pdp.values import Duration
-from pdp_sidecar.config.places import Path
-from pdp_sidecar.config.report import Report
-from pdp_sidecar.secret import Secret
 
 FAILED: Final = object()
 """Stands for a value that is wrong; that it is stands in the report."""

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from pdp_sidecar.secret import LARGEST, Secret, SecretError, read_file
+from pdp.configuration.secret import LARGEST, Secret, SecretError, read_file
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdp_sidecar.config.places import Path, locate
+from pdp.configuration.places import Path, locate
 
 TEXT = '''# a comment with = and [brackets]
 policies = "policies" # and one more
