@@ -371,11 +371,23 @@ def proved_at(session: Mapping[str, Found] | None) -> int | None:
 
 
 def revocable(session: Mapping[str, Found]) -> Iterator[tuple[RevocationKind, str]]:
-    """Yield what a session names that may be revoked. A session without a name of its own has that of its token."""
+    """Yield what a session names that may be revoked. A session without a name of its own has that of its token.
+
+    What an issuer named may be revoked as that of this issuer as well: another may use the same name.
+    """
+    issuer = session.get("issuer")
     for name, kinds in _REVOCABLE.items():
         value = session.get(name)
         if isinstance(value, str):
             yield from ((kind, value) for kind in kinds)
+            if isinstance(issuer, str):
+                yield from ((kind, of_issuer(issuer, value)) for kind in kinds if kind is not RevocationKind.DEVICE)
+
+
+def of_issuer(issuer: str, name: str) -> str:
+    """Return what a session, a token or a key is revoked as, where that of one issuer is meant."""
+    # Where an issuer had a blank in it, two pairs could come to one text, and too much would be revoked: never too little.
+    return f"{issuer} {name}"
 
 
 _REVOCABLE: Final[Mapping[str, tuple[RevocationKind, ...]]] = {

@@ -295,12 +295,14 @@ class Holder:
         token: str | None = None,
         key: str | None = None,
         device: str | None = None,
+        issuer: str | None = None,
         not_before: _datetime.datetime | None = None,
         why: str = "",
     ) -> int | None:
         """Let nothing count any more that one of these proved at `not_before` or earlier.
 
-        A group stands for all who are in it, a workload for all of its type whose ids begin like it. `not_before` is
+        A group stands for all who are in it, a workload for all of its type whose ids begin like it. With an `issuer`,
+        a session, a token or a key of that name is that of this issuer alone, and else whoever's. `not_before` is
         by default now; a session, a token or a key is revoked for good then. Return the number on record, None without
         a record. When this returns, no allow that begins later goes against it, and it is durable if there is a record.
 
@@ -327,7 +329,7 @@ class Holder:
             "key": key,
             "device": device,
         }
-        fact = revocation_of(named, not_before, why, self._world.schema, self._clocks.now)
+        fact = revocation_of(named, not_before, why, self._world.schema, self._clocks.now, issuer)
         # First here: who is revoked does not go on until a disk has written it.
         self._hold(fact)
         return self._read(lambda feed: feed.publish(fact))

@@ -50,6 +50,7 @@ _NAMES = ("session", "token", "key", "device")
 @click.option("--token", metavar="ID", help="Sessions that came with this token.")
 @click.option("--key", metavar="ID", help="Sessions that are bound to this key.")
 @click.option("--device", metavar="ID", help="Sessions from this device.")
+@click.option("--issuer", metavar="ISSUER", help="Of a session, a token or a key: that of this issuer alone.")
 @click.option(
     "--not-before",
     metavar="TIME",
@@ -58,7 +59,9 @@ _NAMES = ("session", "token", "key", "device")
 @click.option("--why", metavar="TEXT", default="", help="For those who read the record.")
 @click.option("--create", is_flag=True, help="Begin the record where there is none; beside a folder it always is.")
 @click.pass_obj
-def command(options: Options, /, target: str, not_before: str | None, why: str, create: bool, **named: Any) -> int:
+def command(
+    options: Options, /, target: str, issuer: str | None, not_before: str | None, why: str, create: bool, **named: Any
+) -> int:
     """Write a revocation, and say where it stands."""
     from pdp.cli.entities import split_help
     from pdp.cli.terminal import emit, note, say
@@ -66,7 +69,7 @@ def command(options: Options, /, target: str, not_before: str | None, why: str, 
     from pdp.revocation.log import RevocationLog
 
     path, schema, store = _place(target)
-    fact = _fact(named, not_before, why, schema, alone=store is None)
+    fact = _fact(named, issuer, not_before, why, schema, alone=store is None)
     notes = [*_notes(fact, schema, store)]
     try:
         log = RevocationLog(path, create=create or path != target)
@@ -143,7 +146,9 @@ def _entity(text: str, schema: Schema, *, alone: bool) -> EntityRef:
     return name_of(text, schema) if schema.is_cedar else read_cedar(text)
 
 
-def _fact(named: dict[str, Any], not_before: str | None, why: str, schema: Schema, *, alone: bool) -> Revocation:
+def _fact(
+    named: dict[str, Any], issuer: str | None, not_before: str | None, why: str, schema: Schema, *, alone: bool
+) -> Revocation:
     from pdp.cli.entities import split_help
     from pdp.clocks import wall_clock
     from pdp.conform import Mismatch
@@ -165,7 +170,7 @@ def _fact(named: dict[str, Any], not_before: str | None, why: str, schema: Schem
     except Mismatch as wrong:
         raise Refusal("invalid_usage", f"`--not-before`: {wrong.message}", help=wrong.help) from None
     try:
-        return revocation_of(named, until, why, schema, wall_clock)
+        return revocation_of(named, until, why, schema, wall_clock, issuer)
     except RequestError as error:
         message, help_ = split_help(str(error))
         choices = ", ".join(f"`--{each}`" for each in (*_ENTITIES, *_NAMES))

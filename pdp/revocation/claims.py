@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from pdp.errors import RequestError, article, suggest
+from pdp.evaluation import of_issuer
 from pdp.ids import wrong_id, wrong_text
 from pdp.model import Revocation, RevocationKind
 from pdp.revocation.index import full_name
@@ -26,13 +27,21 @@ def revocation_of(
     why: str,
     schema: Schema,
     now: Callable[[], _datetime.datetime],
+    issuer: str | None = None,
 ) -> Revocation:
-    """Return the revocation of what is named, one thing of those that are not None; raise RequestError otherwise."""
+    """Return the revocation of what is named, one thing of those that are not None; raise RequestError otherwise.
+
+    With an issuer, a session, a token or a key is that of this issuer alone.
+    """
     given = [(RevocationKind(kind), value) for kind, value in named.items() if value is not None]
     if len(given) != 1:
         raise RequestError("one thing is revoked at a time: name a principal, a session, or another")
     kind, value = given[0]
     type_, text = _entity(kind, value, schema) if kind in _ENTITIES else ("", _name(kind, value))
+    if issuer is not None:
+        if kind not in _FOR_GOOD:
+            raise RequestError(f"an issuer names sessions, tokens and keys, and no {kind}")
+        text = of_issuer(_name("issuer", issuer), text)
     return Revocation(kind, text, type_, _instant(kind, not_before, now), _why(why))
 
 
@@ -72,7 +81,7 @@ def _entity(kind: RevocationKind, given: object, schema: Schema) -> tuple[str, s
     return full_name(type_, schema), given.id
 
 
-def _name(kind: RevocationKind, given: object) -> str:
+def _name(kind: str, given: object) -> str:
     if type(given) is not str or not given:
         raise RequestError(f"the {kind} is no text, or an empty one")
     wrong = wrong_text(given)

@@ -496,3 +496,35 @@ def test_an_engine_without_a_record_revokes_all_the_same(compiled: bool) -> None
 
     asked.refresh()
     assert (asked.state, asked.sequence, reason(asked)) == (SourceState.LOADED, 0, "principal_revoked")
+
+
+def test_what_one_issuer_named_is_revoked_and_the_same_name_of_another_is_not(compiled: bool) -> None:
+    engine = pdp.Engine.from_text(TEXT, entities=ENTITIES, compiled=compiled)
+    ours, theirs = FULL | {"issuer": "https://id.x"}, FULL | {"issuer": "https://id.x/other"}
+
+    engine.revoke(token="t", issuer="https://id.x")
+
+    asked = (ADA, "read", PAGE, None)
+    assert engine.decide(*asked, ours, NOW).reason is Reason.SESSION_REVOKED
+    assert engine.decide(*asked, theirs, NOW)
+    assert engine.decide(*asked, FULL, NOW)
+    engine.revoke(token="t")
+    assert engine.decide(*asked, theirs, NOW).reason is Reason.SESSION_REVOKED
+
+
+@pytest.mark.parametrize("kind", ["session", "key"])
+def test_sessions_and_keys_are_of_an_issuer_too(compiled: bool, kind: str) -> None:
+    engine = pdp.Engine.from_text(TEXT, entities=ENTITIES, compiled=compiled)
+
+    engine.revoke(**{kind: kind[0]}, issuer="https://id.x")
+
+    assert engine.decide(ADA, "read", PAGE, None, FULL, NOW)
+    assert not engine.decide(ADA, "read", PAGE, None, FULL | {"issuer": "https://id.x"}, NOW)
+
+
+@pytest.mark.parametrize("target", [{"principal": ADA}, {"group": STAFF}, {"device": "d"}])
+def test_no_issuer_names_people_or_devices(target: dict[str, Any]) -> None:
+    engine = pdp.Engine.from_text(TEXT, entities=ENTITIES)
+
+    with pytest.raises(pdp.RequestError, match="an issuer names sessions, tokens and keys, and no "):
+        engine.revoke(**target, issuer="https://id.x")

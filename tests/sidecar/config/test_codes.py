@@ -16,7 +16,9 @@ def written(folder: str) -> str:
 
 
 def test_the_configuration_gives_every_code_of_the_table_and_no_other():
-    given = re.findall(r'(?:\.add\(|code=)\s*"([a-z_]+)"', written("sidecar/pdp_sidecar/config") + written("pdp/configuration"))
+    text = written("sidecar/pdp_sidecar/config") + written("pdp/configuration")
+
+    given = re.findall(r'(?:\.add\(|code=)\s*"([a-z_]+)"', text)
 
     assert {*given} == CODES.keys()
 
