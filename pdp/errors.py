@@ -8,6 +8,7 @@ PdpError
 ├── EndlessSourceError        sources name ever more entities that others are in
 ├── FailedSourceError         a source of entities failed, and nothing may be decided without it
 ├── RemoteError               a sidecar gave no answer, or refused
+├── TokenError                a token, or what is shown with it, proves nothing
 ├── RecordError               a record of facts cannot be read or written, or is not the one that it was
 └── Denied                    what is not allowed is not begun (in pdp.enforcement, with its decision)
 """
@@ -122,6 +123,19 @@ class RemoteError(PdpError):
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class TokenError(PdpError):
+    """A token, a certificate or a proof is not taken; `code` is one of `pdp.identity.refusals.REFUSALS`.
+
+    The message says what failed, and never holds any of what was shown. `passing` says that nothing is known to be
+    wrong with it: keys, or an answer about it, could not be had, and to try again may help.
+    """
+
+    def __init__(self, message: str, *, code: str, passing: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.passing = passing
 
 
 def article(name: object) -> str:

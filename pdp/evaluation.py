@@ -386,7 +386,7 @@ def revocable(session: Mapping[str, Found]) -> Iterator[tuple[RevocationKind, st
 
 def of_issuer(issuer: str, name: str) -> str:
     """Return what a session, a token or a key is revoked as, where that of one issuer is meant."""
-    # Where an issuer had a blank in it, two pairs could come to one text, and too much would be revoked: never too little.
+    # An issuer with a blank in it may let two pairs come to one text: too much is revoked then, and never too little.
     return f"{issuer} {name}"
 
 
