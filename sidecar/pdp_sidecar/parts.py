@@ -173,7 +173,8 @@ def _envoy(ground: Ground, callers: Callers) -> list[Authorization]:
     options = ground.configuration.options.envoy
     if options is None:
         return []
-    return [Authorization(ground.asked_by("envoy"), options, Identities(callers, ground.identities).of)]
+    service = ground.asked_by("envoy")
+    return [Authorization(service, options, Identities(service, callers, ground.identities).of)]
 
 
 async def http(ground: Ground) -> Running | None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
 import grpc
 
+from pdp.identity.who import NOTHING, Shown
 from pdp_sidecar.callers import Caller, Callers, Peer
+from pdp_sidecar.identifying import digest_of
 from pdp_sidecar.rpc.refusals import Refused
+from pdp_sidecar.service import Service
 from pdp_sidecar.tls import identities_of
 
 _NOBODY: Final = "nobody who may ask is at the other end"
@@ -18,39 +23,51 @@ _NOBODY: Final = "nobody who may ask is at the other end"
 class Identities:
     """Tells who calls. A certificate is looked at on each call: TLS looks at it once, when the connection begins."""
 
-    def __init__(self, callers: Callers, named: Callable[[bytes], tuple[str, ...]] = identities_of) -> None:
+    def __init__(
+        self, service: Service, callers: Callers, named: Callable[[bytes], tuple[str, ...]] = identities_of
+    ) -> None:
         """Take whom a certificate names now; nobody where it does not count."""
-        self._callers, self._named = callers, named
+        self._service, self._callers, self._named = service, callers, named
         # gRPC shows nothing of who is at the other end of a Unix socket. The kernel let nobody connect whom the mode of
         # the socket and its folder keep out: whoever did counts as the owner of this process.
         self._uid = os.getuid()
         self._beside = callers.of(Peer(uid=self._uid))
 
-    def of(self, context: Any) -> Caller:
-        """Return who calls; raise Refused where that is nobody who may ask anything."""
+    async def of(self, context: Any) -> Caller:
+        """Return who calls; raise Refused where that is nobody who may ask anything, or TokenError or NotPermitted."""
         token = _token(context.invocation_metadata())
         is_beside = context.peer().startswith("unix:")
-        caller = self._beside if token is None and is_beside else self._shown(context, token, is_beside=is_beside)
+        if token is None and is_beside:
+            caller = self._beside
+        else:
+            caller = await self._shown(context, token, is_beside=is_beside)
         if caller is None:
             raise Refused(grpc.StatusCode.UNAUTHENTICATED, _NOBODY)
         return caller
 
-    def _shown(self, context: Any, token: str | None, *, is_beside: bool) -> Caller | None:
+    async def _shown(self, context: Any, token: str | None, *, is_beside: bool) -> Caller | None:
         if token == "":
             return None
         if is_beside:
-            return self._callers.of(Peer(uid=self._uid, token=token))
-        return self._callers.of(Peer(identities=self._identities(context.auth_context()), token=token))
+            return await self._service.caller(self._callers, Peer(uid=self._uid, token=token))
+        identities, shown = self._certified(context.auth_context())
+        return await self._service.caller(self._callers, Peer(identities=identities, token=token, shown=shown))
 
-    def _identities(self, shown: Any) -> tuple[str, ...]:
-        certificates = shown.get("x509_pem_cert")
+    def _certified(self, told: Any) -> tuple[tuple[str, ...], Shown]:
+        certificates = told.get("x509_pem_cert")
         if not certificates:
-            return ()
-        found = self._named(bytes(certificates[0]))
+            return (), NOTHING
+        certificate = bytes(certificates[0])
+        found = self._named(certificate)
         if not found:
             # Whoever shows a certificate that does not count is not somebody who shows none.
             raise Refused(grpc.StatusCode.UNAUTHENTICATED, "the certificate has run out, or names nobody who may ask")
-        return found
+        return found, _shown(certificate)
+
+
+@functools.lru_cache(maxsize=4096)
+def _shown(certificate: bytes) -> Shown:
+    return Shown(certificate=digest_of(ssl.PEM_cert_to_DER_cert(certificate.decode("ascii"))))
 
 
 def _token(metadata: Any) -> str | None:
