@@ -24,11 +24,11 @@ _FORBIDDEN: Final = ("crit", "b64", "jku", "jwk", "x5u", "x5c", "zip", "enc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """A token in compact form, taken apart. `signed` is what its signature is of."""
+class Jws:
+    """Something signed, in compact form and taken apart. `signed` is what its signature is of."""
 
     header: Mapping[str, Any]
-    claims: Mapping[str, Any]
+    payload: bytes
     signed: bytes
     signature: bytes
 
@@ -48,27 +48,34 @@ class Parts:
     def kind(self) -> str:
         """What it says that it is (`typ`), in lower case and without `application/`, as media types are compared.
 
-        It is empty for a token that does not say.
+        It is empty for one that does not say.
 
-        >>> Parts(header={"typ": "application/AT+jwt"}, claims={}, signed=b"", signature=b"").kind
+        >>> Jws(header={"typ": "application/AT+jwt"}, payload=b"", signed=b"", signature=b"").kind
         'at+jwt'
         """
         found: str = self.header.get("typ", "")
         return found.lower().removeprefix("application/")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts(Jws):
+    """A token: something signed that makes claims."""
+
+    claims: Mapping[str, Any]
+
+
 def read(token: str, largest: int) -> Parts:
     """Take a token apart and hold its header to what any header may say; raise TokenError.
 
-    A token that says the same has one way to be written, so whoever remembers its text remembers the token.
+    A token that says the same, signed by the same bytes, has one way to be written.
     """
     found = split(token, largest)
-    _check(found.header)
-    return found
+    hold_header(found.header)
+    return opened(found)
 
 
-def split(token: str, largest: int) -> Parts:
-    """Take a token apart, whatever its header says: for what brings its own key, as a proof does."""
+def split(token: str, largest: int) -> Jws:
+    """Take something signed apart, whatever its header and its payload say; raise TokenError."""
     if type(token) is not str:
         raise TokenError("a token is a text", code="malformed_token")
     if len(token) > largest:
@@ -80,12 +87,19 @@ def split(token: str, largest: int) -> Parts:
         raise TokenError("the token is encrypted: only signed ones are taken", code="encrypted_token")
     if len(texts) != 3:
         raise TokenError("a token has three parts, with a dot between each", code="malformed_token")
-    header, claims, signature = map(_decoded, texts)
+    header, payload, signature = map(_decoded, texts)
+    signed = token[: token.rindex(".")].encode("ascii")
+    return Jws(header=_header(header), payload=payload, signed=signed, signature=signature)
+
+
+def opened(found: Jws) -> Parts:
+    """Read the claims of something signed; raise TokenError where it makes none."""
     return Parts(
-        header=_header(header),
-        claims=_claims(claims),
-        signed=token[: token.rindex(".")].encode("ascii"),
-        signature=signature,
+        header=found.header,
+        payload=found.payload,
+        signed=found.signed,
+        signature=found.signature,
+        claims=_claims(found.payload),
     )
 
 
@@ -115,7 +129,8 @@ def _claims(data: bytes) -> dict[str, Any]:
         raise TokenError(f"the claims of the token cannot be read: {error}", code=code) from None
 
 
-def _check(header: Mapping[str, Any]) -> None:
+def hold_header(header: Mapping[str, Any]) -> None:
+    """Refuse a header that names a key itself, or no algorithm that is taken, or what no header names."""
     for name in _FORBIDDEN:
         if name in header:
             raise TokenError(f"the header of the token holds `{name}`", code="invalid_header")

@@ -18,7 +18,7 @@ from jwt.algorithms import Algorithm, get_default_algorithms
 
 from pdp.errors import TokenError
 from pdp.identity.issuer import Key
-from pdp.identity.parts import ALGORITHMS, Parts
+from pdp.identity.parts import ALGORITHMS, Jws
 
 _CURVES: Final[dict[str, type[EllipticCurve]]] = {"ES256": SECP256R1, "ES384": SECP384R1, "ES512": SECP521R1}
 _WORKS: Final[dict[str, Algorithm]] = {
@@ -49,17 +49,17 @@ def problem(algorithm: str, material: Any) -> str | None:
     return None if within else f"it has less than {_SHORTEST} bits, or more than {_LONGEST}"
 
 
-def verify(parts: Parts, key: Key) -> None:
+def verify(found: Jws, key: Key) -> None:
     """Raise TokenError unless a token was signed by a key, with the algorithm that the key is for."""
-    if parts.algorithm != key.algorithm or problem(key.algorithm, key.material) is not None:
+    if found.algorithm != key.algorithm or problem(key.algorithm, key.material) is not None:
         raise TokenError("the algorithm of the token is not that of its key", code="wrong_algorithm")
-    if not _holds(parts, key):
+    if not _holds(found, key):
         raise TokenError("the signature of the token is not that of its issuer", code="wrong_signature")
 
 
-def _holds(parts: Parts, key: Key) -> bool:
+def _holds(found: Jws, key: Key) -> bool:
     try:
         # Only what is said to be true is: PyJWT answers with a truth value, and has answered with others before.
-        return _WORKS[key.algorithm].verify(parts.signed, key.material, parts.signature) is True
+        return _WORKS[key.algorithm].verify(found.signed, key.material, found.signature) is True
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
