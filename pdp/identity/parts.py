@@ -141,5 +141,5 @@ def hold_header(header: Mapping[str, Any]) -> None:
         raise TokenError("the algorithm of the token is none that is taken", code="wrong_algorithm")
     if type(kid) is not str or len(kid) > _LONGEST_KID or _CONTROL.search(kid) or ("kid" in header and not kid):
         raise TokenError("`kid` in the header of the token names no key", code="invalid_header")
-    if type(kind) is not str or not kind.isascii():
+    if type(kind) is not str or not kind.isascii() or ("typ" in header and not kind):
         raise TokenError("`typ` in the header of the token is no media type", code="invalid_header")
