@@ -105,7 +105,8 @@ class IssuerOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whose tokens are taken, and for what. There is no audience and no lifetime by default.
 
     `lifetime` is the longest that a token may be valid. `require` has what claims have to be: a text, a number, a truth
-    value, or a list of these of which it has to be one.
+    value, a list of these of which it has to be one, or a table for the members of an object. `trust_domain` is whose
+    workloads JWT-SVIDs are for, where `issuer` is a URL and not that trust domain.
     """
 
     issuer: str
@@ -115,6 +116,7 @@ class IssuerOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     algorithms: tuple[AlgorithmWord, ...]
     keys: KeysOptions
     principal: PrincipalOptions
+    trust_domain: str | None = None
     require: dict[str, Any] = {}
     session: SessionOptions = SessionOptions()
     actor: ActorOptions | None = None
