@@ -31,7 +31,7 @@ LARGEST: Final = 256 * 1024
 MOST: Final = 64
 """Keys of a set, those for other uses included."""
 
-LONGEST_KID: Final = 512
+LONGEST_KID: Final = 256
 """Characters of the name of a key. Whoever asks for a longer one asks for none that there is."""
 
 Use = Literal["sig", "jwt-svid"]
