@@ -125,12 +125,14 @@ class File:
             handle = os.open(self._path, _OPEN)
         except (OSError, ValueError) as error:
             raise self._error(error) from None
-        with os.fdopen(handle, "rb") as file:
-            try:
-                self._check(os.fstat(handle))
+        try:
+            self._check(os.fstat(handle))
+            with os.fdopen(handle, "rb", closefd=False) as file:
                 data = file.read(LARGEST + 1)
-            except OSError as error:
-                raise self._error(error) from None
+        except OSError as error:
+            raise self._error(error) from None
+        finally:
+            os.close(handle)
         if len(data) > LARGEST:
             raise KeysError(f"`{self._path}` is larger than {LARGEST} bytes")
         return data
