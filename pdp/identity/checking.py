@@ -201,7 +201,7 @@ class _Checking:
     def _together(self, options: Options) -> None:
         for (first, one), (second, other) in combinations(enumerate(options.issuers), 2):
             if one.issuer == other.issuer and not _told_apart(one.profile, other.profile):
-                message = f"a token of this issuer could be taken by {shown(('issuers', first))} as well"
+                message = f"a token of this issuer could be taken by `{shown(('issuers', first))} as well"
                 help_ = "entries of one issuer are told apart by its headers: one is for `access-token`, one is not"
                 self._report.add("ambiguous_issuer", ("issuers", second, "issuer"), message, help_)
         domains: set[str] = set()
@@ -213,7 +213,7 @@ class _Checking:
         for mine, theirs in combinations(_namings(options), 2):
             if mine.meets(theirs):
                 message = (
-                    f"{shown(mine.at[:2])} names principals of `{mine.type}` too: each could name those of the other"
+                    f"`{shown(mine.at[:2])}` names principals of `{mine.type}` too: each could name those of the other"
                 )
                 help_ = (
                     "let ids begin by other texts, as in `first:{sub}`, use other types, or say `shared = true` of both"
@@ -225,7 +225,7 @@ class _Checking:
     def _bounds(self, at: Path, section: object, within: Mapping[str, tuple[float, float]]) -> None:
         for name, (least, most) in within.items():
             if not least <= getattr(section, name) <= most:
-                message = f"`{name}` is from {least:,g} to {most:,g}".replace(",", " ")
+                message = f"`{name}` is from {least:g} to {most:,.10g}".replace(",", " ").replace(",", " ")
                 self._report.add("out_of_bounds", (*at, name), message)
 
     def _url(self, at: Path, url: str, what: str | None = None) -> None:
