@@ -1,8 +1,8 @@
 """TLS: the certificate of the server, and those of clients.
 
-Whoever connects is checked by the TLS library against the client authorities. What it does not check is looked at by
-`pdp.identity.certificates`. A connection outlives the certificate that it began with, so who is at its other end is asked
-anew for each call.
+Whoever connects is checked by the TLS library against the client authorities. `pdp.identity.certificates` looks at what
+it does not check: a connection outlives the certificate that it began with, so who is at its other end is asked anew
+for each call.
 """
 
 from __future__ import annotations
