@@ -81,6 +81,13 @@ class ProofOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_age: float = 60.0
 
 
+class ReplayOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many proofs that were used are remembered, and where: in memory, or in a file that all workers have."""
+
+    most: int = 100_000
+    file: str | None = None
+
+
 class IntrospectionOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whom to ask whether a token still counts (RFC 7662), and for how long to take the answer."""
 
@@ -156,6 +163,7 @@ class Options(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     issuers: tuple[IssuerOptions, ...] = ()
     workloads: tuple[WorkloadOptions, ...] = ()
     scim: ScimOptions | None = None
+    replay: ReplayOptions = ReplayOptions()
     leeway: float = 30.0
     largest: int = 8192
     kept: int = 10_000
