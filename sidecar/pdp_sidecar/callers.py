@@ -6,13 +6,16 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pdp.classes import dataclass, field, replace
 from pdp.conform import read_ref
 from pdp.identity.who import NOTHING, Identity, Shown
 from pdp.model import Entity
 from pdp.values import EntityRef
+
+if TYPE_CHECKING:
+    from pdp.identity.certificates import Leaf
 
 
 class May(StrEnum):
@@ -125,12 +128,13 @@ class Peer:
     """What a connection, and what comes with a request, show of who is there.
 
     `uid` is that of the process at the other end of a Unix socket, as the kernel has it. `identities` are the URI names
-    of a certificate that was verified and has not run out. `token` came as `Authorization: Bearer`, or `DPoP` where
-    `proves` says so, and `shown` with it.
+    of a certificate that was verified and has not run out, and `certificate` is what else it says. `token` came as
+    `Authorization: Bearer`, or `DPoP` where `proves` says so, and `shown` with it.
     """
 
     uid: int | None = None
     identities: tuple[str, ...] = ()
+    certificate: Leaf | None = None
     token: str | None = None
     proves: bool = False
     shown: Shown = NOTHING

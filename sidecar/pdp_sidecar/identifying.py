@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, Protocol
@@ -26,7 +25,14 @@ class Issuers(Protocol):
     async def identify_async(self, token: str, shown: Shown = NOTHING) -> Identity:
         """Return whom a token speaks for; raise TokenError."""
 
-    def certified(self, identities: tuple[str, ...], digest: bytes | None) -> Identity:
+    def certified(
+        self,
+        identities: tuple[str, ...],
+        digest: bytes | None,
+        *,
+        issued_at: int | None = None,
+        until: int | None = None,
+    ) -> Identity:
         """Return whom a certificate names that TLS has verified; raise TokenError."""
 
 
@@ -91,12 +97,14 @@ class Identifying:
         return found
 
     def _by_certificate(self, callers: Callers, peer: Peer) -> Caller | None:
-        if not callers.by_principal or len(peer.identities) != 1 or callers.certified(peer) is not None:
+        leaf = peer.certificate
+        if leaf is None or not callers.by_principal or callers.certified(peer) is not None:
             return callers.of(peer)
+        begins, ends = Datetime.of(leaf.begins).micros, Datetime.of(leaf.ends).micros
         try:
-            identity = self._issuers.certified(peer.identities, peer.shown.certificate)
+            identity = self._issuers.certified(peer.identities, leaf.digest, issued_at=begins, until=ends)
         except TokenError:
-            # Nobody configured names its trust domain: it is what it was to those who look at certificates alone.
+            # Nobody configured names its trust domain: it is what it is where certificates alone are looked at.
             return callers.of(peer)
         self._require(identity)
         return callers.proven(identity) or callers.of(peer)
@@ -107,11 +115,6 @@ class Identifying:
         if world.given.revocations and is_revoked(world, identity):
             self.tokens["token_inactive"] += 1
             raise TokenError("it, or whoever it speaks for, is revoked", code="token_inactive")
-
-
-def digest_of(certificate: bytes) -> bytes:
-    """Return the digest of a certificate in DER, as tokens are bound to it (RFC 8705 3.1)."""
-    return hashlib.sha256(certificate).digest()
 
 
 def is_revoked(world: World, identity: Identity) -> bool:

@@ -29,7 +29,7 @@ LAYERS = {
     3: {"operations", "rpc"},
     4: {"client", "envoy", "workers"},
     5: {"config"},
-    6: {"facts", "room"},
+    6: {"facts", "issuing", "room"},
     7: {"parts", "supervising"},
     8: {"worker"},
     9: {"serving"},

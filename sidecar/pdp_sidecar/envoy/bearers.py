@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from pdp.errors import TokenError
+from pdp.identity.certificates import digest_of
 from pdp.identity.who import Shown
 from pdp_sidecar.envoy.asked import Asked
 from pdp_sidecar.envoy.refusals import Refused
-from pdp_sidecar.identifying import Challenge, digest_of
+from pdp_sidecar.identifying import Challenge
 
 _LONGEST_CERTIFICATE: Final = 65_536
 
@@ -48,10 +48,7 @@ def _digest(certificate: str) -> bytes | None:
     """Return the digest of a certificate that Envoy tells, None for none: then nothing is proved by it."""
     if not certificate or len(certificate) > _LONGEST_CERTIFICATE:
         return None
-    try:
-        return digest_of(ssl.PEM_cert_to_DER_cert(unquote_to_bytes(certificate).decode("ascii")))
-    except ValueError:
-        return None
+    return digest_of(unquote_to_bytes(certificate))
 
 
 def refusal(error: TokenError) -> Refused:

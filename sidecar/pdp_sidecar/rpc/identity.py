@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
 import grpc
 
+from pdp.identity.certificates import Leaf, identities_of, leaf_of
 from pdp.identity.who import NOTHING, Shown
 from pdp_sidecar.callers import Caller, Callers, Peer
-from pdp_sidecar.identifying import digest_of
 from pdp_sidecar.rpc.refusals import Refused
 from pdp_sidecar.service import Service
-from pdp_sidecar.tls import identities_of
 
 _NOBODY: Final = "nobody who may ask is at the other end"
 
@@ -50,24 +47,23 @@ class Identities:
             return None
         if is_beside:
             return await self._service.caller(self._callers, Peer(uid=self._uid, token=token))
-        identities, shown = self._certified(context.auth_context())
-        return await self._service.caller(self._callers, Peer(identities=identities, token=token, shown=shown))
+        return await self._service.caller(self._callers, self._certified(context.auth_context(), token))
 
-    def _certified(self, told: Any) -> tuple[tuple[str, ...], Shown]:
+    def _certified(self, told: Any, token: str | None) -> Peer:
         certificates = told.get("x509_pem_cert")
         if not certificates:
-            return (), NOTHING
+            return Peer(token=token)
         certificate = bytes(certificates[0])
         found = self._named(certificate)
         if not found:
             # Whoever shows a certificate that does not count is not somebody who shows none.
             raise Refused(grpc.StatusCode.UNAUTHENTICATED, "the certificate has run out, or names nobody who may ask")
-        return found, _shown(certificate)
+        leaf = leaf_of(certificate)
+        return Peer(identities=found, token=token, certificate=leaf, shown=_shown(leaf))
 
 
-@functools.lru_cache(maxsize=4096)
-def _shown(certificate: bytes) -> Shown:
-    return Shown(certificate=digest_of(ssl.PEM_cert_to_DER_cert(certificate.decode("ascii"))))
+def _shown(leaf: Leaf | None) -> Shown:
+    return NOTHING if leaf is None else Shown(certificate=leaf.digest)
 
 
 def _token(metadata: Any) -> str | None:
