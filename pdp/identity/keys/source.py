@@ -9,9 +9,10 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from pdp.classes import dataclass
-from pdp.identity import document
+from pdp.identity import objects
+from pdp.identity.addresses import wrong_url
 from pdp.identity.jwk import LARGEST, KeysError, KeySet
-from pdp.identity.keys.web import MissingError, Web, refusal
+from pdp.identity.keys.web import MissingError, Web
 
 Read = Callable[[bytes], KeySet]
 """What makes keys of a document."""
@@ -62,7 +63,9 @@ class Discovery:
         if not isinstance(url, str):
             raise KeysError("the issuer does not tell where its keys are")
         # An issuer that is asked by https sends nobody to this machine.
-        wrong = refusal(url, plain=self._issuer.startswith("http:"))
+        wrong = wrong_url(url)
+        if wrong is None and url.startswith("http:") and not self._issuer.startswith("http:"):
+            wrong = "it is plain http, and the issuer is not"
         if wrong is not None:
             raise KeysError(f"no keys are taken from where the issuer says: {wrong}")
         return url
@@ -74,12 +77,9 @@ class Discovery:
         except MissingError:
             answer = self._web.get(second)
         try:
-            found = document.read(answer.body)
-        except document.DocumentError as error:
+            return objects.read(answer.body)
+        except objects.UnreadableError as error:
             raise KeysError(f"what the issuer tells of itself cannot be read: {error}") from None
-        if not isinstance(found, dict):
-            raise KeysError("what the issuer tells of itself cannot be read: it is no object")
-        return found
 
 
 def _well_known(issuer: str) -> tuple[str, str]:
