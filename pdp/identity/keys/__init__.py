@@ -9,11 +9,10 @@ from typing import Final
 
 from pdp.clocks import passing
 from pdp.identity import jwk
-from pdp.identity.addresses import wrong_url
 from pdp.identity.jwk import KeysError
 from pdp.identity.keys.source import Address, Discovery, File, Source
 from pdp.identity.keys.store import KeyStore, Pace
-from pdp.identity.keys.web import Client, Web
+from pdp.identity.keys.web import Client, Web, refusal
 from pdp.identity.options import IssuerOptions, KeysOptions
 
 LOOK: Final = 2.0
@@ -44,7 +43,7 @@ def source_of(options: IssuerOptions, web: Web | None = None) -> Source:
     read = partial(jwk.read, use="jwt-svid" if keys.spiffe_bundle else "sig", algorithms=options.algorithms)
     if _is_file(keys):
         return File(place, read)
-    wrong = wrong_url(place)
+    wrong = refusal(place)
     if wrong is None and keys.discovery and "?" in place:
         wrong = "it has a query"
     if wrong is not None:
