@@ -27,4 +27,5 @@ REFUSALS: Final[dict[str, str]] = {
     "proof_replayed": "The proof was used before.",
     "wrong_certificate": "The certificate names nobody, or not in the way that it has to.",
     "token_inactive": "Its issuer says that it counts no longer.",
+    "token_unconfirmed": "Whoever has to say whether it still counts does not say.",
 }
