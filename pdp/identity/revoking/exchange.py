@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from pdp.identity.revoking import documents
+from pdp.identity import addresses, objects
 
 LARGEST: Final = 64 << 10
 """Bytes of an answer."""
@@ -25,29 +24,6 @@ class ExchangeError(Exception):
     """There is no answer, or none that says anything. The message holds nothing of what was sent or received."""
 
 
-def is_safe(url: str) -> bool:
-    """Tell whether what is sent to a URL is for nobody else: by https, or to this machine.
-
-    >>> is_safe("https://id.example.org/introspect"), is_safe("http://127.0.0.1:8080/"), is_safe("http://id.example.org/")
-    (True, True, False)
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    if not host or parts.username is not None or parts.fragment:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_here(host))
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 class Exchange:
     """Asks one server. It belongs to the event loop that first asks by it.
 
@@ -59,8 +35,9 @@ class Exchange:
         self, url: str, *, timeout: float, ca: str | None = None, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         """Raise ValueError for a URL that is not safe, and OSError where `ca` cannot be read."""
-        if not is_safe(url):
-            raise ValueError("what is asked about tokens is asked by https, or by http at this machine")
+        wrong = addresses.wrong_url(url)
+        if wrong is not None:
+            raise ValueError(wrong)
         self._url, self._timeout = url, timeout
         needless = transport is not None or urlsplit(url).scheme == "http"
         self._client = httpx.AsyncClient(
@@ -79,11 +56,11 @@ class Exchange:
         """Send a body and return the document that answers it; raise ExchangeError."""
         try:
             async with asyncio.timeout(self._timeout):
-                return documents.read(await self._answer(body, headers, statuses))
+                return objects.read(await self._answer(body, headers, statuses))
         except TimeoutError:
             raise ExchangeError("there was no answer in time") from None
-        except documents.DocumentError as error:
-            raise ExchangeError(f"the answer says nothing: {error}") from None
+        except objects.UnreadableError as error:
+            raise ExchangeError(f"the answer cannot be read: {error}") from None
         except httpx.TimeoutException:
             raise ExchangeError("there was no answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:

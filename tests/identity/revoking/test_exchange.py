@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdp.identity.revoking.exchange import LARGEST, Exchange, ExchangeError, is_safe
+from pdp.identity.revoking.exchange import LARGEST, Exchange, ExchangeError
 from tests.sidecar.authorities import Authority
 
 JSON = {"content-type": "application/json"}
@@ -130,7 +130,7 @@ def test_nobody_at_a_port_is_an_answer_of_nobody():
         (http("204 No Content"), "the answer has the status 204"),
         (http("200 OK", b'{"active": true}'), "the answer is not said to be JSON"),
         (http("200 OK", b"<html>", "content-type: text/html"), "the answer is not said to be JSON"),
-        (http("200 OK", b"{", "content-type: application/json"), "the answer says nothing: it is no JSON in UTF-8"),
+        (http("200 OK", b"{", "content-type: application/json"), "the answer cannot be read: it is no JSON"),
         (b"no HTTP at all\r\n\r\n", "nobody could be asked: RemoteProtocolError"),
         (b"", "nobody could be asked: RemoteProtocolError"),
         (b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{}", "nobody could be asked"),
@@ -206,16 +206,8 @@ def test_authorities_that_are_not_there_are_an_error(tmp_path: Path):
     ],
 )
 def test_what_others_may_hear_is_asked_nowhere(url):
-    assert not is_safe(url)
-    with pytest.raises(ValueError, match="by https"):
+    with pytest.raises(ValueError, match=r"address|plain http"):
         Exchange(url, timeout=1)
-
-
-@pytest.mark.parametrize(
-    "url", ["https://id.example.org/x?y=z", "http://[::1]:80/", "http://localhost/", "http://127.9.9.9/"]
-)
-def test_https_and_this_machine_are_asked(url):
-    assert is_safe(url)
 
 
 @given(body=st.binary(max_size=200) | st.recursive(st.booleans() | st.text() | st.floats(), st.lists).map(json.dumps))
@@ -235,4 +227,4 @@ def test_whatever_answers_is_a_document_or_an_error(body):
 def test_an_answer_that_takes_long_to_read_is_none(body):
     transport = mocked(lambda _: httpx.Response(200, content=body, headers=JSON))
 
-    assert failed("https://id.example.org/", transport=transport).startswith("the answer says nothing")
+    assert failed("https://id.example.org/", transport=transport).startswith("the answer cannot be read")
