@@ -6,16 +6,19 @@ What it says is a token that is signed as its others are. Nothing is revoked by 
 from __future__ import annotations
 
 import datetime as _datetime
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait as wait_for
-from typing import Any, Final
+from typing import Final
 
 from pdp.classes import dataclass
 from pdp.errors import TokenError
 from pdp.identity import parts as texts
 from pdp.identity.claims import Claims, Clock, audience, hold_shapes, members, refuse, text
 from pdp.identity.issuer import Issuer, UnknownKeyError
+from pdp.identity.mapping import named
 from pdp.identity.parts import Parts
+from pdp.identity.paths import Template
 from pdp.identity.revoking.revoker import Revoker
 from pdp.identity.verifying import signed_by
 from pdp.values import EntityRef
@@ -30,9 +33,6 @@ REMEMBERED: Final = 10_000
 
 _KINDS: Final = frozenset({"", "jwt", "logout+jwt"})
 _WHY: Final = "its issuer says that the session is over"
-
-Principal = Callable[[Issuer, Mapping[str, Any]], EntityRef]
-"""Tells whom claims name by an entry of the configuration; raises TokenError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,6 @@ class Logouts:
         self,
         issuers: Mapping[str, Sequence[Issuer]],
         *,
-        principal: Principal,
         revoker: Revoker,
         now: Callable[[], int],
         leeway: float,
@@ -63,9 +62,10 @@ class Logouts:
         patience: float = 5.0,
         remembered: int = REMEMBERED,
     ) -> None:
-        self._issuers, self._principal, self._revoker = issuers, principal, revoker
+        self._issuers, self._revoker = issuers, revoker
         self._now, self._leeway, self._largest, self._patience = now, leeway, largest, patience
         self._most = remembered
+        self._lock = threading.Lock()
         self._ended: dict[tuple[str, str], None] = {}
 
     def end(self, token: str) -> None:
@@ -81,12 +81,18 @@ class Logouts:
         key = text(parts.claims, "iss"), name
         if key in self._ended:
             refuse("the logout token was used before", "token_replayed")
-        for target in dict.fromkeys(self._targets(parts.claims, entries)):
+        found = [_target(parts.claims, entry) for entry in entries]
+        for target in dict.fromkeys(each for each in found if isinstance(each, _Target)):
             self._revoke(target, key[0])
-        # Only now: one that came to nothing is sent again.
-        self._ended[key] = None
-        while len(self._ended) > self._most:
-            self._ended.pop(next(iter(self._ended)), None)
+        for each in found:
+            if isinstance(each, TokenError):
+                # What others of its issuer's entries make of it is over all the same.
+                raise each
+        with self._lock:
+            # Only now: one that came to nothing is sent again.
+            self._ended[key] = None
+            while len(self._ended) > self._most:
+                del self._ended[next(iter(self._ended))]
 
     def _entries(self, parts: Parts) -> list[Issuer]:
         """Return the entries that a logout token is for; raise TokenError where there are none."""
@@ -95,9 +101,9 @@ class Logouts:
         known = [each for each in self._issuers.get(text(parts.claims, "iss"), ()) if each.options.logout is not None]
         if not known:
             refuse("nobody is configured who may say that sessions are over and is called so", "unknown_issuer")
-        named = audience(parts.claims)
+        shown = audience(parts.claims)
         found = [
-            each for each in known if each.options.logout and not set(each.options.logout.audience).isdisjoint(named)
+            each for each in known if each.options.logout and not set(each.options.logout.audience).isdisjoint(shown)
         ]
         if not found:
             refuse("claim `aud` names no audience of logout tokens of its issuer", "wrong_audience")
@@ -112,16 +118,6 @@ class Logouts:
             wait_for([error.coming], self._patience)
             signed_by(parts, entry)
 
-    def _targets(self, claims: Claims, entries: Sequence[Issuer]) -> Iterator[_Target]:
-        session, subject = claims.get("sid"), claims.get("sub")
-        for each in entries:
-            if session is not None and each.options.session.session in ("sid", ("sid",)):
-                yield _Target(session=session)
-            elif subject is not None:
-                yield _Target(principal=self._principal(each, claims), issued=claims["iat"])
-            else:
-                refuse("the logout token names a session by `sid`, and sessions are not known by it", "no_principal")
-
     def _revoke(self, target: _Target, issuer: str) -> None:
         if target.session is not None:
             self._revoker.revoke(session=target.session, issuer=issuer, why=_WHY)
@@ -129,6 +125,21 @@ class Logouts:
         # By the clock of the issuer, as are the times of its tokens: whoever signs in after it is let in.
         moment = _datetime.datetime.fromtimestamp(target.issued, _datetime.UTC)
         self._revoker.revoke(principal=target.principal, not_before=moment, why=_WHY)
+
+
+def _target(claims: Claims, entry: Issuer) -> _Target | TokenError:
+    """Return what a logout token ends by an entry, or why it ends nothing."""
+    session, options = claims.get("sid"), entry.options
+    if session is not None and options.session.session in ("sid", ("sid",)):
+        return _Target(session=session)
+    if "sub" not in claims:
+        message = "the logout token names a session by `sid`, and sessions are not known by it"
+        return TokenError(message, code="no_principal")
+    try:
+        principal = named(options.principal.type, Template.of(options.principal.id), claims)
+    except TokenError as error:
+        return error
+    return _Target(principal=principal, issued=claims["iat"])
 
 
 def _check(claims: Claims, clock: Clock) -> str:

@@ -77,18 +77,12 @@ def entry(keys: Held | None = None, **more: Any) -> Issuer:
     return Issuer(options=IssuerOptions(**options | more), keys=keys or Held("k1"))
 
 
-def principal(each: Issuer, claims: Mapping[str, Any]) -> pdp.EntityRef:
-    if claims["sub"] == "nobody":
-        raise TokenError("the claims make no id", code="no_principal")
-    return pdp.ref(each.options.principal.type, claims["sub"])
-
-
 def logouts(*entries: Issuer, revoker: Any = None, now: float = NOW, **more: Any) -> Logouts:
     by_issuer: dict[str, list[Issuer]] = {}
     for each in entries or (entry(),):
         by_issuer.setdefault(each.options.issuer, []).append(each)
     given: dict[str, Any] = {"now": lambda: int(now * 1_000_000), "leeway": 30, "largest": 8192} | more
-    return Logouts(by_issuer, principal=principal, revoker=Noted() if revoker is None else revoker, **given)
+    return Logouts(by_issuer, revoker=Noted() if revoker is None else revoker, **given)
 
 
 def claims(**more: Any) -> dict[str, Any]:
@@ -163,6 +157,17 @@ def test_each_entry_that_it_is_for_ends_its_own():
     assert ended(logout(), people, agents) == [SESSION]
 
 
+def test_an_entry_that_can_make_nothing_of_it_keeps_no_other_from_it():
+    revoker, other = Noted(), entry(session=SessionOptions(session="session_state"))
+    receiver = logouts(other, entry(), revoker=revoker)
+
+    with pytest.raises(TokenError) as caught:
+        receiver.end(logout())
+
+    assert caught.value.code == "no_principal"
+    assert revoker.told == [SESSION]
+
+
 def test_a_key_that_is_coming_is_waited_for():
     assert ended(logout({"kid": "k2"}, name="k2"), entry(Held("k1", coming="k2"))) == [SESSION]
 
@@ -212,7 +217,7 @@ def test_a_key_that_is_coming_is_waited_for():
         ({}, {"iat": NOW - 500, "exp": NOW - 30}, "token_expired"),
         ({}, {"iat": NOW + 31, "exp": NOW + 99}, "token_not_yet_valid"),
         ({}, {"exp": NOW + int(LIFETIME) + 1}, "token_lives_too_long"),
-        ({}, {"sid": None, "sub": "nobody"}, "no_principal"),
+        ({}, {"sid": None, "sub": "a\u202eb"}, "no_principal"),
     ],
 )
 def test_what_is_no_logout_token_ends_nothing(header, more, code):
