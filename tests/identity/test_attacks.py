@@ -232,6 +232,8 @@ OURS = REFUSALS.keys() - {
     "proof_missing",
     "proof_replayed",
     "token_inactive",
+    "token_replayed",
+    "token_unconfirmed",
     "wrong_certificate",
     "wrong_proof",
 }
