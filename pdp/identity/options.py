@@ -40,20 +40,27 @@ class PrincipalOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields
     """How claims name a principal. A claim is named by its path: `sub`, or `["kubernetes.io", "pod", "uid"]`.
 
     `id` is a claim, or a text with claims in braces: `repo:{repository_id}`. `attributes` are claims by the name of the
-    attribute, `groups` claims by the type of what the principal is in: texts that are its ids.
+    attribute, `groups` claims by the type of what the principal is in: texts that are its ids. `shared` says that other
+    issuers name the same principals, so that each of them speaks for all.
     """
 
     type: str
     id: str
+    shared: bool = False
     attributes: dict[str, str | tuple[str, ...]] = {}
     groups: dict[str, str | tuple[str, ...]] = {}
 
 
 class SessionOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a session is in the issuer's own words. It has a second factor with any of these in `amr` or `acr`."""
+    """What a session is in the issuer's own words. It has a second factor with any of these in `amr` or `acr`.
+
+    `without_auth_time` says since when somebody is signed in whose token does not tell: since it was `issued`, though
+    it may have been renewed without them, or nobody knows. Machines prove who they are whenever they get a token.
+    """
 
     mfa_amr: tuple[str, ...] = ("mfa",)
     mfa_acr: tuple[str, ...] = ()
+    without_auth_time: Literal["unknown", "issued"] = "unknown"
     device: str | tuple[str, ...] | None = None
     session: str | tuple[str, ...] | None = "sid"
 
@@ -72,6 +79,13 @@ class ProofOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     required: bool = False
     ways: tuple[ProofWord, ...] = ("mtls", "dpop")
     max_age: float = 60.0
+
+
+class ReplayOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many proofs that were used are remembered, and where: in memory, or in a file that all workers have."""
+
+    most: int = 100_000
+    file: str | None = None
 
 
 class IntrospectionOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,7 +119,8 @@ class IssuerOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whose tokens are taken, and for what. There is no audience and no lifetime by default.
 
     `lifetime` is the longest that a token may be valid. `require` has what claims have to be: a text, a number, a truth
-    value, or a list of these of which it has to be one.
+    value, a list of these of which it has to be one, or a table for the members of an object. `trust_domain` is whose
+    workloads JWT-SVIDs are for, where `issuer` is a URL and not that trust domain.
     """
 
     issuer: str
@@ -115,6 +130,7 @@ class IssuerOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     algorithms: tuple[AlgorithmWord, ...]
     keys: KeysOptions
     principal: PrincipalOptions
+    trust_domain: str | None = None
     require: dict[str, Any] = {}
     session: SessionOptions = SessionOptions()
     actor: ActorOptions | None = None
@@ -147,6 +163,7 @@ class Options(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     issuers: tuple[IssuerOptions, ...] = ()
     workloads: tuple[WorkloadOptions, ...] = ()
     scim: ScimOptions | None = None
+    replay: ReplayOptions = ReplayOptions()
     leeway: float = 30.0
     largest: int = 8192
     kept: int = 10_000

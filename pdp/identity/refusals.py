@@ -25,6 +25,11 @@ REFUSALS: Final[dict[str, str]] = {
     "proof_missing": "It is bound to a key, and nothing shows that whoever brings it has that key.",
     "wrong_proof": "The proof is none of this token, this request, or this key.",
     "proof_replayed": "The proof was used before.",
+    "proofs_full": "As many proofs as can be remembered were used, and they still count.",
+    "proofs_unavailable": "What proofs were used cannot be known: their file cannot be read or written.",
+    "wrong_nonce": "The proof does not repeat the nonce that it was asked to.",
+    "token_not_bound": "It is bound to no key, and those of its issuer have to be.",
+    "unknown_binding": "It is bound to a key in a way that is not taken here.",
     "wrong_certificate": "The certificate names nobody, or not in the way that it has to.",
     "token_inactive": "Its issuer says that it counts no longer.",
 }

@@ -11,6 +11,7 @@ import msgspec
 
 from pdp.classes import dataclass, field
 from pdp.engine import Engine
+from pdp.identity.certificates import identities_of
 from pdp_sidecar import reloading
 from pdp_sidecar.addresses import Address
 from pdp_sidecar.authzen import server as authzen
@@ -31,7 +32,6 @@ from pdp_sidecar.running import Running
 from pdp_sidecar.service import Service
 from pdp_sidecar.sockets import Socket, SocketError, listening, listening_tcp
 from pdp_sidecar.status import Readiness
-from pdp_sidecar.tls import identities_of
 from pdp_sidecar.workers.child import Control
 
 

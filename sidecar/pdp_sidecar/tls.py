@@ -1,13 +1,13 @@
-"""TLS: the certificate of the server, those of clients, and who a certificate says it is.
+"""TLS: the certificate of the server, and those of clients.
 
-Whoever connects is checked by the TLS library against the client authorities. What it does not check is looked at here:
-a connection outlives the certificate that it began with, so who is at its other end is asked anew for each call.
+Whoever connects is checked by the TLS library against the client authorities. `pdp.identity.certificates` looks at what
+it does not check: a connection outlives the certificate that it began with, so who is at its other end is asked anew
+for each call.
 """
 
 from __future__ import annotations
 
 import datetime as _datetime
-import functools
 import os
 import re
 import ssl
@@ -23,11 +23,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from pdp.classes import dataclass
 from pdp.configuration.secret import Secret, SecretError, read_file
+from pdp.identity.certificates import extension_of, identities_of
 
 Clock = Callable[[], _datetime.datetime]
 
-LONGEST_ID: Final = 2048
-_ID: Final = re.compile(r"spiffe://([a-z0-9._-]{1,255})((?:/[A-Za-z0-9._-]+)+)", re.ASCII)
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -43,84 +42,6 @@ class TlsError(Exception):
 def utc_now() -> _datetime.datetime:
     """Return the time of the wall clock."""
     return _datetime.datetime.now(_datetime.UTC)
-
-
-# ------------------------------------------------------------------------------------------------------ who it names
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """What a certificate of a client says: its one SPIFFE id, None where it is of nobody, and when it counts."""
-
-    identity: str | None
-    begins: _datetime.datetime
-    ends: _datetime.datetime
-
-
-@functools.lru_cache(maxsize=4096)
-def leaf_of(certificate: bytes) -> Leaf | None:
-    """Return what a certificate says, in DER or PEM; None for what is none. The same one is read once."""
-    try:
-        read = (
-            x509.load_pem_x509_certificate if certificate.lstrip()[:5] == b"-----" else x509.load_der_x509_certificate
-        )
-        found = read(certificate)
-        return Leaf(_identity(found), found.not_valid_before_utc, found.not_valid_after_utc)
-    except Exception:
-        # Whatever cannot be made out is of nobody.
-        return None
-
-
-def identities_of(
-    certificate: bytes, now: _datetime.datetime | None = None, trust_domain: str | None = None
-) -> tuple[str, ...]:
-    """Return the SPIFFE id of a client's certificate that TLS has verified; nothing where it does not count now.
-
-    It is one of exactly one URI name, which is a SPIFFE id of the trust domain, and of no authority (X.509-SVID 1.0).
-    """
-    leaf = leaf_of(bytes(certificate))
-    if leaf is None or leaf.identity is None:
-        return ()
-    if not leaf.begins <= (utc_now() if now is None else now) < leaf.ends:
-        return ()
-    if trust_domain is not None and domain_of(leaf.identity) != trust_domain:
-        return ()
-    return (leaf.identity,)
-
-
-def domain_of(identity: str) -> str | None:
-    """Return the trust domain of a SPIFFE id that names a workload, None for what is none.
-
-    >>> domain_of("spiffe://example.org/ci/build")
-    'example.org'
-    >>> domain_of("spiffe://example.org/ci/../shop"), domain_of("spiffe://example.org"), domain_of("https://example.org/ci")
-    (None, None, None)
-    """
-    found = _ID.fullmatch(identity)
-    if found is None or len(identity) > LONGEST_ID or {".", ".."}.intersection(found[2].split("/")):
-        return None
-    return found[1]
-
-
-def _identity(certificate: x509.Certificate) -> str | None:
-    extensions = certificate.extensions
-    names = _extension(extensions, x509.SubjectAlternativeName)
-    uris = [] if names is None else names.get_values_for_type(x509.UniformResourceIdentifier)
-    if len(uris) != 1 or domain_of(uris[0]) is None:
-        return None
-    basic, usage = _extension(extensions, x509.BasicConstraints), _extension(extensions, x509.KeyUsage)
-    if basic is not None and basic.ca:
-        return None
-    if usage is not None and (usage.key_cert_sign or usage.crl_sign or not usage.digital_signature):
-        return None
-    return str(uris[0])
-
-
-def _extension(extensions: x509.Extensions, kind: Any) -> Any:
-    try:
-        return extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
 
 
 # ------------------------------------------------------------------------------------------------- what is served by
@@ -185,8 +106,8 @@ def _check_key(certificate: x509.Certificate, key: bytes, path: str) -> None:
 
 def _check_authorities(found: list[x509.Certificate], path: str, now: _datetime.datetime) -> None:
     for each in found:
-        basic = _extension(each.extensions, x509.BasicConstraints)
-        if basic is None or not basic.ca:
+        basic = extension_of(each, x509.BasicConstraints)
+        if basic is None or not basic.value.ca:
             name = each.subject.rfc4514_string()
             raise TlsError(f"`{path}` holds a certificate that is of no authority: {name}", "name the authority's own")
     if not any(each.not_valid_before_utc <= now < each.not_valid_after_utc for each in found):

@@ -53,9 +53,11 @@ class Authority:
         ends: datetime.datetime | None = None,
         ca: bool = False,
         signs: bool = False,
+        usage: tuple[str, ...] = ("digital_signature",),
+        critical: bool | None = True,
         dns: str = "localhost",
     ) -> Issued:
-        """Issue a certificate for server and client alike."""
+        """Issue a certificate for server and client alike; `critical` is None for one without a key usage."""
         now = datetime.datetime.now(datetime.UTC)
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a leaf")])
@@ -63,7 +65,9 @@ class Authority:
         names = [x509.DNSName(dns), *map(x509.UniformResourceIdentifier, uris)]
         made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
         made = made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        made = made.add_extension(_usage(digital_signature=True, key_cert_sign=signs or ca), critical=True)
+        if critical is not None:
+            used = _usage(**dict.fromkeys(usage, True) | {"key_cert_sign": signs or ca})
+            made = made.add_extension(used, critical=critical)
         both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         made = made.add_extension(x509.ExtendedKeyUsage(both), critical=False)
         made = made.add_extension(self._identifier, critical=False)

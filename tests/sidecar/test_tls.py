@@ -18,8 +18,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pdp.configuration.secret import Secret, SecretError
+from pdp.identity.certificates import identities_of
 from pdp_sidecar.callers import Callers, Peer, caller
-from pdp_sidecar.tls import Certificates, TlsError, identities_of
+from pdp_sidecar.tls import Certificates, TlsError
 from tests.sidecar.authorities import DAY, Authority, Issued
 
 SHOP = "spiffe://example.org/shop"
@@ -147,10 +148,25 @@ def test_a_name_of_another_trust_domain_is_nobodys():
         AUTHORITY.issue(SHOP, "https://example.org/"),
         AUTHORITY.issue(SHOP, ca=True),
         AUTHORITY.issue(SHOP, signs=True),
+        AUTHORITY.issue(SHOP, usage=("digital_signature", "crl_sign")),
+        AUTHORITY.issue(SHOP, usage=("key_encipherment",)),
+        AUTHORITY.issue(SHOP, critical=False),
+        AUTHORITY.issue(SHOP, critical=None),
     ],
-    ids=["no name", "two names", "one name twice", "two kinds", "authority", "signs"],
+    ids=[
+        "no name",
+        "two names",
+        "one name twice",
+        "two kinds",
+        "authority",
+        "signs",
+        "signs lists",
+        "signs nothing",
+        "use that may be ignored",
+        "no use",
+    ],
 )
-def test_a_certificate_of_two_names_or_of_an_authority_is_nobodys(issued):
+def test_a_certificate_of_two_names_or_of_another_use_is_nobodys(issued):
     assert identities_of(issued.certificate) == ()
 
 

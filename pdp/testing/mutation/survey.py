@@ -46,6 +46,7 @@ class Surveyor:
     def __init__(self, suite: Suite) -> None:
         policy, grants = suite.policy, [rule for rule in suite.policy.rules if rule.role is not None]
         self.mutants = tuple(sorted(mutants(policy), key=_place))
+        self._names = [*_names(self.mutants, {test.name for test in suite.policy.tests})]
         self._bench = Bench(suite.runner(), suite.tests)
         self._teller = Teller(policy, [world_of(case, suite.store, grants) for case in cases(suite.tests)])
         self._scribe = None if policy.schema.is_cedar else Scribe(policy, read_folder(suite.path)[0])
@@ -55,7 +56,7 @@ class Surveyor:
         mutant = self.mutants[number]
         if self._bench.kills(mutant):
             return None
-        name = f"{mutant.rule}: notices where {mutant.text}".replace("`", "").replace('"', "'")
+        name = self._names[number]
         request = None
         for told in self._teller.find(mutant):
             written = None if self._scribe is None else self._scribe.tell(mutant, told, name)
@@ -76,6 +77,18 @@ def survey(suite: Suite, jobs: int = 1) -> Survey:
 
 def _place(mutant: Mutant) -> tuple[str, int]:
     return ("", 0) if mutant.span is None else (mutant.span.source.path, mutant.span.start)
+
+
+def _names(mutants: Sequence[Mutant], taken: set[str]) -> Iterator[str]:
+    """Yield the name of a test for each mutant, none of them twice and none that a test has already."""
+    for mutant in mutants:
+        name = f"{mutant.rule}: notices where {mutant.text}".replace("`", "").replace('"', "'")
+        count, found = 1, name
+        while found in taken:
+            count += 1
+            found = f"{name} ({count})"
+        taken.add(found)
+        yield found
 
 
 # --------------------------------------------------------------------------------------------------------- processes

@@ -11,10 +11,10 @@ from pdp.configuration.file import relative_to
 from pdp.configuration.places import Path
 from pdp.configuration.report import Report
 from pdp.configuration.secret import Secret, SecretError
+from pdp.identity.certificates import domain_of
 from pdp_sidecar.callers import ANYTHING, Bound, Caller, Callers, May
 from pdp_sidecar.config.listening import Listener
 from pdp_sidecar.config.sections import CallerOptions, Options
-from pdp_sidecar.tls import domain_of
 
 K = TypeVar("K", bound=Hashable)
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import grpc
 
+from pdp.identity.certificates import identities_of
 from pdp_sidecar.callers import Caller, Callers, Peer
 from pdp_sidecar.rpc.refusals import Refused
-from pdp_sidecar.tls import identities_of
 
 _NOBODY: Final = "nobody who may ask is at the other end"
 

@@ -11,6 +11,7 @@ from grpc import aio
 from grpc_reflection.v1alpha import reflection
 
 from pdp.classes import dataclass
+from pdp.identity.certificates import identities_of
 from pdp_sidecar.callers import Callers
 from pdp_sidecar.generated import decision_service_pb2 as pb
 from pdp_sidecar.generated.admin_service_pb2 import RevokeRequest, StatusRequest
@@ -28,7 +29,6 @@ from pdp_sidecar.rpc.streams import Places, Streams
 from pdp_sidecar.rpc.watching import Watching
 from pdp_sidecar.service import Service
 from pdp_sidecar.status import Readiness, Status
-from pdp_sidecar.tls import identities_of
 
 DECISIONS: Final = "pdp.v1.DecisionService"
 ADMINISTRATION: Final = "pdp.v1.AdminService"

@@ -68,3 +68,16 @@ def test_a_long_list_is_cut(folder):
         report.SHOWN = most
 
     assert f"… and {len(found.survivors) - 1} more that no test notices; `--verbose` shows them" in lines
+
+
+def test_no_two_tests_to_add_have_one_name_and_none_that_of_a_test_that_is_there(folder, tmp_path):
+    taken = "grown: notices where > becomes >="
+    twice = "rule again: permit User to deploy on Service when principal.level > 3 and resource.tier > 3\n"
+    (tmp_path / "policies" / "rules.pdp").write_text(WORLD + RULES + twice)
+    (tmp_path / "policies" / "shop.pdp").write_text(GIVEN.replace('"asked"', f'"{taken}"') + ASKED)
+
+    names = [each.added.text.split('"')[1] for each in survey(collect(folder)).survivors if each.added]
+
+    assert f"{taken} (2)" in names
+    assert "again: notices where > becomes >= (2)" in names
+    assert len(names) == len({taken, *names}) - 1
