@@ -26,7 +26,7 @@ LAYERS = {
     0: {"addresses", "callers", "generated", "lasting", "operations.logs", "running"},
     1: {"identifying", "proven", "reloading", "service", "sockets", "tls"},
     2: {"authzen", "frames", "status", "wire"},
-    3: {"operations", "rpc"},
+    3: {"operations", "receivers", "rpc"},
     4: {"client", "envoy", "workers"},
     5: {"config"},
     6: {"facts", "issuing", "room"},
