@@ -31,6 +31,7 @@ from pdp_sidecar.proven import proven, spoken_for
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from pdp.identity.stepup import StepUp
     from pdp.identity.who import Identity, Shown
     from pdp.search import Asking
 
@@ -247,6 +248,11 @@ class Service:
         """Answer a request with what led to it; raise NotPermitted. For a thread of its own."""
         caller.require(May.EXPLAIN)
         return self.engine.explain(self._require(caller, request, token))
+
+    def step_up(self, caller: Caller, decision: Decision, token: Identity | None) -> StepUp | None:
+        """Return the sign-in that would meet the needs of a deny, None where it takes anything else."""
+        whose = caller.identity if token is None else token
+        return None if self.identifying is None else self.identifying.step_up(decision, whose)
 
     # ------------------------------------------------------------------------------------------------------ searches
 
