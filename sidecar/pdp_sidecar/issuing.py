@@ -5,17 +5,31 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pdp.schema import Schema
 from pdp_sidecar.config import Configuration
 from pdp_sidecar.identifying import Issuers
+from pdp_sidecar.operations.gate import App
 from pdp_sidecar.operations.logs import tell
+from pdp_sidecar.service import Service
+
+if TYPE_CHECKING:
+    from pdp.identity.issuer import Issuer
+    from pdp.identity.loading import Configuration as Identities
+    from pdp.identity.revoking.revoker import Revoker
 
 
 class Issuing(Issuers, Protocol):
     """Issuers, and what a worker has to do with them."""
+
+    configuration: Identities
+    issuers: Mapping[str, Sequence[Issuer]]
+
+    def revoke_by(self, revoker: Revoker) -> None:
+        """Say who revokes what an issuer says counts no longer."""
 
     def check(self, schema: Schema) -> None:
         """Hold them to what another policy declares; raise ConfigurationError."""
@@ -28,6 +42,31 @@ class Issuing(Issuers, Protocol):
 
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong, for those who run this."""
+
+
+class Listening(Protocol):
+    """What is told over HTTP of identities that end: `receivers.together.Receivers`."""
+
+    def around(self, app: App) -> App:
+        """Return an application that answers what is for it."""
+
+    async def drain(self, seconds: float) -> None:
+        """Finish what was begun, then close."""
+
+
+def receivers_of(issuers: Issuing, configuration: Configuration, service: Service) -> Listening:
+    """Have others tell which identities end; what they say holds in every worker."""
+    from pdp_sidecar.receivers.revoking import Revoking
+    from pdp_sidecar.receivers.together import Receivers
+
+    issuers.revoke_by(Revoking(service, "introspection"))
+    return Receivers(
+        issuers.configuration.options,
+        issuers.issuers,
+        service,
+        users=configuration.users or "",
+        environment=configuration.environment,
+    )
 
 
 def issuers_of(configuration: Configuration) -> Issuing | None:

@@ -22,9 +22,10 @@ from pdp_sidecar.config.listening import Listener
 from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.facts import Records, Refresher
 from pdp_sidecar.frames import server as framed
-from pdp_sidecar.issuing import Issuing, started
+from pdp_sidecar.issuing import Issuing, Listening, receivers_of, started
 from pdp_sidecar.operations import probes
 from pdp_sidecar.operations.calls import Measured
+from pdp_sidecar.operations.gate import App
 from pdp_sidecar.operations.notify import Watchdog
 from pdp_sidecar.operations.together import Operations
 from pdp_sidecar.rpc import server as rpc
@@ -51,6 +52,7 @@ class Ground:
     readiness: Readiness
     operations: Operations
     issuers: Issuing | None = None
+    receivers: Listening | None = None
     control: Control | None = None
     reloader: reloading.Reloader | None = None
     places: list[Socket] = field(default_factory=list)
@@ -144,8 +146,9 @@ async def identity(ground: Ground) -> Running | None:
         return None
     ground.operations.metrics.tokens = identifying.tokens
     ground.readiness.identity = issuers.problems
+    ground.receivers = receivers_of(issuers, ground.configuration, ground.service)
     await started(issuers, option.wait)
-    return None
+    return ground.receivers
 
 
 async def watchdog(ground: Ground) -> Running | None:
@@ -205,10 +208,15 @@ async def http(ground: Ground) -> Running | None:
         [bound],
         ground.context(listener),
         identities=ground.identities,
-        around=lambda app: ground.operations.application(app, "http", _METHODS),
+        around=lambda app: ground.operations.application(_receiving(ground, app), "http", _METHODS),
     )
     ground.hears(listener, _port(bound))
     return running
+
+
+def _receiving(ground: Ground, app: App) -> App:
+    """Return an application with what is told of identities that end."""
+    return app if ground.receivers is None else ground.receivers.around(app)
 
 
 _METHODS: Final = {

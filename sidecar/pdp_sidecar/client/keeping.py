@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from pdp.model import Decision, Entity, Request
 from pdp.session import Session
 from pdp.values import EntityRef
-from pdp_sidecar.client.asking import NO_ENTITIES, Keys, Options, raised, session_of, unasked
+from pdp_sidecar.client.asking import NO_ENTITIES, Keys, Options, Renewed, raised, session_of, unasked
 from pdp_sidecar.client.failures import Failure
 from pdp_sidecar.client.leases import Leases
 from pdp_sidecar.frames.codec import careful_question
@@ -35,6 +35,8 @@ class Keeping:
         self._keys = Keys()
         self._leases = Leases(options.max_kept if options.leases else 0, options.max_staleness, options.clock)
         self._clock = options.clock
+        if isinstance(options.token, Renewed):
+            options.token.on_change = self._leases.drop
         _ALL.add(self)
 
     def session(self, given: Mapping[str, Any]) -> Session:

@@ -12,6 +12,7 @@ from pdp.configuration.places import Path
 from pdp.configuration.reading import FAILED, read
 from pdp.configuration.report import ConfigurationError, Report
 from pdp.configuration.secret import Secret, SecretError
+from pdp.identity.options import Options as IdentityOptions
 from pdp.schema import Schema
 from pdp.source import Source
 from pdp.terms import Policy
@@ -58,6 +59,7 @@ class Configuration:
     approvals: str | None = None
     keys: str | None = None
     identity: str | None = None
+    users: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     report: Report = field(default_factory=Report, compare=False, repr=False)
 
@@ -107,7 +109,7 @@ class _Loading:
         asking = callers(options, found, report, self._environment, insecure=insecure, file=file)
         facts = {name: self._path(("facts", name), getattr(options.facts, name)) for name in _FACTS}
         self._check_facts(facts)
-        identity = self._identity()
+        identity, users = self._identity(facts["revocations"])
         self._check_workers()
         self._check_envoy(found)
         report.require()
@@ -120,6 +122,7 @@ class _Loading:
             revocations=facts["revocations"],
             approvals=facts["approvals"],
             identity=identity,
+            users=users,
             environment=self._environment,
             report=report,
             keys=facts["keys"] or (None if facts["approvals"] is None else f"{facts['approvals']}.keys.json"),
@@ -152,12 +155,19 @@ class _Loading:
             self._report.add("invalid_tls", ("tls",), error.message, error.help)
             return None
 
-    def _identity(self) -> str | None:
+    def _identity(self, revocations: str | None) -> tuple[str | None, str | None]:
+        """Return where it stands whose tokens are taken, and where users of a directory are remembered."""
         option = self._options.identity
         path = None if option is None else self._path(("identity", "file"), option.file)
-        if path is not None:
-            _check_identity(path, self._report, self._environment, None)
-        return path
+        if option is None or path is None:
+            return None, None
+        found = _check_identity(path, self._report, self._environment, None)
+        if found is not None and revocations is None and (found.scim or any(each.logout for each in found.issuers)):
+            message = "others tell there which identities end, and no record holds that beyond this process"
+            help_ = 'name one: `revocations = "…"` in the section `[facts]`'
+            self._report.add("no_record", ("identity", "file"), message, help_)
+        users = self._path(("identity", "users"), option.users)
+        return path, f"{revocations}.users" if users is None and revocations is not None else users
 
     def _check_facts(self, paths: Mapping[str, str | None]) -> None:
         facts, report = self._options.facts, self._report
@@ -211,20 +221,23 @@ def _check_envoy(options: EnvoyOptions, report: Report, policy: Policy | None) -
         report.add("invalid_envoy", ("envoy", *each.where), each.message, each.help)
 
 
-def _check_identity(path: str, report: Report, environment: Mapping[str, str], schema: Schema | None) -> None:
-    """Note what is wrong with the file that says whose tokens are taken."""
+def _check_identity(
+    path: str, report: Report, environment: Mapping[str, str], schema: Schema | None
+) -> IdentityOptions | None:
+    """Return what a file says of whose tokens are taken; None where that does not hold up, which is noted."""
     try:
         # What is not configured need not be installed.
         from pdp.identity.loading import load as load_identity
     except ModuleNotFoundError as error:
         message = f"`{error.name}` is not there, by which tokens are verified"
         report.add("not_installed", ("identity",), message, "install it: `pip install 'pdp-engine[sidecar,identity]'`")
-        return
+        return None
     try:
-        load_identity(path, schema=schema, environment=environment)
+        return load_identity(path, schema=schema, environment=environment).options
     except ConfigurationError as error:
         # Each at its place in that file.
         report.found.extend(error.diagnostics)
+        return None
 
 
 _FACTS = ("revocations", "approvals", "keys")
