@@ -140,6 +140,11 @@ class Identifying:
             raise TokenError("it, or whoever it speaks for, is revoked", code="token_inactive")
 
 
+def told(error: TokenError) -> str:
+    """Return what is said of a token that is refused: what failed, and nothing that it holds."""
+    return f"the token is refused: {error} ({error.code})"
+
+
 def is_revoked(world: World, identity: Identity) -> bool:
     """Tell whether a revocation reaches an identity: by its session, by whom it speaks for, or by a group of these.
 

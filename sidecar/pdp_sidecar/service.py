@@ -24,7 +24,7 @@ from pdp.search import Page
 from pdp.trace import Trace
 from pdp.values import EntityRef
 from pdp_sidecar.callers import Caller, Callers, May, NotPermitted, Peer
-from pdp_sidecar.identifying import Identifying
+from pdp_sidecar.identifying import Identifying, told
 from pdp_sidecar.lasting import FLEETING, lasts
 from pdp_sidecar.proven import proven, spoken_for
 
@@ -140,8 +140,8 @@ class Service:
     def refused(self, error: TokenError) -> Decision:
         """Return the deny of a question whose token is refused. Nobody keeps it: another time it may not be."""
         reason = Reason.SOURCE_FAILED if error.passing else Reason.INVALID_REQUEST
-        told = self.deny(reason, f"the token is refused: {error} ({error.code})")
-        return Decision.made(told._leaf, "", self.engine._answers.now())
+        denied = self.deny(reason, told(error))
+        return Decision.made(denied._leaf, "", self.engine._answers.now())
 
     def check_many(
         self, caller: Caller, requests: Sequence[Request], tokens: Mapping[int, Identity] = NO_TOKENS

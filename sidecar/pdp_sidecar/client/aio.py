@@ -68,7 +68,7 @@ class AsyncClient(Keeping):
         entities: Iterable[Entity] = (),
     ) -> bool:
         """Tell whether a request is allowed and its every obligation is handled."""
-        if now is None and entities is NO_ENTITIES:
+        if now is None and entities is NO_ENTITIES and self._renewed is None:
             try:
                 if (
                     context is None is session

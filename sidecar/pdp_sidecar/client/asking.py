@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as _datetime
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from pdp.classes import dataclass, field
@@ -95,13 +96,25 @@ class Renewed:
         self._read, self._last = read, ""
         self.on_change: Callable[[], object] = lambda: None
 
+    def look(self) -> None:
+        """See whether it is another. What there is to say of one that is not to be had is said when it is shown."""
+        with suppress(Exception):
+            self()
+
     def __call__(self) -> str:
-        found = self._read()
+        try:
+            found = self._read()
+        except BaseException:
+            self._changed("")
+            raise
+        self._changed(found)
+        return found
+
+    def _changed(self, found: str) -> None:
         if found != self._last:
             # Another token may be of another session, in which less is allowed.
             self._last = found
             self.on_change()
-        return found
 
 
 def _renewing(known: Mapping[str, Any]) -> dict[str, Any]:

@@ -138,6 +138,8 @@ class HttpWire:
             # What is cut off ends as well.
             if response.length:
                 raise Lost("the sidecar closed the connection")
+            # One of a known length stays open when all of it is read, and the next question would be asked twice.
+            response.close()
             return response.status, data
         except TimeoutError:
             raise Late() from None

@@ -35,8 +35,10 @@ class Keeping:
         self._keys = Keys()
         self._leases = Leases(options.max_kept if options.leases else 0, options.max_staleness, options.clock)
         self._clock = options.clock
-        if isinstance(options.token, Renewed):
-            options.token.on_change = self._leases.drop
+        # Whoever shows another token from time to time is looked at before what is kept is.
+        self._renewed = options.token if isinstance(options.token, Renewed) else None
+        if self._renewed is not None:
+            self._renewed.on_change = self._leases.drop
         _ALL.add(self)
 
     def session(self, given: Mapping[str, Any]) -> Session:
@@ -55,6 +57,8 @@ class Keeping:
     ) -> Decision | Question:
         """Return what is kept of a question, or the question to ask; a deny for what cannot be sent."""
         try:
+            if self._renewed is not None:
+                self._renewed.look()
             brought = entities if entities is NO_ENTITIES else tuple(entities)
             fields = principal, action, resource, context, session, now, brought
             if now is not None:

@@ -99,7 +99,8 @@ def question(request: tuple[Any, ...] | Request, packer: Any) -> bytes:
 
 def _packed_bearer(bearer: Bearer) -> tuple[str, list[Any]]:
     shown = bearer.shown
-    return bearer.token, [shown.certificate, [*shown.proofs], shown.method, shown.url]
+    certificate = None if shown.certificate is None else shown.certificate.hex()
+    return bearer.token, [certificate, [*shown.proofs], shown.method, shown.url]
 
 
 def careful_question(fields: Sequence[Any]) -> bytes:
@@ -138,8 +139,10 @@ def _asked_of_token(principal: Any, *rest: Any) -> Request:
         raise Unreadable("a token comes with what was shown with it") from None
     if principal is not None or type(entities) is not list or not all(type(each) is str for each in texts):
         raise Unreadable("a question of a token is for nobody else")
-    if certificate is not None and type(certificate) is not bytes:
-        raise Unreadable("the digest of a certificate is bytes")
+    try:
+        certificate = None if certificate is None else bytes.fromhex(certificate)
+    except (TypeError, ValueError):
+        raise Unreadable("the digest of a certificate is written in hexadecimal") from None
     bearer = Bearer(token, Shown(certificate=certificate, proofs=tuple(proofs), method=method, url=url))
     # A client may send it in place of a principal, and nothing that decides takes it for one.
     return Request(bearer, action, resource, context, session, now, tuple(entities))  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from pdp_sidecar.frames.codec import HEAD, PROTOCOL, TARGETS, Kind, Written, ask
 from pdp_sidecar.frames.searches import searching
 from pdp_sidecar.frames.subscriptions import Subscriptions
 from pdp_sidecar.frames.values import Unreadable, pack, packer
+from pdp_sidecar.identifying import told
 
 if TYPE_CHECKING:
     from pdp_sidecar.frames.server import FrameServer
@@ -290,7 +291,7 @@ class Connection(asyncio.Protocol):
         async def work() -> Any:
             (found,) = await known(self._service, caller, [request])
             if found.refused is not None:
-                raise found.refused
+                raise RequestError(told(found.refused))
             return await self._server.slowly(
                 lambda: self._service.explain(caller, found.request, found.token).to_json()
             )

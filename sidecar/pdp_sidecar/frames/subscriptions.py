@@ -13,6 +13,7 @@ from pdp.leases.watch import Change, Watch
 from pdp.model import Decision, Request
 from pdp_sidecar.callers import Caller, NotPermitted
 from pdp_sidecar.frames.bearers import Known, known
+from pdp_sidecar.identifying import told
 from pdp_sidecar.service import Service, granted
 
 _SOONEST: Final = 0.001
@@ -68,7 +69,7 @@ class Subscriptions:
         try:
             (asked,) = await known(self._service, caller, [request])
             if asked.refused is not None:
-                raise RequestError(f"the token is refused: {asked.refused} ({asked.refused.code})")
+                raise RequestError(told(asked.refused))
             watch = await asyncio.to_thread(self._watched, caller, asked, number)
         except (NotPermitted, RequestError) as error:
             code = "not_permitted" if isinstance(error, NotPermitted) else "invalid_request"
