@@ -86,6 +86,7 @@ def test_a_modulus_may_begin_with_nothing() -> None:
 
 
 def test_a_bundle_of_spiffe_has_keys_for_certificates_too() -> None:
+    """PyJWKClient drops all keys of SPIFFE: their use is none that it knows."""
     x509 = {"kty": "EC", "use": "x509-svid", "crv": "P-256", "x": "", "y": "", "x5c": ["…"]}
     svid = public_jwk("ES256", use="jwt-svid")
 
@@ -170,6 +171,7 @@ BEYOND = "A" * 257
     ],
 )
 def test_an_odd_key_does_not_lose_the_others(odd: object, said: str) -> None:
+    """CVE-2026-48526, 102266: secrets of remote sets; 102274: malformed keys of RSA; 102275: those of OKP."""
     good = public_jwk("ES384", "good")
 
     found = read(odd, good)

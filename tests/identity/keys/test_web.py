@@ -82,6 +82,7 @@ def test_an_address_is_of_https_or_of_this_machine(url: str) -> None:
     ],
 )
 def test_no_keys_are_taken_from_elsewhere(url: str, said: str) -> None:
+    """GHSA-993g: PyJWKClient read files."""
     assert refusal(url) == said
     with pytest.raises(KeysError, match=f"is not asked: {said}$"):
         Client(1.0).get(url)
@@ -168,6 +169,7 @@ def test_what_is_packed_badly_or_without_end_is_refused(body: bytes, headers: st
     ],
 )
 def test_a_server_that_says_anything_but_yes_is_believed(status: str, said: str) -> None:
+    """CVE-2026-102267: PyJWKClient followed redirects."""
     headers = "Location: http://127.0.0.1:1/elsewhere\r\n"
     with serving(says(BODY if not status.startswith("304") else b"", status, headers)) as server:
         assert error_of(server) == said
