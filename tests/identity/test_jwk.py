@@ -290,3 +290,24 @@ def test_whatever_a_set_says_only_keys_that_fit_come_of_it(keys: list[Any], algo
     for key in found.keys:
         kind = type(key.material).__name__
         assert {"R": "RSAPublicKey", "P": "RSAPublicKey", "E": kind}[key.algorithm[0]] == kind
+
+
+JSON = st.recursive(
+    MEMBERS | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["keys", "kty", "kid", "spiffe_sequence"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.binary(max_size=64) | st.builds(lambda value: json.dumps(value).encode(), JSON))
+def test_whatever_is_read_is_a_set_or_none(data: bytes) -> None:
+    try:
+        found = jwk.read(data, use="sig", algorithms=EVERY)
+    except jwk.KeysError as error:
+        assert str(error)
+        return
+
+    assert isinstance(found, jwk.KeySet)
