@@ -192,6 +192,26 @@ def test_who_asks_for_an_unknown_key_can_wait_for_what_is_coming() -> None:
     assert bench.source.reads == 2
 
 
+def test_a_key_that_was_asked_for_in_the_midst_of_a_read_may_come_with_the_next() -> None:
+    bench = Bench("k1").started()
+    bench.run(100.0)
+
+    def ask() -> None:
+        refused(bench.store, "k2")
+
+    bench.source.meanwhile = ask
+    refused(bench.store, "another")
+    bench.run()
+    bench.source.meanwhile = int
+    bench.source.says = keys("k1", "k2")
+    # What was read a moment ago was perhaps read before the key was there: it is no reason to wait longer for it.
+    bench.run(30.0)
+    refused(bench.store, "k2")
+    bench.run()
+
+    assert has(bench.store, "k2")
+
+
 def test_nobody_can_cancel_what_others_wait_for() -> None:
     bench = Bench("k1").started()
     bench.run(100.0)
@@ -400,6 +420,22 @@ def test_an_older_bundle_is_taken_once_nothing_else_counts() -> None:
     bench.run(3600.0 + 300.0)
 
     assert (has(bench.store, "k1"), has(bench.store, "k2")) == (True, False)
+
+
+def test_keys_are_as_old_as_the_begin_of_their_read() -> None:
+    bench = Bench("k1")
+
+    def late() -> None:
+        bench.clock.now += 20.0
+
+    bench.source.meanwhile = late
+    bench.store.start()
+    bench.store.tick()
+    bench.clock.now += 3579.0
+    before = has(bench.store, "k1")
+    bench.clock.now += 1.0
+
+    assert (before, has(bench.store, "k1")) == (True, False)
 
 
 def test_a_clock_that_gives_no_time_makes_all_keys_too_old() -> None:
