@@ -147,6 +147,7 @@ BEYOND = "A" * 257
         (OF_RSA | {"alg": {}}, "its algorithm is not one of its kind"),
         (PUBLIC | {"alg": "ES384"}, "its algorithm is not one of its kind"),
         (PUBLIC | {"crv": "P-384", "alg": "ES384"}, "its `x` is missing, or is none"),
+        ({"kty": "OKP", "crv": "Ed25519", "x": encode(bytes(32))[:-1] + "B"}, "its `x` is missing, or is none"),
         (PUBLIC | {"crv": "secp256k1", "alg": "ES256K"}, "its curve is none that is taken"),
         (PUBLIC | {"crv": ["P-256"]}, "its curve is none that is taken"),
         (PUBLIC | {"x": PUBLIC["y"]}, "its numbers are those of no key"),
