@@ -10,16 +10,10 @@ from pdp.errors import TokenError
 from pdp.identity.issuer import Issuer, Keys, Verified
 from pdp.identity.mapping import Actors, Principals, actors
 from pdp.identity.options import IssuerOptions
+from pdp.identity.revoking.revoker import Revoker
 from pdp.identity.sessions import Sessions
 from pdp.identity.who import Identity
 from pdp.values import SECOND
-
-
-class Revoker(Protocol):
-    """Whoever revokes: an engine, or a sidecar for all of its workers."""
-
-    def revoke(self, *, token: str | None = None, issuer: str | None = None, why: str = "") -> object:
-        """Let something count no more, as `Engine.revoke` does."""
 
 
 class Confirmer(Protocol):

@@ -16,13 +16,15 @@ from typing import Any, Final
 from pdp.clocks import passing
 from pdp.errors import TokenError
 from pdp.identity import keys
-from pdp.identity.entries import Confirmer, Entry, Revoker
+from pdp.identity.entries import Confirmer, Entry
 from pdp.identity.issuer import Issuer, Keys, UnknownKeyError, Verified
 from pdp.identity.known import Known, Tokens
 from pdp.identity.loading import Configuration, load
 from pdp.identity.options import IssuerOptions, SessionOptions
 from pdp.identity.proof.record import replays_of
 from pdp.identity.proof.replay import Replays
+from pdp.identity.revoking import confirmers
+from pdp.identity.revoking.revoker import Revoker
 from pdp.identity.verifying import verify
 from pdp.identity.who import NOTHING, Identity, Shown
 from pdp.identity.workloads import certified
@@ -92,7 +94,7 @@ class Issuers:
         entries = []
         for each in configuration.options.issuers:
             its_keys = keys.of(each, monotonic=monotonic) if keys_of is None else keys_of(each)
-            entries.append(Entry.of(each, its_keys, _confirmers(each)))
+            entries.append(Entry.of(each, its_keys, confirmers.of(each, monotonic=monotonic)))
         return cls(configuration, entries, now=now, wait=wait)
 
     # -------------------------------------------------------------------------------------------------------- asking
@@ -255,26 +257,6 @@ class Issuers:
         for entry in self._entries.values():
             for each in entry.confirmers:
                 each.revoker = revoker
-
-
-class _Nobody:
-    """Confirms nothing: until somebody can be asked, what somebody has to be asked about is refused."""
-
-    revoker: Revoker | None = None
-    problem: str | None = "tokens of this issuer cannot be confirmed yet"
-
-    def confirm(self, token: str, claims: Mapping[str, Any]) -> None:
-        raise TokenError("nobody can say whether the token still counts", code="token_inactive")
-
-    async def confirm_async(self, token: str, claims: Mapping[str, Any]) -> None:
-        self.confirm(token, claims)
-
-    def close(self) -> None:
-        pass
-
-
-def _confirmers(options: IssuerOptions) -> tuple[Confirmer, ...]:
-    return (_Nobody(),) if options.introspection is not None or options.review is not None else ()
 
 
 def _prove(claims: Mapping[str, Any], shown: Shown, options: IssuerOptions) -> str | None:
