@@ -137,6 +137,8 @@ class _Checking:
             message = "`refresh` is at least `cooldown`, and `max_stale` is at least `refresh`"
             self._report.add("out_of_bounds", at, message)
         self._ca((*at, "ca"), keys.ca)
+        if keys.token is not None:
+            self._secret((*at, "token"), keys.token)
         if self._sound():
             self._source(at, issuer)
 
