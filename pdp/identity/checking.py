@@ -15,8 +15,8 @@ from pdp.configuration.secret import Secret, SecretError, read_file
 from pdp.errors import listed
 from pdp.identity import keys as key_stores
 from pdp.identity import profiles
-from pdp.identity.addresses import wrong_url
 from pdp.identity.jwk import KeysError
+from pdp.identity.keys.web import refusal
 from pdp.identity.options import IssuerOptions, KeysOptions, Options, WorkloadOptions
 from pdp.identity.paths import Template, has_controls, path_of
 from pdp.identity.profiles import svid
@@ -264,9 +264,10 @@ class _Checking:
         return len(self._report.found) == before
 
     def _url(self, at: Path, url: str, what: str | None = None) -> None:
-        wrong = wrong_url(url)
+        wrong = refusal(url)
         if wrong is not None:
-            self._report.add("invalid_url", at, wrong, what)
+            help_ = "an address is `https://…`; plain http is for this machine alone, such as `http://127.0.0.1:8080`"
+            self._report.add("invalid_url", at, f"nothing is asked for there: {wrong}", what or help_)
 
     def _claim(self, at: Path, written: str | tuple[str, ...]) -> None:
         self._try(at, lambda: path_of(written))
