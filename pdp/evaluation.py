@@ -488,8 +488,7 @@ def _weighed(record: Approval, term: terms.Approvals, bound: Value | None, scene
     truth, end = holds(term.approvers, record.approver, scene)
     if truth is False:
         return Weighed(record=record, counts=False, why="no approver of this rule")
-    # Who is revoked has no say any more, in what they approved up to then.
-    gone, back = revoked(record.approver, record.at.micros, scene)
+    gone, back = _revoked(record, scene)
     if gone:
         return Weighed(record=record, counts=False, why="revoked", edges=(back,))
     doubt = "" if truth is True else "whether they may approve is unknown"
@@ -503,6 +502,17 @@ def _weighed(record: Approval, term: terms.Approvals, bound: Value | None, scene
     if not start <= now < lapse:
         truth, doubt = False, "of the future" if now < start else "lapsed"
     return Weighed(record=record, counts=truth, why=doubt, edges=(start, lapse, end))
+
+
+def _revoked(record: Approval, scene: Scene) -> tuple[bool, int]:
+    """Tell whether an approver is revoked, or what they showed then, and the instant up to which that stays so.
+
+    Who is revoked has no say any more, in what they approved up to then, or approved with what they had from before.
+    """
+    proved = record.at.micros if record.proved is None else min(record.at.micros, record.proved.micros)
+    if any(scene.facts.session_revoked(kind, name, proved) for kind, name in record.names):
+        return True, FOREVER
+    return revoked(record.approver, proved, scene)
 
 
 def _barred(record: Approval, bound: Value | None, question: Question) -> str | None:

@@ -97,6 +97,9 @@ class Approval:
 
     `until` is when it ends, however long the rule lets approvals hold. `asked_by` asked for it, and so does not count
     as an approver. Where it is for what an `actor` does, it counts for no other, nor for the principal alone.
+
+    Where the approver showed a token, `proved` is when they had proved to its issuer who they are, and `names` are what
+    the token may be revoked by: an approval is worth no more than what it was given with.
     """
 
     approver: EntityRef
@@ -108,6 +111,8 @@ class Approval:
     until: Datetime | None = None
     asked_by: EntityRef | None = None
     actor: EntityRef | None = None
+    proved: Datetime | None = None
+    names: tuple[tuple[RevocationKind, str], ...] = ()
 
     def __eq__(self, other: object) -> bool:
         # To Python, 1 is True.

@@ -267,7 +267,7 @@ def _approvals(data: str | Sequence[Mapping[str, Any]], request: Request) -> lis
 
 
 def _approval(data: Mapping[str, Any], request: Request) -> Approval:
-    _known(data, {"by", "at", "of", "ask", "until", "asked_by", "actor"})
+    _known(data, {"by", "at", "of", "ask", "until", "asked_by", "actor", "proved", "token"})
     asked = request.principal, request.action, request.resource
     if "ask" in data:
         match = _ASK.fullmatch(data["ask"])
@@ -284,7 +284,17 @@ def _approval(data: Mapping[str, Any], request: Request) -> Approval:
     until = Datetime.parse(data["until"]) if "until" in data else None
     asked_by, actor = (read_ref(data[name]) if name in data else None for name in ("asked_by", "actor"))
     return Approval(
-        read_ref(data["by"]), principal, action, resource, Datetime.parse(data["at"]), bound, until, asked_by, actor
+        read_ref(data["by"]),
+        principal,
+        action,
+        resource,
+        Datetime.parse(data["at"]),
+        bound,
+        until,
+        asked_by,
+        actor,
+        Datetime.parse(data["proved"]) if "proved" in data else None,
+        ((RevocationKind.SESSION, data["token"]),) if "token" in data else (),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 from pdp.errors import RecordError
-from pdp.model import Approval, Mark
+from pdp.model import Approval, Mark, RevocationKind
 from pdp.ports import ApprovalSource
 from pdp.values import Datetime, EntityRef
 
@@ -77,9 +77,18 @@ def _is_whole(each: object) -> bool:
         return False
     names: tuple[object, ...] = (each.approver, each.principal, each.resource)
     others: tuple[object, ...] = (each.asked_by, each.actor)
-    times: tuple[object, ...] = (each.at, *(() if each.until is None else (each.until,)))
+    times = [time for time in (each.until, each.proved) if time is not None]
     return (
-        all(type(name) is EntityRef for name in names)
+        _are_names(each.names)
+        and all(type(name) is EntityRef for name in names)
         and all(name is None or type(name) is EntityRef for name in others)
-        and all(type(time) is Datetime and type(time.micros) is int for time in times)
+        and all(type(time) is Datetime and type(time.micros) is int for time in (each.at, *times))
+    )
+
+
+def _are_names(given: object) -> bool:
+    """Tell whether something is what a token may be revoked by. One that is odd could be revoked by nothing."""
+    return type(given) is tuple and all(
+        type(each) is tuple and len(each) == 2 and type(each[0]) is RevocationKind and type(each[1]) is str
+        for each in given
     )

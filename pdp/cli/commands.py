@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "fmt": "Put policies into the canonical layout; what they mean stays.",
     "test": "Run the tests of a policy folder.",
     "decide": "Ask for a decision; the exit status is the answer.",
+    "whoami": "Show whom a token speaks for.",
     "trace": "Show why a decision comes out as it does.",
     "request": "Ask for access that others have to approve.",
     "pending": "Show which requests for access wait for approval.",

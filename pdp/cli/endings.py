@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
-from pdp.cli.terminal import Terminal, Unwritten, emit, plain, say
+from pdp import patterns
+from pdp.cli.terminal import Terminal, Unwritten, plain, say
 from pdp.errors import Diagnostic, DiagnosticError
 
 
@@ -134,6 +135,23 @@ def _reason(error: Exception) -> str:
     return "internal error: " + (f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
 
+def is_token(text: str) -> bool:
+    """Tell whether a text holds what looks like a token, or the beginning of one: JSON in base64url."""
+    return _TOKEN.search(text) is not None
+
+
+def masked(text: str) -> str:
+    """Return a text without the tokens that are in it: what is said of a mistake is kept where many read it.
+
+    >>> masked("there is no file `eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl`")
+    'there is no file `(a token)`'
+    """
+    return _TOKEN.sub("(a token)", text)
+
+
+_TOKEN: Final = patterns.compile(r"eyJ[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_=-]*)*")
+
+
 def refuse(refusal: Refusal, options: Options) -> int:
     """Say why there is no result; return the status to end with."""
     if options.json:
@@ -142,7 +160,9 @@ def refuse(refusal: Refusal, options: Options) -> int:
             found["help"] = refusal.help
         if refusal.diagnostics:
             found["diagnostics"] = [each.to_json() for each in refusal.diagnostics]
-        emit({"error": found})
+        import json
+
+        say(masked(json.dumps({"error": found}, indent=2, allow_nan=False)))
         return refusal.status
     terminal = Terminal.of(sys.stderr, options.color)
     if refusal.diagnostics:
@@ -161,7 +181,7 @@ def refuse(refusal: Refusal, options: Options) -> int:
 
 def _complain(text: str) -> None:
     try:
-        say(text, sys.stderr)
+        say(masked(text), sys.stderr)
     except (Unwritten, ValueError):
         # Nobody is there to be told; the status says it all the same.
         pass

@@ -9,6 +9,24 @@ import click
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+
+def _refuse_token(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from pdp.cli.bearer import misplaced
+
+        raise misplaced()
+
+
+TOKEN: Final = (
+    click.option("--token-file", metavar="FILE", help="What holds a token; `-` is standard input."),
+    click.option("--token-env", metavar="NAME", help="The variable of the environment that holds a token."),
+    # Who looks for it is told what to do instead.
+    click.option("--token", hidden=True, expose_value=False, callback=_refuse_token),
+)
+IDENTITY: Final = click.option(
+    "--identity", metavar="FILE", help="Whose tokens are taken; by default PATH.identity.toml, beside PATH."
+)
+
 PARAMETERS: Final = (
     click.argument("path", type=click.Path()),
     click.argument("principal", metavar="PRINCIPAL", required=False),
@@ -23,6 +41,8 @@ PARAMETERS: Final = (
     click.option("--at", metavar="TIME", help="The time of the request, as 2026-11-23T09:00:00Z; by default now."),
     click.option("--revocations", metavar="PATH", help="The record of what is revoked, such as `pdp revoke` writes."),
     click.option("--handles", metavar="NAME", multiple=True, help="An obligation that you fulfil; may be repeated."),
+    *TOKEN,
+    IDENTITY,
 )
 
 INPUT_HELP: Final = """\b
@@ -31,12 +51,14 @@ PRINCIPAL  who asks, as `User:ada` or `'User "ada"'`; for policies of Cedar, as 
 ACTION     what it asks for
 RESOURCE   on what, written as the principal is
 
+With a token, who asks and how they proved it is what it says: PRINCIPAL and `--session` are left out.
+
 JSON stands in the argument itself, in a file (`@file`), or on standard input (`-`)."""
 
 STATUS_HELP: Final = """\b
 Exit status:
   0  allowed, and every obligation handled
-  2  denied, or allowed with an obligation that nobody handles
+  2  denied, or allowed with an obligation that nobody handles, or the token is refused
   3  the request makes no sense
   4  the policy does not load, or something went wrong"""
 

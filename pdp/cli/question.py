@@ -25,18 +25,24 @@ from pdp.values import EntityRef
 
 if TYPE_CHECKING:
     from pdp.cli.document import Document
+    from pdp.identity.who import Identity
 
 _KEYS: Final = ("principal", "action", "resource", "context", "session", "now", "entities", "approvals")
+_TOKEN: Final = ("token_file", "token_env", "identity")
 _MANY: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request, the engine that answers it, and what is odd about the request and yet no error."""
+    """A request, the engine that answers it, and what is odd about the request and yet no error.
+
+    `identity` is whom a token speaks for, where one names the principal.
+    """
 
     engine: Engine
     request: Request
     notes: tuple[str, ...]
+    identity: Identity | None = None
 
     @property
     def policy(self) -> Policy:
@@ -46,25 +52,38 @@ class Asked:
 
 def ask(path: str, given: Mapping[str, Any]) -> Asked:
     """Load a policy folder and put together the request; raise Refusal or DiagnosticError where that fails."""
-    _check_usage(given)
+    by_token = any(given.get(name) is not None for name in _TOKEN)
+    if by_token:
+        # What reads tokens is imported when there is one.
+        from pdp.cli.bearer import unnamed
+
+        given = unnamed(given)
+    _check_usage(given, by_token=by_token)
     policy, store = load(path).require()
     schema = policy.schema
     if schema.is_cedar and given["approvals"] is not None:
         raise Refusal("invalid_usage", "policies of Cedar ask for no approvals: leave `--approvals` out")
     stored = _stored(path, given, schema)
-    parts = _from_object(given, schema) if given["request"] is not None else _from_arguments(given, schema)
+    who = _brought(path, given, schema) if by_token else None
+    parts = _from_object(given, schema, who) if given["request"] is not None else _from_arguments(given, schema, who)
     request = parts.request(given["at"])
     engine = Engine(
         policy,
         store,
         approvals=_approvals(parts, request, policy) if stored is None else stored,
-        revocations=_record(given["revocations"]),
+        revocations=record(given["revocations"]),
         handles=[_obligation(name, schema) for name in given["handles"]],
     )
     if stored is not None and engine.approvals_failure is not None:
         message, help_ = split_help(engine.approvals_failure)
         raise Refusal("no_record", f"`--approvals`: {message}", help=help_, status=Status.FAILED)
-    return Asked(engine=engine, request=request, notes=tuple(_notes_of(request, schema, store)))
+    return Asked(engine=engine, request=request, notes=tuple(_notes_of(request, schema, store)), identity=who)
+
+
+def _brought(path: str, given: Mapping[str, Any], schema: Schema) -> Identity:
+    from pdp.cli.bearer import bring, read_token
+
+    return bring(read_token(given), path, given["identity"], schema)
 
 
 def _approvals(parts: _Parts, request: Request, policy: Policy) -> tuple[Approval, ...]:
@@ -94,7 +113,8 @@ def is_store(given: str | None) -> bool:
     return given is not None and given.endswith(".db") and not given.startswith("@")
 
 
-def _record(path: str | None) -> FactSource | None:
+def record(path: str | None) -> FactSource | None:
+    """Open a record of revocations; raise Refusal where that fails."""
     if path is None:
         return None
     from pdp.revocation.log import RevocationLog
@@ -106,20 +126,20 @@ def _record(path: str | None) -> FactSource | None:
         raise Refusal("no_record", f"`--revocations`: {message}", help=help_, status=Status.FAILED) from None
 
 
-def _check_usage(given: Mapping[str, Any]) -> None:
+def _check_usage(given: Mapping[str, Any], *, by_token: bool) -> None:
     if given["request"] is not None:
         extra = [name for name in _KEYS if given.get(name) is not None and not is_store(given[name])]
         if extra:
             shown = f"`--{extra[0]}`" if extra[0] not in _KEYS[:3] else f"`{extra[0].upper()}`"
             raise Refusal("invalid_usage", f"`--request` holds the whole request: it goes without {shown}")
     else:
-        for name in _KEYS[:3]:
+        for name in _KEYS[1:3] if by_token else _KEYS[:3]:
             if given[name] is None:
                 help_ = "write PATH PRINCIPAL ACTION RESOURCE, as in `. User:ada read Page:home`, or use `--request`"
                 raise Refusal("invalid_usage", f"missing argument {name.upper()}", help=help_)
-    readers = [name for name, value in given.items() if value == "-" and name in (*_KEYS[3:], "request")]
+    readers = [name for name, value in given.items() if value == "-" and name in (*_KEYS[3:], "request", "token_file")]
     if len(readers) > 1:
-        shown = " and ".join(f"`--{name}`" for name in sorted(readers))
+        shown = " and ".join(f"`--{name.replace('_', '-')}`" for name in sorted(readers))
         raise Refusal("invalid_usage", f"standard input can be read once, not by {shown}")
 
 
@@ -181,9 +201,10 @@ def _ref(text: str, schema: Schema) -> EntityRef:
 class _Parts:
     """Where each part of a request stands: a document and the way to it there."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, who: Identity | None) -> None:
         self.schema = schema
         self.words = _words(schema)
+        self.who = who
         self.names: dict[str, Entity | EntityRef] = {}
         self.action = ""
         self.places: dict[str, tuple[Document, tuple[str, ...]]] = {}
@@ -206,6 +227,11 @@ class _Parts:
         for role in ("principal", "resource"):
             if role in self.places:
                 self.names[role] = self.read(role, self.words.name)
+        if self.who is not None:
+            from pdp.cli.bearer import check_same
+
+            check_same(self.who, self.names.get("principal"), self.schema)
+            self.names["principal"] = self.who.principal
         if "action" in self.places:
             self.action = self.read("action", self.words.action)
         now = _instant(at) if at is not None else self.read("now", datetime)
@@ -214,17 +240,17 @@ class _Parts:
             action=self.action,
             resource=self.names["resource"],
             context=self.read("context", lambda data: self.words.context(data, self.action)) or {},
-            session=self.read("session", self.words.session),
+            session=self.read("session", self.words.session) if self.who is None else self.who.session,
             now=None if now is None else now.to_datetime(),
             entities=self.read("entities", self.words.entities) or (),
         )
 
 
-def _from_object(given: Mapping[str, Any], schema: Schema) -> _Parts:
+def _from_object(given: Mapping[str, Any], schema: Schema, who: Identity | None) -> _Parts:
     from pdp.cli.document import Document
 
     document = Document("--request", given["request"], schema, whole=True)
-    parts = _Parts(schema)
+    parts = _Parts(schema, who)
     try:
         for key in _object(document.data):
             if key not in _KEYS:
@@ -232,16 +258,21 @@ def _from_object(given: Mapping[str, Any], schema: Schema) -> _Parts:
                 raise Mismatch("unknown_key", f"a request has no `{clip(key)}`", help_, (key,))
             parts.places[key] = (document, (key,))
         for key in _KEYS[:3]:
-            if key not in document.data:
+            if key not in document.data and not (key == "principal" and who is not None):
                 raise Mismatch("missing_key", f"a request needs `{key}`")
+        if who is not None and "session" in document.data:
+            help_ = "leave it out: the token says how its principal proved who it is"
+            raise Mismatch("unknown_key", "a request with a token has no `session`", help_, ("session",))
     except Mismatch as wrong:
         document.refuse(wrong)
     return parts
 
 
-def _from_arguments(given: Mapping[str, Any], schema: Schema) -> _Parts:
-    parts = _Parts(schema)
+def _from_arguments(given: Mapping[str, Any], schema: Schema, who: Identity | None) -> _Parts:
+    parts = _Parts(schema, who)
     for role in ("principal", "resource"):
+        if given[role] is None:
+            continue
         try:
             parts.names[role] = parts.words.ref(given[role])
         except Mismatch as wrong:

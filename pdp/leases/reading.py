@@ -19,14 +19,16 @@ BEYOND: Final = EntityRef("", "beyond")
 class Reading:
     """The facts of one decision, which remember what they were asked for.
 
-    `entities` are those that were looked at, in their order; `approving` says that approvals were.
+    `entities` are those that were looked at, in their order, and `names` what sessions and approvals were made with;
+    `approving` says that approvals were looked at.
     """
 
-    __slots__ = ("_facts", "approving", "entities")
+    __slots__ = ("_facts", "approving", "entities", "names")
 
     def __init__(self, facts: Snapshot) -> None:
         self._facts = facts
         self.entities: dict[EntityRef, None] = {}
+        self.names: dict[str, None] = {}
         self.approving = False
 
     @property
@@ -67,6 +69,7 @@ class Reading:
 
     def session_revoked(self, kind: RevocationKind, name: str, proved: int | None) -> bool:
         """Tell whether what a session names is revoked."""
+        self.names[name_key(kind, name)] = None
         return self._facts.session_revoked(kind, name, proved)
 
     def _note(self, ref: EntityRef) -> None:
@@ -84,7 +87,10 @@ def keys_of(question: Question, reading: Reading, above: Callable[[EntityRef], I
             covered.add(ref)
             covered.update(above(ref))
     proof = proof_of(question.session or {})
-    return tuple(found) if proof is None else (*found, proof)
+    own = () if proof is None else proof.names
+    # Approvals may have been given with tokens, each of which ends with its own revocation.
+    names = (*own, *(name for name in reading.names if name not in own))
+    return (*found, Proof(names)) if names else tuple(found)
 
 
 def proof_of(session: Mapping[str, Found]) -> Proof | None:
