@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pdp.approvals.ledger import AccessRequest
     from pdp.approvals.signing import Signer
     from pdp.approvals.store import ApprovalStore
+    from pdp.approvals.vouching import Vouching
     from pdp.enforcement import Denied, Enforcer, Handler, Lease, LeaseEnded, acting, guard, lease
     from pdp.engine import Engine
     from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RemoteError, RequestError
@@ -107,6 +108,7 @@ _HOMES = {
     "SourceState": "pdp.model",
     "SourceStatus": "pdp.freshness",
     "Trace": "pdp.trace",
+    "Vouching": "pdp.approvals.vouching",
     "Watch": "pdp.leases.watch",
     "WatchState": "pdp.leases.states",
     "acting": "pdp.enforcement",
@@ -180,6 +182,7 @@ __all__ = [
     "SourceState",
     "SourceStatus",
     "Trace",
+    "Vouching",
     "Watch",
     "WatchState",
     "acting",
