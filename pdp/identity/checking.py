@@ -11,10 +11,15 @@ from pdp.classes import dataclass
 from pdp.configuration.places import Path
 from pdp.configuration.reading import shown
 from pdp.configuration.report import Report
-from pdp.configuration.secret import Secret, SecretError
-from pdp.identity.addresses import wrong_url
+from pdp.configuration.secret import Secret, SecretError, read_file
+from pdp.errors import listed
+from pdp.identity import keys as key_stores
+from pdp.identity import profiles
+from pdp.identity.jwk import KeysError
+from pdp.identity.keys.web import refusal
 from pdp.identity.options import IssuerOptions, KeysOptions, Options, WorkloadOptions
 from pdp.identity.paths import Template, has_controls, path_of
+from pdp.identity.profiles import svid
 
 LONGEST_LIFETIME: Final = 86_400.0
 LONGEST_LEEWAY: Final = 60.0
@@ -24,10 +29,6 @@ _PEOPLE: Final = frozenset({"access-token", "id-token", "generic"})
 _UNSTABLE: Final = {"github-actions": "repository_id", "gitlab": "project_id"}
 _DOMAIN: Final = re.compile(r"[a-z0-9._-]{1,255}", re.ASCII)
 _NAME: Final = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,1024}")
-
-# By their headers, access tokens are told from all others (RFC 9068, 2.1), but for those that are taken as anything.
-_TOLD: Final = "access-token"
-_UNTOLD: Final = frozenset({"access-token", "generic"})
 
 
 def check(options: Options, report: Report, environment: Mapping[str, str]) -> None:
@@ -54,7 +55,7 @@ class _Naming:
 
 class _Checking:
     def __init__(self, options: Options, report: Report, environment: Mapping[str, str]) -> None:
-        self._options, self._report, self._environment = options, report, environment
+        self._options, self._report, self._environment, self._before = options, report, environment, 0
 
     def check(self) -> None:
         options = self._options
@@ -64,6 +65,7 @@ class _Checking:
         self._bounds((), options, {"leeway": (0, LONGEST_LEEWAY), "largest": (256, 65_536), "kept": (0, 1_000_000)})
         for number, issuer in enumerate(options.issuers):
             self._issuer(("issuers", number), issuer)
+        self._bounds(("replay",), options.replay, {"most": (100, 10_000_000)})
         for number, workload in enumerate(options.workloads):
             self._workload(("workloads", number), workload)
         self._together(options)
@@ -73,6 +75,7 @@ class _Checking:
     # ------------------------------------------------------------------------------------------------ one issuer
 
     def _issuer(self, at: Path, issuer: IssuerOptions) -> None:
+        self._before = len(self._report.found)
         self._bounds(at, issuer, {"lifetime": (1, LONGEST_LIFETIME)})
         if not _NAME.fullmatch(issuer.issuer):
             self._report.add(
@@ -85,6 +88,7 @@ class _Checking:
         self._session(at, issuer)
         self._require((*at, "require"), issuer.require)
         self._sources(at, issuer)
+        self._profile((*at, "profile"), issuer)
 
     def _audience(self, at: Path, audience: tuple[str, ...]) -> None:
         if not audience or not all(each.strip() for each in audience):
@@ -94,16 +98,22 @@ class _Checking:
             self._report.add("no_audience", at, "nothing says for whom tokens have to be", help_)
 
     def _algorithms(self, at: Path, issuer: IssuerOptions) -> None:
+        fit = profiles.PROFILES[issuer.profile].algorithms
         if not issuer.algorithms:
             self._report.add(
                 "unfit_algorithm", (*at, "algorithms"), "there is no algorithm", "such as `RS256` or `ES256`"
             )
         for number, each in enumerate(issuer.algorithms):
-            if issuer.profile == "jwt-svid" and each == "EdDSA":
-                message = "a JWT-SVID is never signed by `EdDSA`"
-                self._report.add(
-                    "unfit_algorithm", (*at, "algorithms", number), message, "RS, ES and PS algorithms are"
-                )
+            if each not in fit:
+                message = f"tokens of the profile `{issuer.profile}` are never signed by `{each}`"
+                help_ = f"there are {listed((f'`{name}`' for name in sorted(fit)), '')}"
+                self._report.add("unfit_algorithm", (*at, "algorithms", number), message, help_)
+
+    def _profile(self, at: Path, issuer: IssuerOptions) -> None:
+        message = profiles.problem(issuer)
+        if message is not None and self._sound():
+            # What else is wrong may be why.
+            self._report.add("unfit_profile", at, message)
 
     def _keys(self, at: Path, keys: KeysOptions, issuer: IssuerOptions) -> None:
         given = [name for name in SOURCES if getattr(keys, name)]
@@ -113,7 +123,7 @@ class _Checking:
             )
             self._report.add("key_sources", at, come, f"there is exactly one of {', '.join(f'`{n}`' for n in SOURCES)}")
         if keys.discovery:
-            self._url((*at[:-1], "issuer"), issuer.issuer, "is asked for its keys, and so an address")
+            self._url((*at[:-1], "issuer"), issuer.issuer, "its keys are to be discovered there")
         if keys.jwks_uri:
             self._url((*at, "jwks_uri"), keys.jwks_uri)
         if keys.spiffe_bundle and "://" in keys.spiffe_bundle:
@@ -122,10 +132,26 @@ class _Checking:
             message = "the keys of a SPIFFE bundle are for JWT-SVIDs alone"
             self._report.add("misplaced_key", (*at, "spiffe_bundle"), message, 'write `profile = "jwt-svid"`')
         within = {"refresh": (30, 86_400), "max_stale": (30, 604_800), "cooldown": (1, 3_600), "timeout": (0.1, 30)}
-        self._bounds(at, keys, within)
-        if keys.max_stale < keys.refresh:
-            message = "keys would be too old before they are read again"
-            self._report.add("out_of_bounds", (*at, "max_stale"), message, "`max_stale` is at least `refresh`")
+        fits = self._bounds(at, keys, within)
+        if fits and not keys.cooldown <= keys.refresh <= keys.max_stale:
+            message = "`refresh` is at least `cooldown`, and `max_stale` is at least `refresh`"
+            self._report.add("out_of_bounds", at, message)
+        self._ca((*at, "ca"), keys.ca)
+        if self._sound():
+            self._source(at, issuer)
+
+    def _source(self, at: Path, issuer: IssuerOptions) -> None:
+        try:
+            key_stores.source_of(issuer)
+        except KeysError as error:
+            self._report.add("no_keys", at, str(error))
+
+    def _ca(self, at: Path, path: str | None) -> None:
+        if path is not None:
+            try:
+                read_file(path)
+            except SecretError as error:
+                self._report.add("no_certificates", at, error.message, "it is a file of certificates of authorities")
 
     def _principal(self, at: Path, issuer: IssuerOptions) -> None:
         principal = issuer.principal
@@ -155,9 +181,8 @@ class _Checking:
 
     def _require(self, at: Path, require: Mapping[str, Any]) -> None:
         for name, value in require.items():
-            among = value if isinstance(value, list) else [value]
-            if not name or not among or not all(isinstance(each, str | int) for each in among):
-                help_ = "write a text, a whole number, `true` or `false`, or a list of those of which it has to be one"
+            if not name or not _can_be_held_to(value):
+                help_ = "write a text, a whole number, `true` or `false`, a list of which it has to be one, or a table"
                 self._report.add("weak_requirement", (*at, name), "a claim cannot be held to this", help_)
 
     def _sources(self, at: Path, issuer: IssuerOptions) -> None:
@@ -165,6 +190,7 @@ class _Checking:
             here = (*at, "introspection")
             self._url((*here, "url"), issuer.introspection.url)
             self._secret((*here, "client_secret"), issuer.introspection.client_secret)
+            self._ca((*here, "ca"), issuer.introspection.ca)
             self._bounds(here, issuer.introspection, {"keep": (0, 60), "timeout": (0.1, 10)})
         if issuer.review is not None:
             here = (*at, "review")
@@ -173,6 +199,7 @@ class _Checking:
             self._url((*here, "url"), issuer.review.url)
             if issuer.review.token is not None:
                 self._secret((*here, "token"), issuer.review.token)
+            self._ca((*here, "ca"), issuer.review.ca)
             self._bounds(here, issuer.review, {"keep": (0, 60), "timeout": (0.1, 10)})
         if issuer.logout is not None:
             self._logout((*at, "logout"), issuer)
@@ -200,7 +227,7 @@ class _Checking:
 
     def _together(self, options: Options) -> None:
         for (first, one), (second, other) in combinations(enumerate(options.issuers), 2):
-            if one.issuer == other.issuer and not _told_apart(one.profile, other.profile):
+            if one.issuer == other.issuer and profiles.alike(one.profile, other.profile):
                 message = f"a token of this issuer could be taken by `{shown(('issuers', first))} as well"
                 help_ = "entries of one issuer are told apart by its headers: one is for `access-token`, one is not"
                 self._report.add("ambiguous_issuer", ("issuers", second, "issuer"), message, help_)
@@ -222,16 +249,23 @@ class _Checking:
 
     # ---------------------------------------------------------------------------------------------------- values
 
-    def _bounds(self, at: Path, section: object, within: Mapping[str, tuple[float, float]]) -> None:
+    def _sound(self) -> bool:
+        """Tell whether nothing is wrong with the entry at hand so far."""
+        return len(self._report.found) == self._before
+
+    def _bounds(self, at: Path, section: object, within: Mapping[str, tuple[float, float]]) -> bool:
+        before = len(self._report.found)
         for name, (least, most) in within.items():
             if not least <= getattr(section, name) <= most:
                 message = f"`{name}` is from {least:g} to {most:,.10g}".replace(",", " ").replace(",", " ")
                 self._report.add("out_of_bounds", (*at, name), message)
+        return len(self._report.found) == before
 
     def _url(self, at: Path, url: str, what: str | None = None) -> None:
-        wrong = wrong_url(url)
+        wrong = refusal(url)
         if wrong is not None:
-            self._report.add("invalid_url", at, wrong if what is None else f"the issuer {what}: {wrong}")
+            help_ = "write `https://…`; plain http is for this machine alone, such as `http://127.0.0.1:8080`"
+            self._report.add("invalid_url", at, f"nothing is asked for there: {wrong}", what or help_)
 
     def _claim(self, at: Path, written: str | tuple[str, ...]) -> None:
         self._try(at, lambda: path_of(written))
@@ -254,8 +288,11 @@ class _Checking:
             self._report.add("no_secret", at, error.message, error.help)
 
 
-def _told_apart(one: str, other: str) -> bool:
-    return (one == _TOLD and other not in _UNTOLD) or (other == _TOLD and one not in _UNTOLD)
+def _can_be_held_to(value: Any) -> bool:
+    if isinstance(value, dict):
+        return bool(value) and all(name and _can_be_held_to(each) for name, each in value.items())
+    among = value if isinstance(value, list) else [value]
+    return bool(among) and all(isinstance(each, str | int) for each in among)
 
 
 def _namings(options: Options) -> list[_Naming]:
@@ -269,7 +306,7 @@ def _namings(options: Options) -> list[_Naming]:
         authority, prefix = issuer.issuer, template.prefix
         if issuer.profile == "jwt-svid" and template.claims == (("sub",),) and not prefix:
             # Of a trust domain, tokens and certificates name the same workloads.
-            authority = prefix = f"spiffe://{issuer.issuer.partition('://')[2].partition('/')[0]}/"
+            authority = prefix = f"spiffe://{svid.trust_domain(issuer)}/"
         naming = _Naming(
             at=at, authority=authority, type=issuer.principal.type, prefix=prefix, shared=issuer.principal.shared
         )

@@ -17,10 +17,13 @@ CODES: Final[dict[str, str]] = COMMON | {
     "mutable_subject": "Principals would be named by a claim whose form its issuer changes.",
     "no_audience": "Nothing says for whom tokens have to be.",
     "no_secret": "A secret cannot be had from where it is said to stand.",
+    "no_certificates": "There are no certificates of authorities where they are said to be.",
+    "no_keys": "Keys cannot be had from where they are said to come from.",
     "nobody": "There is nobody whose word is taken.",
     "out_of_bounds": "A number is beyond what it may be.",
     "undeclared": "The policies declare no such type or attribute, or not so that a token can fill it.",
     "unfit_algorithm": "An algorithm is not one of what tokens of this profile are signed by.",
+    "unfit_profile": "An entry lacks what tokens of its profile need, or has what they never have.",
     "unknown_sessions": "Sessions are to be ended by a name that the tokens do not tell.",
     "weak_requirement": "What a claim has to be is nothing that a claim can be held to.",
 }

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
 from pdp.classes import dataclass
-from pdp.identity import document
+from pdp.identity import objects
 from pdp.identity.issuer import Key
 
 LARGEST: Final = 256 * 1024
@@ -102,10 +102,10 @@ def _told(data: bytes) -> Mapping[str, Any]:
     if len(data) > LARGEST:
         raise KeysError(f"the set of keys is larger than {LARGEST} bytes")
     try:
-        found = document.read(data)
-    except document.DocumentError as error:
+        found = objects.read(data)
+    except objects.UnreadableError as error:
         raise KeysError(f"the set of keys cannot be read: {error}") from None
-    if not isinstance(found, dict) or not isinstance(found.get("keys"), list):
+    if not isinstance(found.get("keys"), list):
         raise KeysError("what was read is no set of keys")
     if len(found["keys"]) > MOST:
         raise KeysError(f"the set has more than {MOST} keys")

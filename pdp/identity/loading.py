@@ -17,7 +17,7 @@ from pdp.configuration.report import Report
 from pdp.configuration.secret import Secret
 from pdp.identity.checking import check
 from pdp.identity.declared import Declared
-from pdp.identity.options import KeysOptions, Options
+from pdp.identity.options import KeysOptions, Options, ReplayOptions
 from pdp.schema import Schema
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -86,4 +86,4 @@ def _is_path(section: msgspec.Struct, name: str, value: object) -> bool:
         return False
     if isinstance(section, KeysOptions) and name == "spiffe_bundle":
         return "://" not in value
-    return name in _PATHS and (isinstance(section, Secret) or hasattr(section, "timeout"))
+    return name in _PATHS and (isinstance(section, Secret | ReplayOptions) or hasattr(section, "timeout"))

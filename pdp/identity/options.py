@@ -22,7 +22,8 @@ class KeysOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     They are read again after `refresh`, or sooner where the answer says so; without an answer they count for
     `max_stale` after they were last read. A key that is not known is asked for once in each `cooldown`. `ca` is a file
-    of certificates that the server's has to come from, instead of those of the system.
+    of certificates that the server's has to come from, instead of those of the system. `token` is what the
+    server wants to be asked with, as that of Kubernetes does: the host that is configured is shown it, and no other.
     """
 
     discovery: bool = False
@@ -34,6 +35,7 @@ class KeysOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     cooldown: float = 30.0
     timeout: float = 5.0
     ca: str | None = None
+    token: Secret | None = None
 
 
 class PrincipalOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

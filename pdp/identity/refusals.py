@@ -31,5 +31,7 @@ REFUSALS: Final[dict[str, str]] = {
     "token_not_bound": "It is bound to no key, and those of its issuer have to be.",
     "unknown_binding": "It is bound to a key in a way that is not taken here.",
     "wrong_certificate": "The certificate names nobody, or not in the way that it has to.",
+    "token_replayed": "It says something once, and was used before.",
     "token_inactive": "Its issuer says that it counts no longer.",
+    "token_unconfirmed": "Whoever has to say whether it still counts does not say.",
 }

@@ -45,7 +45,14 @@ class Sessions:
         )
 
     def session(
-        self, claims: Mapping[str, Any], *, now: int, until: int, key: str | None, actor: EntityRef | None
+        self,
+        claims: Mapping[str, Any],
+        *,
+        issuer: str,
+        now: int,
+        until: int,
+        key: str | None,
+        actor: EntityRef | None,
     ) -> Session:
         """Return the session of verified claims; `now` and `until` are in microseconds. Raise TokenError.
 
@@ -53,7 +60,7 @@ class Sessions:
         """
         ends = _instant(claims, "exp")
         found: dict[str, Any] = {
-            "issuer": _text(at(claims, ("iss",)), ("iss",)),
+            "issuer": issuer,
             "expires_at": Datetime(until if ends is None else min(ends, until)),
             "bound": key is not None,
         }

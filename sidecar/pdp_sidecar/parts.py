@@ -22,6 +22,7 @@ from pdp_sidecar.config.listening import Listener
 from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.facts import Records, Refresher
 from pdp_sidecar.frames import server as framed
+from pdp_sidecar.issuing import Issuing, started
 from pdp_sidecar.operations import probes
 from pdp_sidecar.operations.calls import Measured
 from pdp_sidecar.operations.notify import Watchdog
@@ -49,6 +50,7 @@ class Ground:
     service: Service
     readiness: Readiness
     operations: Operations
+    issuers: Issuing | None = None
     control: Control | None = None
     reloader: reloading.Reloader | None = None
     places: list[Socket] = field(default_factory=list)
@@ -115,7 +117,9 @@ Start = Callable[[Ground], Awaitable[Running | None]]
 async def reload(ground: Ground) -> Running | None:
     """Keep the policies at what stands on disk."""
     options, path = ground.configuration.options.reload, ground.configuration.policies
-    found = await reloading.start(ground.engine, path, options, mark=ground.mark)
+    issuers = ground.issuers
+    hold = None if issuers is None else lambda policy: issuers.check(policy.schema)
+    found = await reloading.start(ground.engine, path, options, mark=ground.mark, hold=hold)
 
     def reloaded(what: reloading.Reloaded, seconds: float) -> None:
         ground.operations.metrics.reloaded(what, seconds)
@@ -131,6 +135,17 @@ async def records(ground: Ground) -> Running | None:
     if not ground.records.any:
         return None
     return Refresher(ground.engine, ground.configuration.options.facts.refresh)
+
+
+async def identity(ground: Ground) -> Running | None:
+    """Have the keys of issuers, or know that they are not to be had, before anybody asks."""
+    option, issuers, identifying = ground.configuration.options.identity, ground.issuers, ground.service.identifying
+    if option is None or issuers is None or identifying is None:
+        return None
+    ground.operations.metrics.tokens = identifying.tokens
+    ground.readiness.identity = issuers.problems
+    await started(issuers, option.wait)
+    return None
 
 
 async def watchdog(ground: Ground) -> Running | None:
@@ -173,7 +188,8 @@ def _envoy(ground: Ground, callers: Callers) -> list[Authorization]:
     options = ground.configuration.options.envoy
     if options is None:
         return []
-    return [Authorization(ground.asked_by("envoy"), options, Identities(callers, ground.identities).of)]
+    service = ground.asked_by("envoy")
+    return [Authorization(service, options, Identities(service, callers, ground.identities).of)]
 
 
 async def http(ground: Ground) -> Running | None:
@@ -242,5 +258,5 @@ def _port(bound: socket.socket) -> int:
 FIRST: Final[tuple[Start, ...]] = (operations,)
 """What is there before all else, and ends after it: until then it tells that nothing is ready."""
 
-PARTS: Final[tuple[Start, ...]] = (reload, records, watchdog, frames, http, grpc)
+PARTS: Final[tuple[Start, ...]] = (reload, records, identity, watchdog, frames, http, grpc)
 """In the order in which they are started. What is asked comes last: by then, all else is there."""

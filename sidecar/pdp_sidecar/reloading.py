@@ -28,6 +28,7 @@ from pdp.folder import load_read, read_folder
 from pdp.loaded import digest
 from pdp.source import Source
 from pdp.syntax.messages import render
+from pdp.terms import Policy
 from pdp_sidecar.operations.logs import tell
 
 G = TypeVar("G")
@@ -124,12 +125,16 @@ class Reloader:
         *,
         mark: str = "",
         cache: str | Path | None = None,
+        hold: Callable[[Policy], object] | None = None,
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`mark` is that of the texts which the engine holds. `pause` waits for so many seconds."""
+        """`mark` is that of the texts which the engine holds. `pause` waits for so many seconds.
+
+        `hold` raises DiagnosticError for a policy that does not go with what else is configured.
+        """
         self._engine, self._path, self._options, self._cache = engine, Path(path), options, cache
-        self._pause, self._monotonic = pause, monotonic
+        self._hold, self._pause, self._monotonic = hold, pause, monotonic
         self._taken = self._seen = mark
         # Those threads that all share may be busy for long with what callers search.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="policies")
@@ -205,6 +210,8 @@ class Reloader:
         try:
             with thawed():
                 loaded = load_read(self._path, texts.sources, texts.problems, cache=self._cache)
+                if self._hold is not None:
+                    self._hold(loaded.require()[0])
                 self._engine.reload(loaded, ahead=_AHEAD)
         except DiagnosticError as error:
             # They will say the same when they are asked again.
@@ -278,10 +285,19 @@ class Reloader:
 
 
 async def start(
-    engine: Engine, path: str | Path, options: ReloadOptions, *, mark: str = "", cache: str | Path | None = None
+    engine: Engine,
+    path: str | Path,
+    options: ReloadOptions,
+    *,
+    mark: str = "",
+    cache: str | Path | None = None,
+    hold: Callable[[Policy], object] | None = None,
 ) -> Reloader:
-    """Keep an engine at what stands on disk from now on; `mark` is that of the texts that it holds."""
-    found = Reloader(engine, path, options, mark=mark, cache=cache)
+    """Keep an engine at what stands on disk from now on; `mark` is that of the texts that it holds.
+
+    `hold` raises DiagnosticError for a policy that is not to be taken.
+    """
+    found = Reloader(engine, path, options, mark=mark, cache=cache, hold=hold)
     found.watch()
     # What changed between the first reading and now was nobody's to tell.
     found.ask()

@@ -10,25 +10,32 @@ import copy
 import datetime as _datetime
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from pdp.classes import dataclass, replace
 from pdp.engine import Engine
+from pdp.errors import TokenError
+from pdp.identity.who import NOTHING
 from pdp.leases.watch import Watch
 from pdp.model import Decision, Entity, Outcome, Reason, Request
 from pdp.search import Page
 from pdp.trace import Trace
 from pdp.values import EntityRef
-from pdp_sidecar.callers import Caller, May, NotPermitted
+from pdp_sidecar.callers import Caller, Callers, May, NotPermitted, Peer
+from pdp_sidecar.identifying import Identifying
 from pdp_sidecar.lasting import FLEETING, lasts
+from pdp_sidecar.proven import proven, spoken_for
 
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from pdp.identity.who import Identity, Shown
     from pdp.search import Asking
 
 NO_HANDLES: Final[frozenset[str]] = frozenset()
+NO_TOKENS: Final[Mapping[int, Any]] = MappingProxyType({})
 _ANYBODY: Final = EntityRef("", "")
 
 
@@ -55,19 +62,22 @@ def unhandled(decision: Decision, handles: frozenset[str]) -> tuple[str, ...]:
 class Service:
     """Answers the callers of one process by one engine, which handles no obligation itself.
 
-    `record` sees each decision with its caller, for metrics and logs; it must be quick. `revoke_elsewhere` is called
-    after a revocation holds here, with the number of its record, and returns how many other workers it holds in and how
-    many were ended, when there is no other that it does not hold in.
+    `identifying` verifies tokens, None where nobody's are taken. `record` sees each decision with its caller, for
+    metrics and logs; it must be quick. `revoke_elsewhere` is called after a revocation holds here, with the number of
+    its record, and returns how many other workers it holds in and how many were ended, when there is no other that it
+    does not hold in.
     """
 
     def __init__(
         self,
         engine: Engine,
         *,
+        identifying: Identifying | None = None,
         record: Callable[[Caller, Request, Decision], object] | None = None,
         revoke_elsewhere: Callable[[int | None], tuple[int, int]] | None = None,
     ) -> None:
         self.engine = engine
+        self.identifying = identifying
         self.record = record
         self.revoke_elsewhere = revoke_elsewhere
         self.started = _datetime.datetime.now(_datetime.UTC)
@@ -94,23 +104,57 @@ class Service:
         """Take no further part in what the engine does."""
         self._epochs.stop()
 
+    # ---------------------------------------------------------------------------------------------------- who is there
+
+    async def caller(self, callers: Callers, peer: Peer) -> Caller | None:
+        """Return who a peer is, None for nobody who may ask.
+
+        Raise TokenError for a token that is refused, and NotPermitted for whoever was verified and may ask nothing.
+        """
+        if self.identifying is None:
+            return callers.of(peer) if not peer.proves else None
+        return await self.identifying.caller(callers, peer)
+
+    async def bearer(self, caller: Caller, token: str, shown: Shown, *, proves: bool = False) -> Identity:
+        """Return whom a token speaks for that a caller hands on, by the scheme DPoP if it `proves`; raise TokenError.
+
+        What was shown with it counts only from a caller that may vouch for sessions.
+        """
+        if self.identifying is None:
+            raise TokenError("nobody's tokens are taken here", code="unknown_issuer")
+        return await self.identifying.bearer(token, shown if caller.asserts_session else NOTHING, proves=proves)
+
     # ------------------------------------------------------------------------------------------------------- answers
 
-    def check(self, caller: Caller, request: Request) -> Answer:
-        """Answer a request. What goes wrong is a deny; raise NotPermitted where the caller may not ask at all."""
+    def check(self, caller: Caller, request: Request, token: Identity | None = None) -> Answer:
+        """Answer a request, that of a `token` where the caller hands one on.
+
+        What goes wrong is a deny; raise NotPermitted where the caller may not ask at all.
+        """
         caller.require(May.CHECK)
         # INVARIANT: read before the decision. One of a later state only bears a name that is dropped sooner.
         epoch = self._epochs.current
-        return Answer(self._decide(caller, request), epoch)
+        return Answer(self._decide(caller, request, token), epoch)
 
-    def check_many(self, caller: Caller, requests: Sequence[Request]) -> tuple[Sequence[Decision], str]:
-        """Answer requests in their order, all of one state; raise NotPermitted where the caller may not ask at all."""
+    def refused(self, error: TokenError) -> Decision:
+        """Return the deny of a question whose token is refused. Nobody keeps it: another time it may not be."""
+        reason = Reason.SOURCE_FAILED if error.passing else Reason.INVALID_REQUEST
+        told = self.deny(reason, f"the token is refused: {error} ({error.code})")
+        return Decision.made(told._leaf, "", self.engine._answers.now())
+
+    def check_many(
+        self, caller: Caller, requests: Sequence[Request], tokens: Mapping[int, Identity] = NO_TOKENS
+    ) -> tuple[Sequence[Decision], str]:
+        """Answer requests in their order, all of one state; `tokens` are those that some bring, by their places.
+
+        Raise NotPermitted where the caller may not ask at all.
+        """
         caller.require(May.CHECK)
         epoch = self._epochs.current
         try:
-            found = self._decide_many(caller, requests)
+            settled, found = self._decide_many(caller, requests, tokens)
             if self.record is not None:
-                for request, decision in zip(requests, found, strict=True):
+                for request, decision in zip(settled, found, strict=True):
                     self.record(caller, request, decision)
         except Exception as error:
             # INVARIANT: an exception is a deny of each with its cause, whatever raised it.
@@ -118,17 +162,23 @@ class Service:
             return [failed] * len(requests), epoch
         return found, epoch
 
-    def _decide_many(self, caller: Caller, requests: Sequence[Request]) -> list[Decision]:
-        if caller.is_free:
-            return self.engine.decide_many(requests)
-        refused = [self._refusal(caller, request) for request in requests]
-        may = [request for request, refusal in zip(requests, refused, strict=True) if refusal is None]
-        decided = iter(self.engine.decide_many(may))
-        return [next(decided) if refusal is None else refusal for refusal in refused]
+    def _decide_many(
+        self, caller: Caller, requests: Sequence[Request], tokens: Mapping[int, Identity]
+    ) -> tuple[Sequence[Request], list[Decision]]:
+        """Return the requests as they were decided, and the decisions."""
+        if caller.is_free and not tokens:
+            return requests, self.engine.decide_many(requests)
+        settled = [self._settled(caller, request, tokens.get(place)) for place, request in enumerate(requests)]
+        decided = iter(self.engine.decide_many([request for request, refusal in settled if refusal is None]))
+        found = [next(decided) if refusal is None else refusal for _, refusal in settled]
+        return [request for request, _ in settled], found
 
-    def _decide(self, caller: Caller, request: Request) -> Decision:
+    def _decide(self, caller: Caller, request: Request, token: Identity | None) -> Decision:
         try:
-            refused = self._refusal(caller, request)
+            if token is None is caller.identity:
+                refused = self._refusal(caller, request)
+            else:
+                request, refused = self._settled(caller, request, token)
             if refused is None:
                 principal, action, resource, context, session, now, entities = request
                 decision = self.engine.decide(principal, action, resource, context, session, now, entities)
@@ -141,12 +191,33 @@ class Service:
             return self.deny(Reason.INTERNAL_ERROR, f"the request could not be answered: {type(error).__name__}")
         return decision
 
+    def _settled(self, caller: Caller, request: Request, token: Identity | None) -> tuple[Request, Decision | None]:
+        """Return a request with the principal and the session that were proved, and its deny where it is not to be."""
+        whose = spoken_for(caller, request.principal, token)
+        if whose is None:
+            return request, self._refusal(caller, request)
+        try:
+            request = proven(caller, request, whose, self.engine.policy.schema)
+        except NotPermitted as error:
+            return request, self.deny(Reason.INVALID_REQUEST, str(error))
+        return request, self._refused_time(caller, request)
+
+    def _require(self, caller: Caller, request: Request, token: Identity | None) -> Request:
+        """Return a request as it may be made; raise NotPermitted."""
+        request, refused = self._settled(caller, request, token)
+        if refused is not None:
+            raise NotPermitted(refused.detail)
+        return request
+
     def _refusal(self, caller: Caller, request: Request) -> Decision | None:
-        """Return the deny of a request that the caller may not make."""
-        if caller.principals is not None and not caller.may_ask_for(request.principal):
+        """Return the deny of a request that the caller may not make in its own name."""
+        if not caller.may_ask_for(request.principal):
             return self.deny(Reason.INVALID_REQUEST, f"`{caller.name}` may not ask for this principal")
         if request.session is not None and not caller.asserts_session:
             return self.deny(Reason.INVALID_REQUEST, f"`{caller.name}` may not vouch for a session")
+        return self._refused_time(caller, request)
+
+    def _refused_time(self, caller: Caller, request: Request) -> Decision | None:
         if request.now is not None and May.EXPLAIN not in caller.may:
             return self.deny(Reason.INVALID_REQUEST, f"`{caller.name}` may not ask for another time")
         return None
@@ -163,25 +234,19 @@ class Service:
         """
         return "" if decision.reason in FLEETING else epoch, lasts(self.engine, decision)
 
-    def watch(self, caller: Caller, request: Request) -> Watch:
+    def watch(self, caller: Caller, request: Request, token: Identity | None = None) -> Watch:
         """Watch the answer to a request; raise NotPermitted or RequestError. For a thread of its own."""
         caller.require(May.WATCH)
-        refused = self._refusal(caller, request)
-        if refused is not None:
-            raise NotPermitted(refused.detail)
-        return self.engine.watch(request)
+        return self.engine.watch(self._require(caller, request, token))
 
     def deny(self, reason: Reason, detail: str) -> Decision:
         """Return a deny that no rule was asked about."""
         return Decision(outcome=Outcome.DENY, reason=reason, detail=detail, revision=self.engine.policy.revision)
 
-    def explain(self, caller: Caller, request: Request) -> Trace:
+    def explain(self, caller: Caller, request: Request, token: Identity | None = None) -> Trace:
         """Answer a request with what led to it; raise NotPermitted. For a thread of its own."""
         caller.require(May.EXPLAIN)
-        refused = self._refusal(caller, request)
-        if refused is not None:
-            raise NotPermitted(refused.detail)
-        return self.engine.explain(request)
+        return self.engine.explain(self._require(caller, request, token))
 
     # ------------------------------------------------------------------------------------------------------ searches
 
@@ -192,15 +257,15 @@ class Service:
 
         This and the other searches are for a thread of their own.
         """
-        self._require_search(caller, terms)
-        among = None if caller.principals is None else caller.may_ask_for
+        terms = self._terms(caller, terms, resource)
+        among = None if caller.principals is None is caller.identity else caller.may_ask_for
         return self.engine._search().who_can(principal_type, action, resource, among, **terms)
 
     def what_can(
         self, caller: Caller, principal: Entity | EntityRef, action: str, resource_type: str, **terms: Unpack[Asking]
     ) -> Page[EntityRef]:
         """List resources as `Engine.what_can` does; raise NotPermitted or RequestError."""
-        self._require_search(caller, terms, principal)
+        principal, terms = self._searched(caller, terms, principal, _ANYBODY)
         return self.engine.what_can(principal, action, resource_type, **terms)
 
     def actions(
@@ -211,17 +276,32 @@ class Service:
         **terms: Unpack[Asking],
     ) -> Page[str]:
         """List actions as `Engine.actions` does; raise NotPermitted or RequestError."""
-        self._require_search(caller, terms, principal)
+        principal, terms = self._searched(caller, terms, principal, resource)
         return self.engine.actions(principal, resource, **terms)
 
-    def _require_search(self, caller: Caller, terms: Asking, principal: Entity | EntityRef | None = None) -> None:
+    def _terms(self, caller: Caller, terms: Asking, resource: Entity | EntityRef) -> Asking:
+        """Return with what a caller may search among all for whom it may ask; raise NotPermitted.
+
+        Who asks for everybody asks for nobody in particular: of these, the caller is shown whom it may ask for.
+        """
         caller.require(May.SEARCH)
-        # Who asks for everybody asks for nobody in particular: of these, the caller is shown whom it may ask for.
-        asked = _ANYBODY if principal is None else principal
-        request = Request(asked, "", _ANYBODY, None, terms.get("session"), terms.get("now"))
-        refused = self._refusal(replace(caller, principals=None) if principal is None else caller, request)
-        if refused is not None:
-            raise NotPermitted(refused.detail)
+        own = caller.identity
+        if own is not None and caller.principals is None:
+            # For itself alone.
+            return self._searched(caller, terms, own.ref, resource)[1]
+        unbound = replace(caller, principals=None, identity=None)
+        self._require(unbound, _request(_ANYBODY, terms, resource), None)
+        return terms
+
+    def _searched(
+        self, caller: Caller, terms: Asking, principal: Entity | EntityRef, resource: Entity | EntityRef
+    ) -> tuple[Entity | EntityRef, Asking]:
+        """Return for whom and with what a caller searches; raise NotPermitted."""
+        caller.require(May.SEARCH)
+        request = self._require(caller, _request(principal, terms, resource), None)
+        if request.session is None:
+            return request.principal, terms
+        return request.principal, {**terms, "session": request.session}
 
     # ------------------------------------------------------------------------------------------------------- changes
 
@@ -235,6 +315,12 @@ class Service:
         sequence = self.engine.revoke(**target)
         others, ended = (0, 0) if self.revoke_elsewhere is None else self.revoke_elsewhere(sequence)
         return sequence, 1 + others, ended
+
+
+def _request(principal: Entity | EntityRef, terms: Asking, resource: Entity | EntityRef) -> Request:
+    """Return what of a search says whether it may be made."""
+    brought = (*terms.get("entities", ()),)
+    return Request(principal, "", resource, None, terms.get("session"), terms.get("now"), brought)
 
 
 class _Epochs:

@@ -93,6 +93,8 @@ class Readiness:
     draining: bool = False
     reloads: Reloads | None = None
     others: Callable[[], Others] = Others
+    identity: Callable[[], tuple[str, ...]] = tuple
+    """What is wrong with those whose tokens are taken. All else is answered, so that it is ready all the same."""
 
     @property
     def ready(self) -> bool:
@@ -141,6 +143,7 @@ class Readiness:
 
     def _lesser(self, sources: Mapping[str, SourceStatus]) -> list[str]:
         found = [] if self.reloads is None or self.reloads.is_late else list(self.reloads.problems)
+        found += self.identity()
         return [*found, *(_told(name, each) for name, each in sources.items() if each.state is SourceState.STALE)]
 
 

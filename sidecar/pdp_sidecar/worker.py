@@ -18,6 +18,8 @@ from typing import Any, Final
 from pdp.errors import DiagnosticError, RecordError
 from pdp_sidecar.config import Configuration, ConfigurationError, Flags, load
 from pdp_sidecar.facts import Records
+from pdp_sidecar.identifying import Identifying
+from pdp_sidecar.issuing import issuers_of
 from pdp_sidecar.operations.logs import tell
 from pdp_sidecar.operations.options import LogOptions
 from pdp_sidecar.operations.together import Operations
@@ -43,11 +45,15 @@ class Worker:
     """What one process holds, from its policies to the end. It is made before anything listens."""
 
     def __init__(self, configuration: Configuration) -> None:
-        """Load policies and facts. Raise PolicyError, FactsError or RecordError where they do not hold up."""
+        """Load policies, facts and whose tokens are taken.
+
+        Raise PolicyError, FactsError, RecordError or ConfigurationError where they do not hold up.
+        """
         self.configuration = configuration
         self._records = Records(configuration)
         try:
             self.engine, self._mark = load_engine(configuration.policies, **self._records.options)
+            self._issuers = issuers_of(configuration)
         except BaseException:
             self._records.close()
             raise
@@ -93,18 +99,23 @@ class Worker:
                 place.close()
             ground.service.close()
             self._records.close()
+            if ground.issuers is not None:
+                await asyncio.to_thread(ground.issuers.close)
             await ground.operations.close()
         return 0
 
     def _ground(self, control: Control | None) -> Ground:
         elsewhere = None if control is None else control.revoke_elsewhere
-        service = Service(self.engine, revoke_elsewhere=elsewhere)
+        issuers = self._issuers
+        identifying = None if issuers is None else Identifying(issuers, self.engine)
+        service = Service(self.engine, identifying=identifying, revoke_elsewhere=elsewhere)
         readiness = Readiness(service) if control is None else Readiness(service, others=control.others)
         return Ground(
             configuration=self.configuration,
             engine=self.engine,
             mark=self._mark,
             records=self._records,
+            issuers=issuers,
             service=service,
             readiness=readiness,
             operations=Operations(self.configuration.options.operations, self.engine),
@@ -114,6 +125,8 @@ class Worker:
     def close(self) -> None:
         """Close what is open, where it never ran."""
         self._records.close()
+        if self._issuers is not None:
+            self._issuers.close()
 
 
 async def _start(starts: Sequence[Start], ground: Ground, running: list[Running]) -> None:

@@ -156,7 +156,6 @@ BEYOND = "A" * 257
         (PUBLIC | {"kid": 1}, "its name is none"),
         (PUBLIC | {"kid": BEYOND}, "its name is none"),
         (PUBLIC | {"kid": "a\0b"}, "its name is none"),
-        (PUBLIC | {"kid": "\ud800"}, "its name is none"),
         (PUBLIC | {"key_ops": ["sign"]}, "it is not there to verify"),
         (PUBLIC | {"key_ops": []}, "it is not there to verify"),
         (PUBLIC | {"key_ops": "verify"}, "it is not there to verify"),
@@ -225,8 +224,9 @@ def test_keys_of_other_curves_are_passed_over_though_they_are_real() -> None:
     ("data", "said"),
     [
         (b"<!doctype html><title>Sign in</title>", "the set of keys cannot be read: it is no JSON"),
-        (b'{"keys": [], "keys": []}', "the set of keys cannot be read: it has the same name twice in one object"),
-        (b"[]", "what was read is no set of keys"),
+        (b'{"keys": [], "keys": []}', "the set of keys cannot be read: a name stands twice in one object"),
+        (b"[]", "the set of keys cannot be read: it is no object of JSON"),
+        (document(PUBLIC | {"kid": "\ud800"}), "the set of keys cannot be read: it is no text in UTF-8"),
         (b"{}", "what was read is no set of keys"),
         (b'{"keys": {}}', "what was read is no set of keys"),
         (b'{"keys": null}', "what was read is no set of keys"),
@@ -259,11 +259,11 @@ def test_sixty_four_keys_are_a_set() -> None:
 MEMBERS = st.one_of(
     st.none(),
     st.booleans(),
-    st.integers(),
-    st.text(max_size=8),
+    st.integers(-9, 9),
+    st.text(st.characters(codec="utf-8"), max_size=8),
     st.sampled_from([*PUBLIC.values(), *OF_RSA.values(), "OKP", "Ed25519", "P-384", "jwt-svid", "verify"]),
-    st.lists(st.text(max_size=3) | st.just("verify"), max_size=2),
-    st.dictionaries(st.text(max_size=2), st.none(), max_size=1),
+    st.lists(st.text("abc", max_size=3) | st.just("verify"), max_size=2),
+    st.dictionaries(st.text("abc", max_size=2), st.none(), max_size=1),
 )
 NAMES = st.sampled_from(["kty", "crv", "x", "y", "n", "e", "d", "alg", "use", "kid", "key_ops", "k", "x5c"])
 KEYS = st.one_of(

@@ -24,12 +24,12 @@ from tests.test_architecture import (
 # layer and those above it in this table.
 LAYERS = {
     0: {"addresses", "callers", "generated", "lasting", "operations.logs", "running"},
-    1: {"reloading", "service", "sockets", "tls"},
+    1: {"identifying", "proven", "reloading", "service", "sockets", "tls"},
     2: {"authzen", "frames", "status", "wire"},
-    3: {"operations", "rpc"},
+    3: {"operations", "receivers", "rpc"},
     4: {"client", "envoy", "workers"},
     5: {"config"},
-    6: {"facts", "room"},
+    6: {"facts", "issuing", "room"},
     7: {"parts", "supervising"},
     8: {"worker"},
     9: {"serving"},

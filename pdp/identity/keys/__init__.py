@@ -12,7 +12,7 @@ from pdp.identity import jwk
 from pdp.identity.jwk import KeysError
 from pdp.identity.keys.source import Address, Discovery, File, Source
 from pdp.identity.keys.store import KeyStore, Pace
-from pdp.identity.keys.web import Client, Web, refusal
+from pdp.identity.keys.web import Bearer, Client, Web, refusal
 from pdp.identity.options import IssuerOptions, KeysOptions
 
 LOOK: Final = 2.0
@@ -42,14 +42,25 @@ def source_of(options: IssuerOptions, web: Web | None = None) -> Source:
     place = options.issuer if keys.discovery else keys.jwks_uri or keys.file or keys.spiffe_bundle or ""
     read = partial(jwk.read, use="jwt-svid" if keys.spiffe_bundle else "sig", algorithms=options.algorithms)
     if _is_file(keys):
+        if keys.token is not None:
+            raise KeysError("nobody asks for a file with a `token`")
         return File(place, read)
     wrong = refusal(place)
     if wrong is None and keys.discovery and "?" in place:
         wrong = "it has a query"
     if wrong is not None:
         raise KeysError(f"no keys are taken from `{place}`: {wrong}")
-    client = Client(keys.timeout, keys.ca) if web is None else web
+    client = _client(place, keys) if web is None else web
     return Discovery(place, client, read) if keys.discovery else Address(place, client, read)
+
+
+def _client(place: str, keys: KeysOptions) -> Client:
+    if keys.token is None:
+        return Client(keys.timeout, keys.ca)
+    bearer = Bearer(place, keys.token)
+    # A token that cannot be had is told at once, and not only when keys are read.
+    bearer.headers(place)
+    return Client(keys.timeout, keys.ca, bearer)
 
 
 def pace_of(keys: KeysOptions) -> Pace:

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from pdp.classes import dataclass
-from pdp.identity import document
+from pdp.identity import objects
 from pdp.identity.jwk import LARGEST, KeysError, KeySet
 from pdp.identity.keys.web import MissingError, Web, refusal
 
@@ -74,12 +74,9 @@ class Discovery:
         except MissingError:
             answer = self._web.get(second)
         try:
-            found = document.read(answer.body)
-        except document.DocumentError as error:
+            return objects.read(answer.body)
+        except objects.UnreadableError as error:
             raise KeysError(f"what the issuer tells of itself cannot be read: {error}") from None
-        if not isinstance(found, dict):
-            raise KeysError("what the issuer tells of itself cannot be read: it is no object")
-        return found
 
 
 def _well_known(issuer: str) -> tuple[str, str]:

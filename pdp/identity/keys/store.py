@@ -190,14 +190,12 @@ class KeyStore:
     # ------------------------------------------------------------------------------------------------------------- life
 
     def start(self) -> Future[None]:
-        """Begin to read the keys; return what is done once they are there, or could not be had."""
-        with self._lock:
-            is_there = self._now() < self._held.until
-            if self._flight is None and (self._is_closed or is_there):
-                flight = None
-            else:
-                flight = self._flight = self._flight or _Flight()
-        return (self._sent(flight) if flight is not None else None) or _done()
+        """Begin to read the keys; return what is done once they are there, or could not be had.
+
+        Where they could not be had a moment ago, they are read again when that is due.
+        """
+        is_there = self._now() < self._held.until
+        return (None if is_there else self._ask(None)) or _done()
 
     def close(self) -> None:
         """Read them no more. Nobody waits any longer."""

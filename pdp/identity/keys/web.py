@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpcore
 
 from pdp.classes import dataclass
+from pdp.configuration.secret import Secret, SecretError
 from pdp.identity.jwk import KeysError
 
 LARGEST: Final = 256 * 1024
@@ -77,24 +78,49 @@ def _is_here(host: str) -> bool:
         return host == "localhost"
 
 
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token that a server wants to be asked with. `home` is an address of it: no other host is shown the token."""
+
+    home: str
+    secret: Secret
+
+    def headers(self, url: str) -> list[tuple[bytes, bytes]]:
+        """Return what to ask for an address with; raise KeysError where the token cannot be had."""
+        if urlsplit(url)[:2] != urlsplit(self.home)[:2]:
+            return []
+        try:
+            # It is read each time: those of Kubernetes are good for an hour.
+            return [(b"Authorization", b"Bearer " + self.secret.text().encode("ascii"))]
+        except SecretError as error:
+            raise KeysError(f"the token to ask for keys with cannot be had: {error.message}") from None
+
+
 class Client:
     """Fetches documents, each by a connection of its own, which ends after `timeout` seconds whatever comes over it."""
 
-    def __init__(self, timeout: float, ca: str | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._timeout, self._ca, self._monotonic = timeout, ca, monotonic
+    def __init__(
+        self,
+        timeout: float,
+        ca: str | None = None,
+        bearer: Bearer | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._timeout, self._ca, self._bearer, self._monotonic = timeout, ca, bearer, monotonic
 
     def get(self, url: str) -> Answer:
         """Return what stands at an address."""
         wrong = refusal(url)
         if wrong is not None:
             raise KeysError(f"`{url}` is not asked: {wrong}")
+        headers = [*_ASKED, *(self._bearer.headers(url) if self._bearer is not None else ())]
         try:
             with (
                 httpcore.ConnectionPool(
                     ssl_context=self._trust() if url.startswith("https:") else None,
                     network_backend=_Backend(self._monotonic() + self._timeout, self._monotonic),
                 ) as pool,
-                pool.stream("GET", url, headers=_ASKED) as response,
+                pool.stream("GET", url, headers=headers) as response,
             ):
                 return _answer(url, response)
         except httpcore.TimeoutException:

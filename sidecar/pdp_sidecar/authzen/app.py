@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
-from pdp.classes import dataclass
+from pdp.classes import dataclass, replace
+from pdp.errors import TokenError
+from pdp.identity.who import Shown
 from pdp_sidecar.authzen import answers
 from pdp_sidecar.authzen.endpoints import WELL_KNOWN, Client, Endpoint, Endpoints, metadata, micros, prefix_of
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.authzen.reading import Refused
 from pdp_sidecar.callers import Callers, NotPermitted, Peer
+from pdp_sidecar.identifying import Challenge
 from pdp_sidecar.service import Service
 
 Message = MutableMapping[str, Any]
@@ -25,11 +28,11 @@ PEER: Final = "pdp_peer"
 
 _REQUEST_ID: Final = b"x-request-id"
 _READ: Final = frozenset(
-    (b"authorization", b"content-length", b"content-type", _REQUEST_ID, b"x-pdp-handles", b"x-pdp-reasons")
+    (b"authorization", b"content-length", b"content-type", b"dpop", _REQUEST_ID, b"x-pdp-handles", b"x-pdp-reasons")
 )
 _JSON, _TEXT = (b"content-type", b"application/json"), (b"content-type", b"text/plain; charset=utf-8")
 _CLOSE: Final = (b"connection", b"close")
-_CHALLENGE: Final = (b"www-authenticate", b'Bearer realm="pdp"')
+_CHALLENGE: Final = b'Bearer realm="pdp"'
 _LONGEST_ID: Final = 1024
 
 
@@ -54,7 +57,8 @@ class Application:
         self, service: Service, callers: Callers, options: Options, *, now: Callable[[], int] = micros
     ) -> None:
         self.callers = callers
-        self._options, self._handles = options, frozenset(options.handles)
+        self._service, self._options, self._handles = service, options, frozenset(options.handles)
+        self._base = options.identifier.rstrip("/")
         self._routes = _routes(Endpoints(service, options, now=now), options)
         # What is sent most is made once.
         self._starts = {len(body): _start(200, body, [_JSON]) for body in (answers.TRUE, answers.FALSE)}
@@ -73,16 +77,19 @@ class Application:
             if route.endpoint is None:
                 status, body = 200, route.body
             else:
-                client = self._client(scope, found.values)
+                client = await self._client(scope, found.values)
                 _check_type(found.values)
                 asked, read = await self._body(receive, found.values), True
                 answer = route.endpoint(client, asked)
                 status, body = 200, answer if isinstance(answer, bytes) else await answer
         except Refused as refused:
-            await _refuse(send, refused.status, refused.message, found.echo, route, read=read)
+            await _refuse(send, refused, found.echo, route, read=read)
+            return
+        except TokenError as error:
+            await _refuse(send, _refused(error), found.echo, route, read=read)
             return
         except NotPermitted as error:
-            await _refuse(send, 403, str(error), found.echo, route, read=read)
+            await _refuse(send, Refused(403, str(error)), found.echo, route, read=read)
             return
         except _Gone:
             return
@@ -90,28 +97,44 @@ class Application:
             # INVARIANT: an exception is a denial with its cause, whatever raised it.
             message = f"the request could not be answered: {type(error).__name__}"
             if route is None or not route.decides:
-                await _refuse(send, 500, message, found.echo, route, read=read)
+                await _refuse(send, Refused(500, message), found.echo, route, read=read)
                 return
             status, body = 200, answers.failed(500, message)
         start = self._starts.get(len(body)) if not found.echo else None
         await send(_start(status, body, [_JSON, *found.echo]) if start is None else start)
         await send({"type": "http.response.body", "body": body})
 
-    def _client(self, scope: Scope, head: Mapping[bytes, bytes]) -> Client:
-        """Return who asks; raise Refused for nobody."""
+    async def _client(self, scope: Scope, head: Mapping[bytes, bytes]) -> Client:
+        """Return who asks; raise Refused for nobody, TokenError or NotPermitted."""
         state = scope.get("state")
         tell = state.get(PEER) if state else None
         peer: Peer = Peer() if tell is None else tell()
         given = head.get(b"authorization")
         if given is not None:
-            peer = Peer(uid=peer.uid, identities=peer.identities, token=_token(given))
-        caller = self.callers.of(peer)
+            peer = self._bringing(peer, given, head.get(b"dpop"), scope)
+        caller = await self._service.caller(self.callers, peer)
         if caller is None:
             raise Refused(401, "nobody is known by this token" if given else "say who asks: `Authorization: Bearer …`")
         handles, reasons = head.get(b"x-pdp-handles"), head.get(b"x-pdp-reasons")
         if handles is None and reasons is None:
             return Client(caller, self._handles)
         return Client(caller, self._handles | _names(handles), _truth(reasons))
+
+    def _bringing(self, peer: Peer, given: bytes, proof: bytes | None, scope: Scope) -> Peer:
+        """Return a peer with the token that it shows, and the proof that it has its key; raise Refused."""
+        token, proves = _token(given)
+        proofs = () if proof is None else (proof.decode("latin-1"),)
+        shown = peer.shown
+        if proofs:
+            shown = Shown(
+                certificate=shown.certificate, proofs=proofs, method=scope["method"], url=self._url(scope["raw_path"])
+            )
+        return replace(peer, token=token, proves=proves, shown=shown)
+
+    def _url(self, path: bytes) -> str:
+        """Return the URL that clients know a path by, nothing where nobody said what that is."""
+        found, prefix = path.decode("ascii"), prefix_of(self._options)
+        return self._base + found.removeprefix(prefix) if self._base else ""
 
     async def _body(self, receive: Receive, head: Mapping[bytes, bytes]) -> bytes:
         """Return the body; raise Refused where it is too long."""
@@ -189,12 +212,21 @@ def _check_type(head: Mapping[bytes, bytes]) -> None:
         raise Refused(400, "the body has to be `Content-Type: application/json`, in UTF-8")
 
 
-def _token(given: bytes) -> str:
-    """Return the token of an `Authorization` header; raise Refused for another scheme."""
+def _token(given: bytes) -> tuple[str, bool]:
+    """Return the token of an `Authorization` header, and whether it is said to be bound; raise Refused for others."""
     scheme, _, token = given.decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Refused(401, "the only scheme is `Authorization: Bearer …`")
-    return token.strip()
+    kind = scheme.lower()
+    if kind not in ("bearer", "dpop") or not token.strip():
+        raise Refused(
+            401, "the only scheme is `Authorization: Bearer …`, or `DPoP …` for a token that is bound to a key"
+        )
+    return token.strip(), kind == "dpop"
+
+
+def _refused(error: TokenError) -> Refused:
+    """Return how a request is turned away whose token is refused, or cannot be verified now."""
+    message = f"the token is refused: {error} ({error.code})"
+    return Refused(503, message) if error.passing else Refused(401, message, Challenge.of(error))
 
 
 def _names(given: bytes | None) -> frozenset[str]:
@@ -216,17 +248,21 @@ def _start(status: int, body: bytes, headers: list[Header]) -> Message:
     return {"type": "http.response.start", "status": status, "headers": [*headers, length]}
 
 
-async def _refuse(
-    send: Send, status: int, message: str, echo: Sequence[Header], route: Route | None, *, read: bool
-) -> None:
+async def _refuse(send: Send, refused: Refused, echo: Sequence[Header], route: Route | None, *, read: bool) -> None:
     headers = [_TEXT, *echo]
-    if status == 401:
-        headers.append(_CHALLENGE)
-    if status == 405 and route is not None:
+    if refused.status == 401:
+        headers.append((b"www-authenticate", _challenge(refused.challenge)))
+    if refused.status == 503:
+        headers.append((b"retry-after", b"1"))
+    if refused.status == 405 and route is not None:
         headers.append((b"allow", route.method.encode()))
     if not read:
         # What is left of the body is not waited for.
         headers.append(_CLOSE)
-    body = message.encode("utf-8", "replace")
-    await send(_start(status, body, headers))
+    body = refused.message.encode("utf-8", "replace")
+    await send(_start(refused.status, body, headers))
     await send({"type": "http.response.body", "body": body})
+
+
+def _challenge(given: Challenge | None) -> bytes:
+    return _CHALLENGE if given is None else f'{given.scheme} realm="pdp", error="{given.error}"'.encode()

@@ -13,6 +13,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from pdp.identity.certificates import leaf_of
+from pdp.identity.who import NOTHING, Shown
 from pdp_sidecar.authzen.app import PEER
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.callers import Peer
@@ -86,8 +88,15 @@ class Connection(HttpToolsProtocol):
         certificate = secured.getpeercert(binary_form=True)
         if certificate is None or identities is None:
             return Peer
-        # Asked for each request: a certificate may run out while the connection stays.
-        return lambda: Peer(identities=identities(certificate))
+        leaf = leaf_of(certificate)
+        shown = NOTHING if leaf is None else Shown(certificate=leaf.digest)
+
+        def told() -> Peer:
+            # Asked for each request: a certificate may run out while the connection stays, and proves nothing then.
+            found = identities(certificate)
+            return Peer(identities=found, certificate=leaf, shown=shown) if found else Peer()
+
+        return told
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sends."""

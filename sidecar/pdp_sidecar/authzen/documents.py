@@ -31,10 +31,10 @@ class Kind(Struct, frozen=True):
     type: str
 
 
-class Evaluation(Struct, frozen=True):
-    """One question."""
+class Evaluation(Struct, frozen=True, kw_only=True):
+    """One question. Only who asks for itself by a verified token need not say who that is."""
 
-    subject: Named
+    subject: Named | UnsetType = UNSET
     action: Act
     resource: Named
     context: Properties = UNSET

@@ -12,16 +12,19 @@ import msgspec
 from msgspec import UNSET
 
 from pdp.classes import dataclass
-from pdp.errors import RequestError
-from pdp.model import Request
+from pdp.errors import RequestError, TokenError
+from pdp.identity.who import Identity
+from pdp.model import Decision, Entity, Request
 from pdp.search import Asking, Page
+from pdp.values import EntityRef
 from pdp_sidecar.authzen import answers
+from pdp_sidecar.authzen.bearers import NO_BEARERS, Bearers, is_token, shown_of
 from pdp_sidecar.authzen.documents import (
     ActionSearch,
     Evaluation,
     Item,
+    Named,
     Paging,
-    Properties,
     ResourceSearch,
     Semantic,
     SubjectSearch,
@@ -43,6 +46,11 @@ class Client:
     handles: frozenset[str] = frozenset()
     reasons: bool = False
 
+    @property
+    def itself(self) -> Entity | EntityRef | None:
+        """Who asks where a question does not say for whom; None for whoever did not prove to be anybody."""
+        return None if self.caller.identity is None else self.caller.identity.principal
+
 
 def micros() -> int:
     """Return the time of the machine in microseconds since the epoch."""
@@ -62,49 +70,86 @@ class Endpoints:
 
     # ---------------------------------------------------------------------------------------------------- evaluations
 
-    def evaluation(self, client: Client, body: bytes) -> bytes:
+    def evaluation(self, client: Client, body: bytes) -> bytes | Awaitable[bytes]:
         """Answer one question."""
-        return self._answer(client, self._mapping.request(self._evaluation.read(body)))
+        return self._evaluated(client, self._evaluation.read(body))
 
-    def _answer(self, client: Client, request: Request) -> bytes:
-        answer = self._service.check(client.caller, request)
+    def _evaluated(self, client: Client, asked: Evaluation) -> bytes | Awaitable[bytes]:
+        if is_token(asked.subject):
+            return self._of_token(client, asked, asked.subject)
+        return self._answer(client, self._mapping.request(asked, client.itself))
+
+    async def _of_token(self, client: Client, asked: Evaluation, subject: Named) -> bytes:
+        try:
+            token = await self._service.bearer(client.caller, subject.id, shown_of(subject))
+        except TokenError as error:
+            return self._told(client, self._service.refused(error), self._service.epoch)
+        return self._answer(client, self._mapping.request(asked, token.principal), token)
+
+    def _answer(self, client: Client, request: Request, token: Identity | None = None) -> bytes:
+        answer = self._service.check(client.caller, request, token)
+        return self._told(client, answer.decision, answer.epoch)
+
+    def _told(self, client: Client, decision: Decision, epoch: str) -> bytes:
         if client.reasons:
-            return answers.reasoned(answer.decision, client.handles, answer.epoch, self._now())
-        return answers.plain(answer.decision, client.handles)
+            return answers.reasoned(decision, client.handles, epoch, self._now())
+        return answers.plain(decision, client.handles)
 
-    def evaluations(self, client: Client, body: bytes) -> bytes:
+    def evaluations(self, client: Client, body: bytes) -> bytes | Awaitable[bytes]:
         """Answer many questions, or one where there are no `evaluations`."""
         batch = self._batch.read(body)
         if not batch.evaluations:
-            return self._answer(client, self._mapping.request(_alone(batch)))
+            return self._evaluated(client, _alone(batch))
         if len(batch.evaluations) > self._options.max_evaluations:
             raise Refused(400, f"a request has at most {self._options.max_evaluations} evaluations")
         semantic = UNSET if batch.options is UNSET else batch.options.evaluations_semantic
-        asked = [self._asked(item, batch) for item in batch.evaluations]
-        return answers.many(_as_far(self._answers(client, asked), semantic))
+        items = [self._item_of(each) for each in batch.evaluations]
+        if is_token(batch.subject) or any(isinstance(each, Item) and is_token(each.subject) for each in items):
+            return self._of_tokens(client, items, batch, semantic)
+        return answers.many(_as_far(self._answers(client, items, batch, NO_BEARERS), semantic))
 
-    def _answers(self, client: Client, asked: Sequence[Request | Refused]) -> list[tuple[bool, bytes]]:
+    async def _of_tokens(
+        self, client: Client, items: Sequence[Item | Refused], batch: Item, semantic: Semantic | msgspec.UnsetType
+    ) -> bytes:
+        bearers = Bearers()
+        subjects = [each.subject for each in items if isinstance(each, Item)]
+        await bearers.look(self._service, client.caller, (batch.subject, *subjects))
+        return answers.many(_as_far(self._answers(client, items, batch, bearers), semantic))
+
+    def _answers(
+        self, client: Client, items: Sequence[Item | Refused], batch: Item, bearers: Bearers
+    ) -> list[tuple[bool, bytes]]:
         """Return for each question whether it is granted, and its answer."""
-        requests = [each for each in asked if isinstance(each, Request)]
-        decisions, epoch = self._service.check_many(client.caller, requests)
-        now, left = self._now() if client.reasons else 0, iter(decisions)
+        asked = [self._asked(client, each, batch, bearers) for each in items]
+        requests = [each for each in asked if isinstance(each, tuple)]
+        tokens = {place: token for place, (_, token) in enumerate(requests) if token is not None}
+        decisions, epoch = self._service.check_many(client.caller, [request for request, _ in requests], tokens)
+        left = iter(decisions)
         found: list[tuple[bool, bytes]] = []
         for each in asked:
             if isinstance(each, Refused):
                 found.append((False, answers.failed(each.status, each.message)))
                 continue
-            decision = next(left)
-            if client.reasons:
-                told = answers.reasoned(decision, client.handles, epoch, now)
-            else:
-                told = answers.plain(decision, client.handles)
-            found.append((granted(decision, client.handles), told))
+            decision = self._service.refused(each) if isinstance(each, TokenError) else next(left)
+            found.append((granted(decision, client.handles), self._told(client, decision, epoch)))
         return found
 
-    def _asked(self, item: Item | msgspec.Raw, batch: Item) -> Request | Refused:
+    def _item_of(self, item: Item | msgspec.Raw) -> Item | Refused:
         try:
-            return self._mapping.item(item if isinstance(item, Item) else self._item.part(bytes(item)), batch)
+            return item if isinstance(item, Item) else self._item.part(bytes(item))
         except Refused as refused:
+            return refused
+
+    def _asked(
+        self, client: Client, item: Item | Refused, batch: Item, bearers: Bearers
+    ) -> tuple[Request, Identity | None] | TokenError | Refused:
+        if isinstance(item, Refused):
+            return item
+        try:
+            token = bearers.of(batch.subject if item.subject is UNSET else item.subject)
+            who = client.itself if token is None else token.principal
+            return self._mapping.item(item, batch, who), token
+        except (Refused, TokenError) as refused:
             return refused
 
     # ------------------------------------------------------------------------------------------------------- searches
@@ -166,11 +211,11 @@ class Endpoints:
 
 
 def _alone(batch: Item) -> Evaluation:
-    for name in ("subject", "action", "resource"):
-        if getattr(batch, name) is UNSET:
-            raise Refused(400, f"Object missing required field `{name}`")
-    context: Properties = batch.context
-    return Evaluation(batch.subject, batch.action, batch.resource, context)  # type: ignore[arg-type]  # They are set.
+    action, resource = batch.action, batch.resource
+    if action is UNSET or resource is UNSET:
+        lacking = ((batch.subject, "subject"), (action, "action"), (resource, "resource"))
+        raise Refused(400, f"Object missing required field `{next(name for part, name in lacking if part is UNSET)}`")
+    return Evaluation(subject=batch.subject, action=action, resource=resource, context=batch.context)
 
 
 def _as_far(found: list[tuple[bool, bytes]], semantic: Semantic | msgspec.UnsetType) -> list[bytes]:

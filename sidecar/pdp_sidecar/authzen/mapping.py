@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from pdp.model import Entity, Request
 from pdp.values import EntityRef
+from pdp_sidecar.authzen.bearers import TOKEN
 from pdp_sidecar.authzen.documents import Act, Evaluation, Item, Named, Properties
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.authzen.reading import Refused
@@ -33,11 +34,16 @@ class Mapping:
     def principal(self, subject: Named) -> Entity | EntityRef:
         """Return who asks. Properties are attributes that the request brings; what the engine holds goes first."""
         kind = self._types.get(subject.type, subject.type)
+        if kind == TOKEN:
+            raise Refused(400, "only evaluations take a token as their subject")
         return Entity(kind, subject.id, subject.properties) if subject.properties else EntityRef(kind, subject.id)
 
     def resource(self, resource: Named) -> Entity | EntityRef:
         """Return what it is about."""
         kind, properties = self._types.get(resource.type, resource.type), resource.properties
+        if kind == TOKEN:
+            # What is named is told in answers and logs.
+            raise Refused(400, "a token is no resource")
         if properties:
             return Entity(kind, resource.id, properties)
         return Entity(kind, resource.id) if kind in self._brought else EntityRef(kind, resource.id)
@@ -54,24 +60,27 @@ class Mapping:
             found = _merged(found or {}, action.properties, self._session)
         return found, session
 
-    def request(self, asked: Evaluation) -> Request:
-        """Return a question; raise Refused."""
+    def request(self, asked: Evaluation, who: Entity | EntityRef | None = None) -> Request:
+        """Return a question; raise Refused. Without a subject, and where that is a token, it is that of `who`."""
         context, session = self.rest(asked.action, asked.context)
-        return Request(
-            self.principal(asked.subject), asked.action.name, self.resource(asked.resource), context, session
-        )
+        subject = asked.subject
+        if subject is not UNSET and subject.type != TOKEN:
+            who = self.principal(subject)
+        if who is None:
+            raise Refused(400, "Object missing required field `subject`")
+        return Request(who, asked.action.name, self.resource(asked.resource), context, session)
 
-    def item(self, item: Item, shared: Item) -> Request:
+    def item(self, item: Item, shared: Item, who: Entity | EntityRef | None = None) -> Request:
         """Return a question of many: each part is that of the item, or as a whole what all share. Raise Refused."""
         subject = shared.subject if item.subject is UNSET else item.subject
         action = shared.action if item.action is UNSET else item.action
         resource = shared.resource if item.resource is UNSET else item.resource
-        if subject is UNSET or action is UNSET or resource is UNSET:
+        if (subject is UNSET and who is None) or action is UNSET or resource is UNSET:
             lacking = ((subject, "subject"), (action, "action"), (resource, "resource"))
             name = next(name for part, name in lacking if part is UNSET)
             raise Refused(400, f"neither the evaluation nor the request has a `{name}`")
         context = shared.context if item.context is UNSET else item.context
-        return self.request(Evaluation(subject, action, resource, context))
+        return self.request(Evaluation(subject=subject, action=action, resource=resource, context=context), who)
 
 
 def _merged(context: dict[str, Any], properties: dict[str, Any], session: str) -> dict[str, Any]:

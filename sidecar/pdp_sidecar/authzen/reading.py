@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from pdp_sidecar.authzen.documents import Batch, Evaluation, Item, MixedBatch
+from pdp_sidecar.identifying import Challenge
 
 T = TypeVar("T")
 
@@ -20,11 +21,11 @@ _COLON, _BEGINS, _ENDS = ord(":"), frozenset(b"{["), frozenset(b"}]")
 
 
 class Refused(Exception):
-    """A request that is answered by an error: its status, and what is told of it."""
+    """A request that is answered by an error: its status, and what is told of it, and of the token that was shown."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, challenge: Challenge | None = None) -> None:
         super().__init__(message)
-        self.status, self.message = status, message
+        self.status, self.message, self.challenge = status, message, challenge
 
 
 class Reader(Generic[T]):
@@ -69,6 +70,9 @@ class EvaluationReader(Reader[Evaluation]):
 
     def read(self, body: bytes) -> Evaluation:
         found = self.part(body)
+        if found.subject is UNSET:
+            check(body)
+            return found
         names = 8
         for each in (found.subject.properties, found.action.properties, found.resource.properties):
             if each is not UNSET:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Final, TypeVar
 
+from pdp.classes import replace
 from pdp.configuration.file import relative_to
 from pdp.configuration.places import Path
 from pdp.configuration.report import Report
@@ -20,7 +21,7 @@ K = TypeVar("K", bound=Hashable)
 
 SHORTEST_TOKEN: Final = 16
 
-_WAYS: Final = ("uid", "spiffe", "token", "anyone")
+_WAYS: Final = ("uid", "spiffe", "token", "identity", "anyone")
 _UNPROVEN: Final = frozenset({May.CHECK, May.WATCH, May.SEARCH})
 
 
@@ -34,6 +35,7 @@ class Gathering:
         self.by_uid: dict[int, Caller] = {}
         self.by_identity: dict[str, Caller] = {}
         self.by_token: dict[bytes, Caller] = {}
+        self.by_principal: dict[Bound, Caller] = {}
         self.otherwise: Caller | None = None
         self._names: set[str] = set()
 
@@ -51,12 +53,18 @@ class Gathering:
         ways = [name for name in _WAYS if getattr(written, name) is not None and getattr(written, name) is not False]
         if len(ways) != 1:
             message = f"`{written.name}` is told by {' and '.join(f'`{each}`' for each in ways) or 'nothing'}"
-            report.add("caller_ways", at, message, "a caller has exactly one of `uid`, `spiffe`, `token` and `anyone`")
+            report.add(
+                "caller_ways",
+                at,
+                message,
+                "a caller has exactly one of `uid`, `spiffe`, `token`, `identity` and `anyone`",
+            )
             return
         takes: dict[str, Callable[[Path, CallerOptions, Caller], None]] = {
             "uid": self._uid,
-            "spiffe": self._identity,
+            "spiffe": self._spiffe,
             "token": self._token,
+            "identity": self._identity,
             "anyone": self._anyone,
         }
         takes[ways[0]]((*at, ways[0]), written, found)
@@ -64,14 +72,16 @@ class Gathering:
     def _principals(self, at: Path, written: CallerOptions) -> tuple[Bound, ...] | None:
         if written.principals is None:
             return None
-        found = []
-        for number, each in enumerate(written.principals):
-            try:
-                found.append(Bound.parse(each))
-            except ValueError as error:
-                help_ = "such as `User`, `User:ada`, or `Workload:spiffe://example.org/ci/*`"
-                self._report.add("invalid_principal", (*at, "principals", number), str(error), help_)
-        return tuple(found)
+        found = [self._bound((*at, "principals", number), each) for number, each in enumerate(written.principals)]
+        return tuple(each for each in found if each is not None)
+
+    def _bound(self, at: Path, text: str) -> Bound | None:
+        try:
+            return Bound.parse(text)
+        except ValueError as error:
+            help_ = "such as `User`, `User:ada`, or `Workload:spiffe://example.org/ci/*`"
+            self._report.add("invalid_principal", at, str(error), help_)
+            return None
 
     def _uid(self, at: Path, written: CallerOptions, found: Caller) -> None:
         uid = os.geteuid() if written.uid == "self" else written.uid
@@ -79,6 +89,14 @@ class Gathering:
         self._put(at, self.by_uid, uid, found, "this user")
 
     def _identity(self, at: Path, written: CallerOptions, found: Caller) -> None:
+        bound = self._bound(at, written.identity or "")
+        if self._options.identity is None:
+            message = "nobody's tokens and certificates are verified without a section `[identity]`"
+            self._report.add("no_identity", at, message, 'name whose are: `file = "identity.toml"` in that section')
+        if bound is not None:
+            self._put(at, self.by_principal, bound, found, "this identity")
+
+    def _spiffe(self, at: Path, written: CallerOptions, found: Caller) -> None:
         name, tls = written.spiffe or "", self._options.tls
         domain = domain_of(name.removesuffix("/*"))
         if domain is None:
@@ -127,6 +145,7 @@ class Gathering:
             by_uid=self.by_uid,
             by_identity=tuple(self.by_identity.items()),
             by_token=self.by_token,
+            by_principal=tuple(self.by_principal.items()),
             otherwise=self.otherwise,
         )
 
@@ -161,7 +180,7 @@ def callers(
 def _check_reached(found: Callers, listeners: Sequence[Listener], report: Report) -> None:
     """Note listeners at which nobody could be anybody who may ask."""
     for each in listeners:
-        ways = [found.otherwise is not None, each.protocol != "frames" and bool(found.by_token)]
+        ways = [found.otherwise is not None, each.protocol != "frames" and bool(found.by_token or found.by_principal)]
         if each.address.is_unix:
             ways.append(_owner_asks(found, each) if each.protocol == "grpc" else bool(found.by_uid))
         else:
@@ -169,7 +188,8 @@ def _check_reached(found: Callers, listeners: Sequence[Listener], report: Report
         if each.protocol != "operations" and not any(ways):
             message = f"nobody who connects to `{each.address}` is anybody who may ask"
             help_ = (
-                "name who may in a section `[[callers]]`, by `spiffe`, `token`, `uid` (at a Unix socket) or `anyone`"
+                "name who may in a section `[[callers]]`, by `spiffe`, `token`, `identity`, `uid` (at a Unix socket) "
+                "or `anyone`"
             )
             report.add("nobody_asks", ("listen", each.protocol), message, help_)
 
@@ -185,4 +205,4 @@ def callers_at(found: Callers, listener: Listener) -> Callers:
     """
     if not listener.address.is_unix or listener.is_private:
         return found
-    return Callers(by_identity=found.by_identity, by_token=found.by_token, otherwise=found.otherwise)
+    return replace(found, by_uid={})

@@ -10,8 +10,9 @@ from pdp.classes import dataclass, field
 from pdp.configuration.file import read_file, relative_to
 from pdp.configuration.places import Path
 from pdp.configuration.reading import FAILED, read
-from pdp.configuration.report import Report
+from pdp.configuration.report import ConfigurationError, Report
 from pdp.configuration.secret import Secret, SecretError
+from pdp.schema import Schema
 from pdp.source import Source
 from pdp.terms import Policy
 from pdp_sidecar.callers import Callers
@@ -56,12 +57,16 @@ class Configuration:
     revocations: str | None = None
     approvals: str | None = None
     keys: str | None = None
+    identity: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     report: Report = field(default_factory=Report, compare=False, repr=False)
 
     def check(self, policy: Policy) -> None:
         """Hold the sections that name what policies declare to a policy; raise ConfigurationError."""
         if self.options.envoy is not None:
             _check_envoy(self.options.envoy, self.report, policy)
+        if self.identity is not None:
+            _check_identity(self.identity, self.report, self.environment, policy.schema)
         self.report.require()
 
     def listener(self, protocol: str) -> Listener | None:
@@ -102,6 +107,7 @@ class _Loading:
         asking = callers(options, found, report, self._environment, insecure=insecure, file=file)
         facts = {name: self._path(("facts", name), getattr(options.facts, name)) for name in _FACTS}
         self._check_facts(facts)
+        identity = self._identity()
         self._check_workers()
         self._check_envoy(found)
         report.require()
@@ -113,6 +119,8 @@ class _Loading:
             certificates=certificates,
             revocations=facts["revocations"],
             approvals=facts["approvals"],
+            identity=identity,
+            environment=self._environment,
             report=report,
             keys=facts["keys"] or (None if facts["approvals"] is None else f"{facts['approvals']}.keys.json"),
         )
@@ -143,6 +151,13 @@ class _Loading:
         except (TlsError, SecretError) as error:
             self._report.add("invalid_tls", ("tls",), error.message, error.help)
             return None
+
+    def _identity(self) -> str | None:
+        option = self._options.identity
+        path = None if option is None else self._path(("identity", "file"), option.file)
+        if path is not None:
+            _check_identity(path, self._report, self._environment, None)
+        return path
 
     def _check_facts(self, paths: Mapping[str, str | None]) -> None:
         facts, report = self._options.facts, self._report
@@ -180,6 +195,10 @@ class _Loading:
         if envoy is None:
             return
         _check_envoy(envoy, report, None)
+        if envoy.token.verify and self._options.identity is None:
+            message = "nobody's tokens are verified without a section `[identity]`"
+            help_ = 'name whose are: `file = "identity.toml"` in that section'
+            report.add("no_identity", ("envoy", "token", "verify"), message, help_)
         if report.ok and not any(each.protocol == "grpc" for each in found):
             message = "Envoy asks by gRPC, and nothing says where that is spoken"
             report.add(
@@ -190,6 +209,22 @@ class _Loading:
 def _check_envoy(options: EnvoyOptions, report: Report, policy: Policy | None) -> None:
     for each in problems(options, policy):
         report.add("invalid_envoy", ("envoy", *each.where), each.message, each.help)
+
+
+def _check_identity(path: str, report: Report, environment: Mapping[str, str], schema: Schema | None) -> None:
+    """Note what is wrong with the file that says whose tokens are taken."""
+    try:
+        # What is not configured need not be installed.
+        from pdp.identity.loading import load as load_identity
+    except ModuleNotFoundError as error:
+        message = f"`{error.name}` is not there, by which tokens are verified"
+        report.add("not_installed", ("identity",), message, "install it: `pip install 'pdp-engine[sidecar,identity]'`")
+        return
+    try:
+        load_identity(path, schema=schema, environment=environment)
+    except ConfigurationError as error:
+        # Each at its place in that file.
+        report.found.extend(error.diagnostics)
 
 
 _FACTS = ("revocations", "approvals", "keys")

@@ -54,13 +54,21 @@ class TlsOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
     trust_domain: str | None = None
 
 
+class IdentityOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose tokens and certificates are verified. `wait` is for how long the start waits for the keys of issuers."""
+
+    file: str
+    wait: Annotated[float, msgspec.Meta(ge=0, le=300)] = 10.0
+
+
 class CallerOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who may ask, told by exactly one of `uid`, `spiffe`, `token` and `anyone`, and what they may."""
+    """Who may ask, told by exactly one of `uid`, `spiffe`, `token`, `identity` and `anyone`, and what they may."""
 
     name: str
     uid: int | Literal["self"] | None = None
     spiffe: str | None = None
     token: Secret | None = None
+    identity: str | None = None
     anyone: bool = False
     may: tuple[MayWord, ...] = ("check", "watch", "search")
     principals: tuple[str, ...] | None = None
@@ -109,6 +117,7 @@ class Options(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policies: str | None = None
     listen: ListenOptions = ListenOptions()
     tls: TlsOptions | None = None
+    identity: IdentityOptions | None = None
     callers: tuple[CallerOptions, ...] = ()
     facts: FactsOptions = FactsOptions()
     limits: LimitsOptions = LimitsOptions()

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from google.protobuf.struct_pb2 import Struct, Value
 
+from pdp.identity.who import Identity
 from pdp.values import Ip
 from pdp_sidecar.envoy.refusals import ambiguous
 from pdp_sidecar.envoy.targets import Target, host, parameters, target
@@ -31,6 +32,8 @@ class Asked:
         self._payload, self._issuer, self._trusted_hops = payload, issuer, trusted_hops
         self._normalise = normalise
         self.captures: Mapping[str, str] = {}
+        self.identity: Identity | None = None
+        """Whom the token of the request speaks for, where it is verified here: then claims are those of this one."""
 
     @property
     def method(self) -> str:
@@ -46,6 +49,16 @@ class Asked:
     def host(self) -> str:
         """The host."""
         return host(self._http.host)
+
+    @property
+    def url(self) -> str:
+        """The URL as it came: whoever made a proof for it wrote it so."""
+        return f"{self._http.scheme or 'https'}://{self._http.host}{self._http.path}"
+
+    @property
+    def certificate(self) -> str:
+        """The certificate of the client as Envoy tells it, empty for none."""
+        return self._attributes.source.certificate
 
     @cached_property
     def headers(self) -> Mapping[str, tuple[str | bytes, ...]]:
@@ -79,7 +92,7 @@ class Asked:
         """The address of the client, None where nobody who is trusted told one."""
         if self._trusted_hops == 0:
             return address(self._attributes.source.address.socket_address.address)
-        entries = ",".join(self._texts("x-forwarded-for")).split(",")
+        entries = ",".join(self.texts("x-forwarded-for")).split(",")
         return address(entries[-self._trusted_hops].strip()) if len(entries) >= self._trusted_hops else None
 
     @cached_property
@@ -93,7 +106,7 @@ class Asked:
         """Return what is in a place, None for nothing."""
         match place.family:
             case "header":
-                texts = self._texts(place.name)
+                texts = self.texts(place.name)
                 if place.form not in ("list", "joined") and any("," in text for text in texts):
                     raise ambiguous("several_values", f"there are several values for `{place}`")
                 return formed(texts, place) if texts else None
@@ -123,14 +136,24 @@ class Asked:
     def claim(self, name: str) -> Any:
         """Return a claim as plain data, None where there is none. Dots lead into it, but not in names that are URLs."""
         *outer, last = (name,) if "/" in name else name.split(".")
+        if self.identity is not None:
+            return _within(self.identity.claims, (*outer, last))
         held = self.claims
         for step in outer:
             value = None if held is None else held.get(step)
             held = value.struct_value.fields if value is not None and value.HasField("struct_value") else None
         return None if held is None else plain(held.get(last))
 
-    def _texts(self, name: str) -> tuple[str, ...]:
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the values of a header; raise Refused where one is no text."""
         return tuple(_text(value, name) for value in self.headers.get(name, ()))
+
+
+def _within(claims: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    held: Any = claims
+    for step in path:
+        held = held.get(step) if isinstance(held, Mapping) else None
+    return held
 
 
 def _text(value: str | bytes, name: str) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import grpc
 
+from pdp.errors import TokenError
 from pdp_sidecar.callers import Caller, NotPermitted
-from pdp_sidecar.envoy.mapping import Requests
+from pdp_sidecar.envoy.asked import Asked
+from pdp_sidecar.envoy.bearers import bearer_of
+from pdp_sidecar.envoy.bearers import refusal as token_refusal
+from pdp_sidecar.envoy.mapping import Requests, Route
 from pdp_sidecar.envoy.messages import Allowance, denied, serialised
 from pdp_sidecar.envoy.options import Options
 from pdp_sidecar.envoy.refusals import Refused
@@ -25,12 +29,13 @@ _log = logging.getLogger(__name__)
 class Authorization(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio carries no types.
     """Answers Envoy. `identify` says who is at the other end of a call, and raises for nobody (`Identities.of`)."""
 
-    def __init__(self, service: Service, options: Options, identify: Callable[[Any], Caller]) -> None:
+    def __init__(self, service: Service, options: Options, identify: Callable[[Any], Awaitable[Caller]]) -> None:
         """Read the options; raise ValueError for the first that does not hold up."""
         self._service = service
         self._identify = identify
         self._requests = Requests(options)
         self._replies = Replies(options)
+        self._verifies = options.token.verify
         # Bytes in: a message that cannot be read is a denial as well.
         self._handler = grpc.unary_unary_rpc_method_handler(self._check, None, serialised)
 
@@ -40,27 +45,45 @@ class Authorization(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio car
 
     async def _check(self, data: bytes, context: Any) -> CheckResponse | Allowance:
         try:
-            caller = self._identify(context)
+            caller = await self._identify(context)
         except Exception as error:
             # Whoever is nobody gets an error of gRPC, by which Envoy turns the request away.
             await abort(context, refusal(error))
-        return self.answer(caller, data)
+        return await self.verified(caller, data) if self._verifies else self.answer(caller, data)
 
     def answer(self, caller: Caller, data: bytes) -> CheckResponse | Allowance:
-        """Answer a message. What goes wrong is a denial."""
+        """Answer a message, by what filters before this one have verified. What goes wrong is a denial."""
         try:
-            return self._answer(caller, data)
-        except Refused as refused:
-            return self._replies.refusal(refused)
-        except NotPermitted:
-            return self._replies.refusal(Refused(403, "not_permitted", "this proxy may not ask"))
+            asked = self._requests.asked(CheckRequest.FromString(data).attributes)
+            return self._answer(caller, asked, self._requests.route(asked))
         except Exception as error:
-            # INVARIANT: an exception is a denial with its cause, whatever raised it. Its text may hold what the client
-            # sent, and goes to nobody.
-            _log.error("a request of Envoy could not be answered: %s", type(error).__name__)
-            return denied(403, body='{"decision":"deny"}', why="internal_error", metadata={"reason": "internal_error"})
+            return self._refusal(error)
 
-    def _answer(self, caller: Caller, data: bytes) -> CheckResponse | Allowance:
-        asked = self._requests.asked(CheckRequest.FromString(data).attributes)
-        question = self._requests.question(asked)
-        return self._replies.of(question, self._service.check(caller, question.request).decision)
+    async def verified(self, caller: Caller, data: bytes) -> CheckResponse | Allowance:
+        """Answer a message whose token is verified here. What goes wrong is a denial."""
+        try:
+            asked = self._requests.asked(CheckRequest.FromString(data).attributes)
+            route = self._requests.route(asked)
+            if route.principals is None:
+                token, shown, proves = bearer_of(asked)
+                asked.identity = await self._service.bearer(caller, token, shown, proves=proves)
+            return self._answer(caller, asked, route)
+        except Exception as error:
+            return self._refusal(error)
+
+    def _answer(self, caller: Caller, asked: Asked, route: Route) -> CheckResponse | Allowance:
+        question = self._requests.question(asked, route)
+        return self._replies.of(question, self._service.check(caller, question.request, question.identity).decision)
+
+    def _refusal(self, error: Exception) -> CheckResponse:
+        match error:
+            case Refused():
+                return self._replies.refusal(error)
+            case TokenError():
+                return self._replies.refusal(token_refusal(error))
+            case NotPermitted():
+                return self._replies.refusal(Refused(403, "not_permitted", "this proxy may not ask"))
+        # INVARIANT: an exception is a denial with its cause, whatever raised it. Its text may hold what the client
+        # sent, and goes to nobody.
+        _log.error("a request of Envoy could not be answered: %s", type(error).__name__)
+        return denied(403, body='{"decision":"deny"}', why="internal_error", metadata={"reason": "internal_error"})

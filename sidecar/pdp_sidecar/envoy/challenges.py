@@ -10,7 +10,7 @@ from pdp.classes import dataclass
 from pdp.model import Decision, Need, Reason, Remedy
 from pdp.values import Duration
 from pdp_sidecar.envoy.options import Options, StepUpOption
-from pdp_sidecar.envoy.refusals import ODD_CLAIM
+from pdp_sidecar.envoy.refusals import ODD_CLAIM, Refused
 
 _ACR: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+\Z")
 _REALM: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+\Z")
@@ -45,9 +45,11 @@ class Challenges:
             raise ValueError("a realm is visible ASCII without quotes and backslashes")
         self._sign_ins: Mapping[str, SignIn] = {each.remedy: SignIn.of(each) for each in options.step_up}
 
-    def nobody(self, why: str) -> str:
-        """Return the challenge where no rule was asked, since no token came, or an odd one."""
-        return self._bearer(error="invalid_token") if why == ODD_CLAIM else self._bearer()
+    def nobody(self, refused: Refused) -> str:
+        """Return the challenge where no rule was asked, since no token came, an odd one, or one that is refused."""
+        if refused.challenge is not None:
+            return self._told(refused.challenge.scheme, error=refused.challenge.error)
+        return self._bearer(error="invalid_token") if refused.why == ODD_CLAIM else self._bearer()
 
     def of(self, decision: Decision) -> str | None:
         """Return the challenge of a deny, None where nothing that a client could show would do."""
@@ -74,9 +76,12 @@ class Challenges:
         return None if need.approvals is not None else self._sign_ins.get(need.text)
 
     def _bearer(self, **parameters: str) -> str:
+        return self._told("Bearer", **parameters)
+
+    def _told(self, scheme: str, **parameters: str) -> str:
         named = {**({"realm": self._realm} if self._realm else {}), **parameters}
         told = ", ".join(f'{name}="{value}"' for name, value in named.items())
-        return f"Bearer {told}" if told else "Bearer"
+        return f"{scheme} {told}" if told else scheme
 
 
 def _shared(values: list[tuple[str, ...]]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pdp.classes import dataclass
+from pdp.identity.who import Identity
 from pdp.model import Entity, Request
 from pdp.values import EntityRef
 from pdp_sidecar.envoy.asked import Asked
@@ -49,25 +50,25 @@ class Principals:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What the requests of a route ask for."""
+    """What the requests of a route ask for. Without `principals`, who asks is whoever the verified token is of."""
 
     name: str
     reach: Reach
-    principals: Principals
+    principals: Principals | None
     actions: str | Mapping[str, str]
     resource: Named
     context: Mapping[str, Template]
 
     @classmethod
-    def of(cls, option: RouteOption, principal: PrincipalOption | None) -> Route:
+    def of(cls, option: RouteOption, principal: PrincipalOption | None, *, verifies: bool = False) -> Route:
         """Read the options; raise ValueError."""
         who = option.principal or principal
-        if who is None:
+        if who is None and not verifies:
             raise ValueError(f"route `{option.name}` does not say who asks, and neither does the section")
         return cls(
             option.name,
             reach(option),
-            Principals.of(who),
+            None if who is None else Principals.of(who),
             option.action,
             Named.of(option.resource),
             {name: Template.of(text) for name, text in option.context.items()},
@@ -101,6 +102,7 @@ class Question(NamedTuple):
     asked: Asked
     principal: EntityRef
     resource: EntityRef
+    identity: Identity | None = None
 
 
 class Mapped:
@@ -136,7 +138,9 @@ class Requests:
     def __init__(self, options: Options) -> None:
         """Read the options; raise ValueError for the first that does not hold up. `problems` has all of them."""
         self._options = options
-        self._routes = tuple(Route.of(option, options.principal) for option in options.routes)
+        self._routes = tuple(
+            Route.of(option, options.principal, verifies=options.token.verify) for option in options.routes
+        )
         self._sessions = Sessions.of(options.token)
 
     def asked(self, attributes: Attributes) -> Asked:
@@ -150,27 +154,33 @@ class Requests:
             normalise=option.normalise_paths,
         )
 
-    def question(self, asked: Asked) -> Question:
-        """Return the question of a request; raise Refused."""
+    def route(self, asked: Asked) -> Route:
+        """Return the route of a request, and let it know what its path has in the places of that; raise Refused."""
         target = asked.target
         for route in self._routes:
             captures = route.reach.match(asked.method, asked.host, target.segments)
             if captures is not None:
                 asked.captures = captures
-                return self._question(route, asked)
+                return route
         raise Refused(403, "no_route", "no route is for such a request")
 
-    def _question(self, route: Route, asked: Asked) -> Question:
-        principal = route.principals.principal(asked)
+    def question(self, asked: Asked, route: Route | None = None) -> Question:
+        """Return the question of a request, of a route that was found already if there is one; raise Refused."""
+        route = self.route(asked) if route is None else route
+        principal, session = self._who(asked, route.principals)
         resource = route.resource.ref(asked)
         if resource is None:
             raise Refused(403, "no_resource", "the request names no resource")
-        request = Request(
-            principal,
-            route.action(asked.method),
-            resource,
-            values(route.context, asked),
-            self._sessions.session(asked) if route.principals.by_token else None,
-        )
+        request = Request(principal, route.action(asked.method), resource, values(route.context, asked), session)
         ref = principal.ref if isinstance(principal, Entity) else principal
-        return Question(request, route, asked, ref, resource)
+        return Question(request, route, asked, ref, resource, asked.identity)
+
+    def _who(self, asked: Asked, principals: Principals | None) -> tuple[Entity | EntityRef, dict[str, Any] | None]:
+        """Return who asks and the session, which a verified token tells itself."""
+        if principals is None:
+            # INVARIANT: without a token that was verified, nobody asks.
+            if asked.identity is None:
+                raise Refused(401, "no_token", "the request says of nobody that they ask")
+            return asked.identity.principal, None
+        principal = principals.principal(asked)
+        return principal, self._sessions.session(asked) if principals.by_token else None

@@ -29,11 +29,14 @@ class PrincipalOption(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
 class TokenOption(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Where the claims of a verified token are, and what they say of a session.
 
+    With `verify`, the token of the request is verified here, by the issuers of the section `identity`: whoever it is of
+    is who asks on every route that names nobody else, and the other keys say nothing. Else a filter has verified it:
     `payload` is the name under which Envoy's filter `jwt_authn` keeps them (`payload_in_metadata`). Where `issuer` is
     set, a token of any other is none. A method of `mfa_methods` in `amr`, or an `acr` of `mfa_acr`, makes `session.mfa`
     true. `actor` is who acts for the principal, as `Agent "{claim.act.sub}"`.
     """
 
+    verify: bool = False
     payload: str = "jwt"
     issuer: str = ""
     mfa_methods: tuple[str, ...] = ("mfa",)

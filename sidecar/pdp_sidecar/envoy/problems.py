@@ -101,8 +101,20 @@ def _general(options: Options) -> Iterator[Problem]:
     if options.token.actor:
         yield from _named(("token", "actor"), options.token.actor, frozenset())
         yield from _written(_id_of(options.token.actor), ("token", "actor"), frozenset())
+    if options.token.verify:
+        yield from _verified(options)
     if "." in options.token.payload or not options.token.payload:
         yield Problem(("token", "payload"), "the name of the payload is that of `payload_in_metadata`, without dots")
+
+
+def _verified(options: Options) -> Iterator[Problem]:
+    """Find principals by claims, where a token that is verified here says itself who it is of."""
+    named: list[tuple[Where, PrincipalOption | None]] = [(("principal",), options.principal)]
+    named += [(("routes", number, "principal"), route.principal) for number, route in enumerate(options.routes)]
+    for where, option in named:
+        if option is not None and any(place.family == "claim" for place in _places_of(option.id)):
+            message = "the token is verified here, and its issuer says who it is of"
+            yield Problem((*where, "id"), message, "leave `principal` out, or leave `verify` to a filter of Envoy")
 
 
 def _headers(
@@ -200,7 +212,7 @@ def _route(option: RouteOption, options: Options, where: Where) -> Iterator[Prob
         names = frozenset()
     for name in sorted(names & (PLAIN | MAPPED)):
         yield Problem((*where, "path"), f"`{{{name}}}` means something else everywhere", "give it another name")
-    if option.principal is None and options.principal is None:
+    if option.principal is None and options.principal is None and not options.token.verify:
         yield Problem((*where, "principal"), f"route `{option.name}` does not say who asks", "add [envoy.principal]")
     yield from _principal(option.principal, (*where, "principal"), names)
     yield from _named((*where, "resource"), option.resource, names)

@@ -73,7 +73,7 @@ class Replies:
             told["error"] = str(refused)
         elif "reason" in self._tell:
             told["reason"] = refused.why
-        challenge = self._challenges.nobody(refused.why) if refused.status == 401 else None
+        challenge = self._challenges.nobody(refused) if refused.status == 401 else None
         metadata = {"decision": "deny", "reason": refused.why}
         return self._denied(refused.status, told, challenge, metadata, refused.why)
 

@@ -25,7 +25,7 @@ SOURCE_STATE_STALE: SourceState
 SOURCE_STATE_FAILED: SourceState
 
 class RevokeRequest(_message.Message):
-    __slots__ = ("principal", "group", "workload", "session", "token", "key", "device", "not_before", "why")
+    __slots__ = ("principal", "group", "workload", "session", "token", "key", "device", "not_before", "why", "issuer")
     PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     WORKLOAD_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class RevokeRequest(_message.Message):
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     NOT_BEFORE_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
     principal: _value_pb2.EntityRef
     group: _value_pb2.EntityRef
     workload: _value_pb2.EntityRef
@@ -44,7 +45,8 @@ class RevokeRequest(_message.Message):
     device: str
     not_before: _timestamp_pb2.Timestamp
     why: str
-    def __init__(self, principal: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., group: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., workload: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., session: _Optional[str] = ..., token: _Optional[str] = ..., key: _Optional[str] = ..., device: _Optional[str] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., why: _Optional[str] = ...) -> None: ...
+    issuer: str
+    def __init__(self, principal: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., group: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., workload: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., session: _Optional[str] = ..., token: _Optional[str] = ..., key: _Optional[str] = ..., device: _Optional[str] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., why: _Optional[str] = ..., issuer: _Optional[str] = ...) -> None: ...
 
 class RevokeResponse(_message.Message):
     __slots__ = ("sequence", "epoch", "workers", "ended")

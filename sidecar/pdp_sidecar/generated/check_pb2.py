@@ -28,31 +28,33 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from pdp_sidecar.generated import value_pb2 as pdp_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12pdp/v1/check.proto\x12\x06pdp.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12pdp/v1/value.proto\"\x9d\x02\n\x0c\x43heckRequest\x12!\n\tprincipal\x18\x01 \x01(\x0b\x32\x0e.pdp.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12 \n\x08resource\x18\x03 \x01(\x0b\x32\x0e.pdp.v1.Entity\x12\x1f\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x0e.pdp.v1.Record\x12\x1f\n\x07session\x18\x05 \x01(\x0b\x32\x0e.pdp.v1.Record\x12 \n\x08\x65ntities\x18\x06 \x03(\x0b\x32\x0e.pdp.v1.Entity\x12\'\n\x03now\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07handles\x18\x08 \x03(\t\x12\x1a\n\x04view\x18\t \x01(\x0e\x32\x0c.pdp.v1.View\"\x92\x03\n\rCheckResponse\x12\"\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x10.pdp.v1.Decision\x12\x1e\n\x06reason\x18\x02 \x01(\x0e\x32\x0e.pdp.v1.Reason\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x19\n\x11\x64\x65termining_rules\x18\x04 \x03(\t\x12\x14\n\x0c\x65rring_rules\x18\x05 \x03(\t\x12\'\n\x0bobligations\x18\x06 \x03(\x0b\x32\x12.pdp.v1.Obligation\x12\x1d\n\x15unhandled_obligations\x18\x07 \x03(\t\x12 \n\x08remedies\x18\x08 \x03(\x0b\x32\x0e.pdp.v1.Remedy\x12/\n\x0bvalid_until\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05lease\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08revision\x18\x0b \x01(\t\x12\x16\n\x0e\x66\x61\x63ts_revision\x18\x0c \x01(\t\x12\r\n\x05\x65poch\x18\r \x01(\t\"N\n\nObligation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\targuments\x18\x02 \x01(\x0b\x32\x0e.pdp.v1.Record\x12\x0f\n\x07unknown\x18\x03 \x03(\t\"P\n\x06Remedy\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x1b\n\x05needs\x18\x02 \x03(\x0b\x32\x0c.pdp.v1.Need\x12\x1b\n\x05lifts\x18\x03 \x03(\x0b\x32\x0c.pdp.v1.Lift\"O\n\x04Need\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12+\n\tapprovals\x18\x03 \x01(\x0b\x32\x18.pdp.v1.ApprovalsMissing\"\x8b\x01\n\x10\x41pprovalsMissing\x12\x0f\n\x07missing\x18\x01 \x01(\r\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x11\n\tapprovers\x18\x03 \x03(\t\x12)\n\x06window\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x02of\x18\x05 \x01(\x0b\x32\r.pdp.v1.Value\"2\n\x04Lift\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x1c\n\x06one_of\x18\x02 \x03(\x0b\x32\x0c.pdp.v1.Need*K\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x11\n\rDECISION_DENY\x10\x01\x12\x12\n\x0e\x44\x45\x43ISION_ALLOW\x10\x02*\xf9\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10REASON_PERMITTED\x10\x01\x12\x14\n\x10REASON_FORBIDDEN\x10\x02\x12\x12\n\x0eREASON_DEFAULT\x10\x03\x12\x1a\n\x16REASON_INVALID_REQUEST\x10\x04\x12\x1a\n\x16REASON_INVALID_SESSION\x10\x05\x12\x1a\n\x16REASON_SESSION_EXPIRED\x10\x06\x12 \n\x1cREASON_SESSION_NOT_YET_VALID\x10\x07\x12\x1a\n\x16REASON_SESSION_REVOKED\x10\x08\x12\x1c\n\x18REASON_PRINCIPAL_REVOKED\x10\t\x12\x18\n\x14REASON_SOURCE_FAILED\x10\n\x12\x17\n\x13REASON_SOURCE_STALE\x10\x0b\x12\x19\n\x15REASON_UNKNOWN_ENTITY\x10\x0c\x12\x19\n\x15REASON_INTERNAL_ERROR\x10\r*;\n\x04View\x12\x14\n\x10VIEW_UNSPECIFIED\x10\x00\x12\x0e\n\nVIEW_BASIC\x10\x01\x12\r\n\tVIEW_FULL\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12pdp/v1/check.proto\x12\x06pdp.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12pdp/v1/value.proto\"I\n\x05Shown\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x0e\n\x06proofs\x18\x02 \x03(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\t\"\xd9\x02\n\x0c\x43heckRequest\x12!\n\tprincipal\x18\x01 \x01(\x0b\x32\x0e.pdp.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12 \n\x08resource\x18\x03 \x01(\x0b\x32\x0e.pdp.v1.Entity\x12\x1f\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x0e.pdp.v1.Record\x12\x1f\n\x07session\x18\x05 \x01(\x0b\x32\x0e.pdp.v1.Record\x12 \n\x08\x65ntities\x18\x06 \x03(\x0b\x32\x0e.pdp.v1.Entity\x12\'\n\x03now\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07handles\x18\x08 \x03(\t\x12\x1a\n\x04view\x18\t \x01(\x0e\x32\x0c.pdp.v1.View\x12\x12\n\x05token\x18\n \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x05shown\x18\x0b \x01(\x0b\x32\r.pdp.v1.ShownB\x08\n\x06_token\"\x92\x03\n\rCheckResponse\x12\"\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x10.pdp.v1.Decision\x12\x1e\n\x06reason\x18\x02 \x01(\x0e\x32\x0e.pdp.v1.Reason\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x19\n\x11\x64\x65termining_rules\x18\x04 \x03(\t\x12\x14\n\x0c\x65rring_rules\x18\x05 \x03(\t\x12\'\n\x0bobligations\x18\x06 \x03(\x0b\x32\x12.pdp.v1.Obligation\x12\x1d\n\x15unhandled_obligations\x18\x07 \x03(\t\x12 \n\x08remedies\x18\x08 \x03(\x0b\x32\x0e.pdp.v1.Remedy\x12/\n\x0bvalid_until\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05lease\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08revision\x18\x0b \x01(\t\x12\x16\n\x0e\x66\x61\x63ts_revision\x18\x0c \x01(\t\x12\r\n\x05\x65poch\x18\r \x01(\t\"N\n\nObligation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\targuments\x18\x02 \x01(\x0b\x32\x0e.pdp.v1.Record\x12\x0f\n\x07unknown\x18\x03 \x03(\t\"P\n\x06Remedy\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x1b\n\x05needs\x18\x02 \x03(\x0b\x32\x0c.pdp.v1.Need\x12\x1b\n\x05lifts\x18\x03 \x03(\x0b\x32\x0c.pdp.v1.Lift\"O\n\x04Need\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12+\n\tapprovals\x18\x03 \x01(\x0b\x32\x18.pdp.v1.ApprovalsMissing\"\x8b\x01\n\x10\x41pprovalsMissing\x12\x0f\n\x07missing\x18\x01 \x01(\r\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x11\n\tapprovers\x18\x03 \x03(\t\x12)\n\x06window\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x02of\x18\x05 \x01(\x0b\x32\r.pdp.v1.Value\"2\n\x04Lift\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x1c\n\x06one_of\x18\x02 \x03(\x0b\x32\x0c.pdp.v1.Need*K\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x11\n\rDECISION_DENY\x10\x01\x12\x12\n\x0e\x44\x45\x43ISION_ALLOW\x10\x02*\xf9\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10REASON_PERMITTED\x10\x01\x12\x14\n\x10REASON_FORBIDDEN\x10\x02\x12\x12\n\x0eREASON_DEFAULT\x10\x03\x12\x1a\n\x16REASON_INVALID_REQUEST\x10\x04\x12\x1a\n\x16REASON_INVALID_SESSION\x10\x05\x12\x1a\n\x16REASON_SESSION_EXPIRED\x10\x06\x12 \n\x1cREASON_SESSION_NOT_YET_VALID\x10\x07\x12\x1a\n\x16REASON_SESSION_REVOKED\x10\x08\x12\x1c\n\x18REASON_PRINCIPAL_REVOKED\x10\t\x12\x18\n\x14REASON_SOURCE_FAILED\x10\n\x12\x17\n\x13REASON_SOURCE_STALE\x10\x0b\x12\x19\n\x15REASON_UNKNOWN_ENTITY\x10\x0c\x12\x19\n\x15REASON_INTERNAL_ERROR\x10\r*;\n\x04View\x12\x14\n\x10VIEW_UNSPECIFIED\x10\x00\x12\x0e\n\nVIEW_BASIC\x10\x01\x12\r\n\tVIEW_FULL\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pdp.v1.check_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DECISION']._serialized_start=1245
-  _globals['_DECISION']._serialized_end=1320
-  _globals['_REASON']._serialized_start=1323
-  _globals['_REASON']._serialized_end=1700
-  _globals['_VIEW']._serialized_start=1702
-  _globals['_VIEW']._serialized_end=1761
-  _globals['_CHECKREQUEST']._serialized_start=116
-  _globals['_CHECKREQUEST']._serialized_end=401
-  _globals['_CHECKRESPONSE']._serialized_start=404
-  _globals['_CHECKRESPONSE']._serialized_end=806
-  _globals['_OBLIGATION']._serialized_start=808
-  _globals['_OBLIGATION']._serialized_end=886
-  _globals['_REMEDY']._serialized_start=888
-  _globals['_REMEDY']._serialized_end=968
-  _globals['_NEED']._serialized_start=970
-  _globals['_NEED']._serialized_end=1049
-  _globals['_APPROVALSMISSING']._serialized_start=1052
-  _globals['_APPROVALSMISSING']._serialized_end=1191
-  _globals['_LIFT']._serialized_start=1193
-  _globals['_LIFT']._serialized_end=1243
+  _globals['_DECISION']._serialized_start=1380
+  _globals['_DECISION']._serialized_end=1455
+  _globals['_REASON']._serialized_start=1458
+  _globals['_REASON']._serialized_end=1835
+  _globals['_VIEW']._serialized_start=1837
+  _globals['_VIEW']._serialized_end=1896
+  _globals['_SHOWN']._serialized_start=115
+  _globals['_SHOWN']._serialized_end=188
+  _globals['_CHECKREQUEST']._serialized_start=191
+  _globals['_CHECKREQUEST']._serialized_end=536
+  _globals['_CHECKRESPONSE']._serialized_start=539
+  _globals['_CHECKRESPONSE']._serialized_end=941
+  _globals['_OBLIGATION']._serialized_start=943
+  _globals['_OBLIGATION']._serialized_end=1021
+  _globals['_REMEDY']._serialized_start=1023
+  _globals['_REMEDY']._serialized_end=1103
+  _globals['_NEED']._serialized_start=1105
+  _globals['_NEED']._serialized_end=1184
+  _globals['_APPROVALSMISSING']._serialized_start=1187
+  _globals['_APPROVALSMISSING']._serialized_end=1326
+  _globals['_LIFT']._serialized_start=1328
+  _globals['_LIFT']._serialized_end=1378
 # @@protoc_insertion_point(module_scope)

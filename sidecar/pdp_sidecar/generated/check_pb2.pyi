@@ -62,8 +62,20 @@ VIEW_UNSPECIFIED: View
 VIEW_BASIC: View
 VIEW_FULL: View
 
+class Shown(_message.Message):
+    __slots__ = ("certificate", "proofs", "method", "url")
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    PROOFS_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    certificate: bytes
+    proofs: _containers.RepeatedScalarFieldContainer[str]
+    method: str
+    url: str
+    def __init__(self, certificate: _Optional[bytes] = ..., proofs: _Optional[_Iterable[str]] = ..., method: _Optional[str] = ..., url: _Optional[str] = ...) -> None: ...
+
 class CheckRequest(_message.Message):
-    __slots__ = ("principal", "action", "resource", "context", "session", "entities", "now", "handles", "view")
+    __slots__ = ("principal", "action", "resource", "context", "session", "entities", "now", "handles", "view", "token", "shown")
     PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +85,8 @@ class CheckRequest(_message.Message):
     NOW_FIELD_NUMBER: _ClassVar[int]
     HANDLES_FIELD_NUMBER: _ClassVar[int]
     VIEW_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_FIELD_NUMBER: _ClassVar[int]
     principal: _value_pb2.Entity
     action: str
     resource: _value_pb2.Entity
@@ -82,7 +96,9 @@ class CheckRequest(_message.Message):
     now: _timestamp_pb2.Timestamp
     handles: _containers.RepeatedScalarFieldContainer[str]
     view: View
-    def __init__(self, principal: _Optional[_Union[_value_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_value_pb2.Entity, _Mapping]] = ..., context: _Optional[_Union[_value_pb2.Record, _Mapping]] = ..., session: _Optional[_Union[_value_pb2.Record, _Mapping]] = ..., entities: _Optional[_Iterable[_Union[_value_pb2.Entity, _Mapping]]] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., handles: _Optional[_Iterable[str]] = ..., view: _Optional[_Union[View, str]] = ...) -> None: ...
+    token: str
+    shown: Shown
+    def __init__(self, principal: _Optional[_Union[_value_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_value_pb2.Entity, _Mapping]] = ..., context: _Optional[_Union[_value_pb2.Record, _Mapping]] = ..., session: _Optional[_Union[_value_pb2.Record, _Mapping]] = ..., entities: _Optional[_Iterable[_Union[_value_pb2.Entity, _Mapping]]] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., handles: _Optional[_Iterable[str]] = ..., view: _Optional[_Union[View, str]] = ..., token: _Optional[str] = ..., shown: _Optional[_Union[Shown, _Mapping]] = ...) -> None: ...
 
 class CheckResponse(_message.Message):
     __slots__ = ("decision", "reason", "detail", "determining_rules", "erring_rules", "obligations", "unhandled_obligations", "remedies", "valid_until", "lease", "revision", "facts_revision", "epoch")

@@ -26,7 +26,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cpdp/envoy/v1/ext_authz.proto\x12\x0cpdp.envoy.v1\x1a\x1cgoogle/protobuf/struct.proto\"<\n\x0c\x43heckRequest\x12,\n\nattributes\x18\x01 \x01(\x0b\x32\x18.pdp.envoy.v1.Attributes\"\x91\x02\n\nAttributes\x12\"\n\x06source\x18\x01 \x01(\x0b\x32\x12.pdp.envoy.v1.Peer\x12&\n\x07request\x18\x04 \x01(\x0b\x32\x15.pdp.envoy.v1.Request\x12K\n\x12\x63ontext_extensions\x18\n \x03(\x0b\x32/.pdp.envoy.v1.Attributes.ContextExtensionsEntry\x12\x30\n\x10metadata_context\x18\x0b \x01(\x0b\x32\x16.pdp.envoy.v1.Metadata\x1a\x38\n\x16\x43ontextExtensionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"A\n\x04Peer\x12&\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0b\x32\x15.pdp.envoy.v1.Address\x12\x11\n\tprincipal\x18\x04 \x01(\t\">\n\x07\x41\x64\x64ress\x12\x33\n\x0esocket_address\x18\x01 \x01(\x0b\x32\x1b.pdp.envoy.v1.SocketAddress\" \n\rSocketAddress\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\"2\n\x07Request\x12\'\n\x04http\x18\x02 \x01(\x0b\x32\x19.pdp.envoy.v1.HttpRequest\"\xcf\x01\n\x0bHttpRequest\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x37\n\x07headers\x18\x03 \x03(\x0b\x32&.pdp.envoy.v1.HttpRequest.HeadersEntry\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x0c\n\x04host\x18\x05 \x01(\t\x12+\n\nheader_map\x18\r \x01(\x0b\x32\x17.pdp.envoy.v1.HeaderMap\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\tHeaderMap\x12*\n\x07headers\x18\x01 \x03(\x0b\x32\x19.pdp.envoy.v1.HeaderValue\"<\n\x0bHeaderValue\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x11\n\traw_value\x18\x03 \x01(\x0c\"\x9f\x01\n\x08Metadata\x12\x43\n\x0f\x66ilter_metadata\x18\x01 \x03(\x0b\x32*.pdp.envoy.v1.Metadata.FilterMetadataEntry\x1aN\n\x13\x46ilterMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct:\x02\x38\x01\"\xeb\x01\n\rCheckResponse\x12$\n\x06status\x18\x01 \x01(\x0b\x32\x14.pdp.envoy.v1.Status\x12;\n\x0f\x64\x65nied_response\x18\x02 \x01(\x0b\x32 .pdp.envoy.v1.DeniedHttpResponseH\x00\x12\x33\n\x0bok_response\x18\x03 \x01(\x0b\x32\x1c.pdp.envoy.v1.OkHttpResponseH\x00\x12\x31\n\x10\x64ynamic_metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x0f\n\rhttp_response\"\'\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"~\n\x12\x44\x65niedHttpResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.pdp.envoy.v1.HttpStatus\x12\x30\n\x07headers\x18\x02 \x03(\x0b\x32\x1f.pdp.envoy.v1.HeaderValueOption\x12\x0c\n\x04\x62ody\x18\x03 \x01(\t\"\x1a\n\nHttpStatus\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\"\x9f\x01\n\x0eOkHttpResponse\x12\x30\n\x07headers\x18\x02 \x03(\x0b\x32\x1f.pdp.envoy.v1.HeaderValueOption\x12\x19\n\x11headers_to_remove\x18\x05 \x03(\t\x12@\n\x17response_headers_to_add\x18\x06 \x03(\x0b\x32\x1f.pdp.envoy.v1.HeaderValueOption\"q\n\x11HeaderValueOption\x12)\n\x06header\x18\x01 \x01(\x0b\x32\x19.pdp.envoy.v1.HeaderValue\x12\x31\n\rappend_action\x18\x03 \x01(\x0e\x32\x1a.pdp.envoy.v1.AppendAction*|\n\x0c\x41ppendAction\x12\x1d\n\x19\x41PPEND_ACTION_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x41PPEND_ACTION_ADD_IF_ABSENT\x10\x01\x12,\n(APPEND_ACTION_OVERWRITE_IF_EXISTS_OR_ADD\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cpdp/envoy/v1/ext_authz.proto\x12\x0cpdp.envoy.v1\x1a\x1cgoogle/protobuf/struct.proto\"<\n\x0c\x43heckRequest\x12,\n\nattributes\x18\x01 \x01(\x0b\x32\x18.pdp.envoy.v1.Attributes\"\x91\x02\n\nAttributes\x12\"\n\x06source\x18\x01 \x01(\x0b\x32\x12.pdp.envoy.v1.Peer\x12&\n\x07request\x18\x04 \x01(\x0b\x32\x15.pdp.envoy.v1.Request\x12K\n\x12\x63ontext_extensions\x18\n \x03(\x0b\x32/.pdp.envoy.v1.Attributes.ContextExtensionsEntry\x12\x30\n\x10metadata_context\x18\x0b \x01(\x0b\x32\x16.pdp.envoy.v1.Metadata\x1a\x38\n\x16\x43ontextExtensionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x04Peer\x12&\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0b\x32\x15.pdp.envoy.v1.Address\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\x05 \x01(\t\">\n\x07\x41\x64\x64ress\x12\x33\n\x0esocket_address\x18\x01 \x01(\x0b\x32\x1b.pdp.envoy.v1.SocketAddress\" \n\rSocketAddress\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\"2\n\x07Request\x12\'\n\x04http\x18\x02 \x01(\x0b\x32\x19.pdp.envoy.v1.HttpRequest\"\xdf\x01\n\x0bHttpRequest\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x37\n\x07headers\x18\x03 \x03(\x0b\x32&.pdp.envoy.v1.HttpRequest.HeadersEntry\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x0c\n\x04host\x18\x05 \x01(\t\x12\x0e\n\x06scheme\x18\x06 \x01(\t\x12+\n\nheader_map\x18\r \x01(\x0b\x32\x17.pdp.envoy.v1.HeaderMap\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\tHeaderMap\x12*\n\x07headers\x18\x01 \x03(\x0b\x32\x19.pdp.envoy.v1.HeaderValue\"<\n\x0bHeaderValue\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x11\n\traw_value\x18\x03 \x01(\x0c\"\x9f\x01\n\x08Metadata\x12\x43\n\x0f\x66ilter_metadata\x18\x01 \x03(\x0b\x32*.pdp.envoy.v1.Metadata.FilterMetadataEntry\x1aN\n\x13\x46ilterMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct:\x02\x38\x01\"\xeb\x01\n\rCheckResponse\x12$\n\x06status\x18\x01 \x01(\x0b\x32\x14.pdp.envoy.v1.Status\x12;\n\x0f\x64\x65nied_response\x18\x02 \x01(\x0b\x32 .pdp.envoy.v1.DeniedHttpResponseH\x00\x12\x33\n\x0bok_response\x18\x03 \x01(\x0b\x32\x1c.pdp.envoy.v1.OkHttpResponseH\x00\x12\x31\n\x10\x64ynamic_metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x0f\n\rhttp_response\"\'\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"~\n\x12\x44\x65niedHttpResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.pdp.envoy.v1.HttpStatus\x12\x30\n\x07headers\x18\x02 \x03(\x0b\x32\x1f.pdp.envoy.v1.HeaderValueOption\x12\x0c\n\x04\x62ody\x18\x03 \x01(\t\"\x1a\n\nHttpStatus\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\"\x9f\x01\n\x0eOkHttpResponse\x12\x30\n\x07headers\x18\x02 \x03(\x0b\x32\x1f.pdp.envoy.v1.HeaderValueOption\x12\x19\n\x11headers_to_remove\x18\x05 \x03(\t\x12@\n\x17response_headers_to_add\x18\x06 \x03(\x0b\x32\x1f.pdp.envoy.v1.HeaderValueOption\"q\n\x11HeaderValueOption\x12)\n\x06header\x18\x01 \x01(\x0b\x32\x19.pdp.envoy.v1.HeaderValue\x12\x31\n\rappend_action\x18\x03 \x01(\x0e\x32\x1a.pdp.envoy.v1.AppendAction*|\n\x0c\x41ppendAction\x12\x1d\n\x19\x41PPEND_ACTION_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x41PPEND_ACTION_ADD_IF_ABSENT\x10\x01\x12,\n(APPEND_ACTION_OVERWRITE_IF_EXISTS_OR_ADD\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,8 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HTTPREQUEST_HEADERSENTRY']._serialized_options = b'8\001'
   _globals['_METADATA_FILTERMETADATAENTRY']._loaded_options = None
   _globals['_METADATA_FILTERMETADATAENTRY']._serialized_options = b'8\001'
-  _globals['_APPENDACTION']._serialized_start=1834
-  _globals['_APPENDACTION']._serialized_end=1958
+  _globals['_APPENDACTION']._serialized_start=1871
+  _globals['_APPENDACTION']._serialized_end=1995
   _globals['_CHECKREQUEST']._serialized_start=76
   _globals['_CHECKREQUEST']._serialized_end=136
   _globals['_ATTRIBUTES']._serialized_start=139
@@ -48,35 +48,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ATTRIBUTES_CONTEXTEXTENSIONSENTRY']._serialized_start=356
   _globals['_ATTRIBUTES_CONTEXTEXTENSIONSENTRY']._serialized_end=412
   _globals['_PEER']._serialized_start=414
-  _globals['_PEER']._serialized_end=479
-  _globals['_ADDRESS']._serialized_start=481
-  _globals['_ADDRESS']._serialized_end=543
-  _globals['_SOCKETADDRESS']._serialized_start=545
-  _globals['_SOCKETADDRESS']._serialized_end=577
-  _globals['_REQUEST']._serialized_start=579
-  _globals['_REQUEST']._serialized_end=629
-  _globals['_HTTPREQUEST']._serialized_start=632
-  _globals['_HTTPREQUEST']._serialized_end=839
-  _globals['_HTTPREQUEST_HEADERSENTRY']._serialized_start=793
-  _globals['_HTTPREQUEST_HEADERSENTRY']._serialized_end=839
-  _globals['_HEADERMAP']._serialized_start=841
-  _globals['_HEADERMAP']._serialized_end=896
-  _globals['_HEADERVALUE']._serialized_start=898
-  _globals['_HEADERVALUE']._serialized_end=958
-  _globals['_METADATA']._serialized_start=961
-  _globals['_METADATA']._serialized_end=1120
-  _globals['_METADATA_FILTERMETADATAENTRY']._serialized_start=1042
-  _globals['_METADATA_FILTERMETADATAENTRY']._serialized_end=1120
-  _globals['_CHECKRESPONSE']._serialized_start=1123
-  _globals['_CHECKRESPONSE']._serialized_end=1358
-  _globals['_STATUS']._serialized_start=1360
-  _globals['_STATUS']._serialized_end=1399
-  _globals['_DENIEDHTTPRESPONSE']._serialized_start=1401
-  _globals['_DENIEDHTTPRESPONSE']._serialized_end=1527
-  _globals['_HTTPSTATUS']._serialized_start=1529
-  _globals['_HTTPSTATUS']._serialized_end=1555
-  _globals['_OKHTTPRESPONSE']._serialized_start=1558
-  _globals['_OKHTTPRESPONSE']._serialized_end=1717
-  _globals['_HEADERVALUEOPTION']._serialized_start=1719
-  _globals['_HEADERVALUEOPTION']._serialized_end=1832
+  _globals['_PEER']._serialized_end=500
+  _globals['_ADDRESS']._serialized_start=502
+  _globals['_ADDRESS']._serialized_end=564
+  _globals['_SOCKETADDRESS']._serialized_start=566
+  _globals['_SOCKETADDRESS']._serialized_end=598
+  _globals['_REQUEST']._serialized_start=600
+  _globals['_REQUEST']._serialized_end=650
+  _globals['_HTTPREQUEST']._serialized_start=653
+  _globals['_HTTPREQUEST']._serialized_end=876
+  _globals['_HTTPREQUEST_HEADERSENTRY']._serialized_start=830
+  _globals['_HTTPREQUEST_HEADERSENTRY']._serialized_end=876
+  _globals['_HEADERMAP']._serialized_start=878
+  _globals['_HEADERMAP']._serialized_end=933
+  _globals['_HEADERVALUE']._serialized_start=935
+  _globals['_HEADERVALUE']._serialized_end=995
+  _globals['_METADATA']._serialized_start=998
+  _globals['_METADATA']._serialized_end=1157
+  _globals['_METADATA_FILTERMETADATAENTRY']._serialized_start=1079
+  _globals['_METADATA_FILTERMETADATAENTRY']._serialized_end=1157
+  _globals['_CHECKRESPONSE']._serialized_start=1160
+  _globals['_CHECKRESPONSE']._serialized_end=1395
+  _globals['_STATUS']._serialized_start=1397
+  _globals['_STATUS']._serialized_end=1436
+  _globals['_DENIEDHTTPRESPONSE']._serialized_start=1438
+  _globals['_DENIEDHTTPRESPONSE']._serialized_end=1564
+  _globals['_HTTPSTATUS']._serialized_start=1566
+  _globals['_HTTPSTATUS']._serialized_end=1592
+  _globals['_OKHTTPRESPONSE']._serialized_start=1595
+  _globals['_OKHTTPRESPONSE']._serialized_end=1754
+  _globals['_HEADERVALUEOPTION']._serialized_start=1756
+  _globals['_HEADERVALUEOPTION']._serialized_end=1869
 # @@protoc_insertion_point(module_scope)

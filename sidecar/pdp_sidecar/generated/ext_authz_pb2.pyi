@@ -44,12 +44,14 @@ class Attributes(_message.Message):
     def __init__(self, source: _Optional[_Union[Peer, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., context_extensions: _Optional[_Mapping[str, str]] = ..., metadata_context: _Optional[_Union[Metadata, _Mapping]] = ...) -> None: ...
 
 class Peer(_message.Message):
-    __slots__ = ("address", "principal")
+    __slots__ = ("address", "principal", "certificate")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
     address: Address
     principal: str
-    def __init__(self, address: _Optional[_Union[Address, _Mapping]] = ..., principal: _Optional[str] = ...) -> None: ...
+    certificate: str
+    def __init__(self, address: _Optional[_Union[Address, _Mapping]] = ..., principal: _Optional[str] = ..., certificate: _Optional[str] = ...) -> None: ...
 
 class Address(_message.Message):
     __slots__ = ("socket_address",)
@@ -70,7 +72,7 @@ class Request(_message.Message):
     def __init__(self, http: _Optional[_Union[HttpRequest, _Mapping]] = ...) -> None: ...
 
 class HttpRequest(_message.Message):
-    __slots__ = ("method", "headers", "path", "host", "header_map")
+    __slots__ = ("method", "headers", "path", "host", "scheme", "header_map")
     class HeadersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -82,13 +84,15 @@ class HttpRequest(_message.Message):
     HEADERS_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
+    SCHEME_FIELD_NUMBER: _ClassVar[int]
     HEADER_MAP_FIELD_NUMBER: _ClassVar[int]
     method: str
     headers: _containers.ScalarMap[str, str]
     path: str
     host: str
+    scheme: str
     header_map: HeaderMap
-    def __init__(self, method: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., path: _Optional[str] = ..., host: _Optional[str] = ..., header_map: _Optional[_Union[HeaderMap, _Mapping]] = ...) -> None: ...
+    def __init__(self, method: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., path: _Optional[str] = ..., host: _Optional[str] = ..., scheme: _Optional[str] = ..., header_map: _Optional[_Union[HeaderMap, _Mapping]] = ...) -> None: ...
 
 class HeaderMap(_message.Message):
     __slots__ = ("headers",)

@@ -26,6 +26,7 @@ class Sums:
         self._rules: Counter[tuple[str, str]] = Counter()
         self._refused: Counter[str] = Counter()
         self._reloads: Counter[bool] = Counter()
+        self._tokens: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._latencies: dict[tuple[str, str], Latencies] = {}
 
@@ -51,6 +52,7 @@ class Sums:
         self._rules.update({(rule, outcome): n for rule, outcome, n in now.rules})
         self._refused.update(dict(now.refused))
         self._reloads.update(dict(now.reloads))
+        self._tokens.update(dict(now.tokens))
         self._counts.update(dict(now.counts))
         for each in now.latencies:
             self._add(each, 1)
@@ -59,6 +61,7 @@ class Sums:
             self._rules.subtract({(rule, outcome): n for rule, outcome, n in before.rules})
             self._refused.subtract(dict(before.refused))
             self._reloads.subtract(dict(before.reloads))
+            self._tokens.subtract(dict(before.tokens))
             self._counts.subtract(dict(before.counts))
             for each in before.latencies:
                 self._add(each, -1)
@@ -88,7 +91,12 @@ class Sums:
         reloads = CounterMetricFamily("pdp_reloads", "Times that policies were read anew.", labels=["taken"])
         for taken in (False, True):
             reloads.add_metric([str(taken).lower()], self._reloads[taken])
-        yield from (decisions, rules, refused, reloads, self._histogram())
+        tokens = CounterMetricFamily(
+            "pdp_tokens", "Tokens that callers showed, by what became of them.", labels=["result"]
+        )
+        for result, number in sorted(self._tokens.items()):
+            tokens.add_metric([result], number)
+        yield from (decisions, rules, refused, reloads, tokens, self._histogram())
         for name, number in sorted(self._counts.items()):
             yield CounterMetricFamily(f"pdp_{name}", _HELP.get(name, name), value=number)
 

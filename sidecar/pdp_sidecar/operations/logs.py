@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pdp.identity.who import Identity
 from pdp.model import Decision
+from pdp_sidecar.callers import Caller
 
 # A worker is a program of its own: it never is another process than the one that imported this.
 _PID: Final = os.getpid()
@@ -108,6 +110,28 @@ def decision_event(
         "facts_revision": decision.facts_revision,
     }
     return {name: value for name, value in found.items() if value not in ("", [])}
+
+
+def proof_event(proved: Identity | None, caller: Caller) -> dict[str, Any]:
+    """Return what is logged of whom a decision was for, where that was verified, and of a caller that was."""
+    found: dict[str, Any] = {}
+    if caller.identity is not None:
+        found["caller_identity"] = _cut(str(caller.identity.ref))
+    if proved is not None:
+        found |= {"issuer": _cut(proved.issuer), "subject": _cut(proved.subject)}
+        if proved.token_id is not None:
+            found["token_id"] = _cut(proved.token_id)
+        if proved.actors:
+            # From the one who acts now to the first: policies see one of them, and the record all.
+            found["actors"] = [f"{_cut(each.subject)} at {_cut(each.issuer)}" for each in proved.actors]
+    return found
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+_LONGEST: Final = 512
 
 
 def _written(at: float) -> str:

@@ -59,7 +59,8 @@ class Latencies(msgspec.Struct):
 class Numbers(msgspec.Struct, kw_only=True):
     """What one process has counted, as plain data. `instance` tells it from the next that does the same work.
 
-    `decisions` are by protocol, outcome and reason, `rules` by name and outcome, `ages` by source and state.
+    `decisions` are by protocol, outcome and reason, `rules` by name and outcome, `ages` by source and state, `tokens`
+    by what became of them: `verified`, or the code that they were refused with.
     """
 
     instance: str
@@ -73,6 +74,7 @@ class Numbers(msgspec.Struct, kw_only=True):
     in_flight: list[tuple[str, int]] = []
     ages: list[tuple[str, str, float]] = []
     reloads: list[tuple[bool, int]] = []
+    tokens: list[tuple[str, int]] = []
     counts: list[tuple[str, int]] = []
     gauges: list[tuple[str, float]] = []
 
@@ -152,6 +154,8 @@ class Metrics:
         self._rules: Counter[tuple[str, str]] = Counter()
         self._names: set[str] = set()
         self._reloads: Counter[bool] = Counter()
+        self.tokens: Counter[str] = Counter()
+        """What became of tokens. Codes are those of pdp, never what somebody sent."""
         self._meters: dict[tuple[str, str], Meter] = {}
         self._tallies: dict[str, Tally] = {}
         self._gauges: dict[str, Callable[[], float]] = {}
@@ -215,6 +219,7 @@ class Metrics:
             in_flight=_by_protocol((each.protocol, each.in_flight) for each in meters),
             ages=ages,
             reloads=list(self._reloads.items()),
+            tokens=list(self.tokens.items()),
             counts=[(name, read()) for name, read in self._counts.items()],
             gauges=[("revocations", float(engine.revoked)), *((name, read()) for name, read in self._gauges.items())],
         )

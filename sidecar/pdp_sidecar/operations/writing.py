@@ -13,8 +13,9 @@ from typing import IO, Any, Final
 from pdp.model import Decision, Entity, Request
 from pdp.values import EntityRef, show
 from pdp_sidecar.callers import Caller
-from pdp_sidecar.operations.logs import FORMS, Lines, decision_event
+from pdp_sidecar.operations.logs import FORMS, Lines, decision_event, proof_event
 from pdp_sidecar.operations.options import LogOptions
+from pdp_sidecar.proven import ProvenRequest
 
 Line = Callable[[], str]
 
@@ -92,7 +93,10 @@ class Handler(logging.Handler):
 
 
 class DecisionLog:
-    """Logs decisions: who asked, for what, and how it came out, but nothing of context, session or attributes."""
+    """Logs decisions: who asked, for what, and how it came out, but nothing of context, session or attributes.
+
+    Of a verified token that is its issuer, its id, and all who act for the principal: never the token.
+    """
 
     def __init__(self, writer: Writer, options: LogOptions, protocol: str) -> None:
         self._put, self._form, self._protocol = writer.put, FORMS[options.form], protocol
@@ -105,9 +109,13 @@ class DecisionLog:
         at, protocol, form = time.time(), self._protocol, self._form
         # No more than is written may wait with it: an entity comes with as much as its caller likes.
         principal, action, resource = _named(request.principal), _cut(request.action), _named(request.resource)
-        self._put(
-            lambda: form(decision_event(at, protocol, caller.name, show(principal), action, show(resource), decision))
-        )
+        proved = request.identity if isinstance(request, ProvenRequest) else None
+
+        def line() -> str:
+            event = decision_event(at, protocol, caller.name, show(principal), action, show(resource), decision)
+            return form(event | proof_event(proved, caller))
+
+        self._put(line)
 
 
 LONGEST: Final = 2048

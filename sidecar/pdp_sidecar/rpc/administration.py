@@ -37,7 +37,7 @@ def revoke(service: Service, caller: Caller, message: pb.RevokeRequest) -> pb.Re
     value: Any = getattr(message, kind)
     target = value if isinstance(value, str) else ref_of(value)
     sequence, workers, ended = service.revoke(
-        caller, **{kind: target}, not_before=_not_before(message), why=message.why
+        caller, **{kind: target}, issuer=message.issuer or None, not_before=_not_before(message), why=message.why
     )
     return pb.RevokeResponse(sequence=sequence, epoch=service.epoch, workers=workers, ended=ended)
 

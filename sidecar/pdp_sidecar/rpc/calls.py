@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
@@ -33,14 +33,22 @@ class Calls:
         self._searching = ThreadPoolExecutor(slow.most, thread_name_prefix="slow-calls")
 
     def handler(
-        self, read: Callable[[bytes], M], answer: Callable[[Caller, M], Message], *, is_slow: bool = False
+        self,
+        read: Callable[[bytes], M],
+        prepare: Callable[[Caller, M], Awaitable[Callable[[Caller, M], Message]]],
+        *,
+        is_slow: bool = False,
     ) -> Callable[[bytes, Any], Any]:
-        """Return a handler. Of those that are slow, only some are answered at once."""
+        """Return a handler. Of those that are slow, only some are answered at once.
+
+        `prepare` waits for what has to be waited for, and returns what answers: for a thread of its own.
+        """
 
         async def handle(data: bytes, context: Any) -> bytes:
             try:
-                caller = self._identities.of(context)
+                caller = await self._identities.of(context)
                 message = read(data)
+                answer = await prepare(caller, message)
 
                 def work() -> bytes:
                     return answer(caller, message).SerializeToString()
@@ -73,6 +81,15 @@ class Calls:
 
         working.add_done_callback(done)
         return await asyncio.wrap_future(working)
+
+
+def at_once(answer: Callable[[Caller, M], Message]) -> Callable[[Caller, M], Awaitable[Callable[[Caller, M], Message]]]:
+    """Return what answers, and waits for nothing before that."""
+
+    async def prepare(_: Caller, __: M) -> Callable[[Caller, M], Message]:
+        return answer
+
+    return prepare
 
 
 _ADMINISTERING: Final = 4

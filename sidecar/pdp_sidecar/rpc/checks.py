@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
-from pdp.errors import RequestError
+from pdp.errors import PdpError, RequestError, TokenError
+from pdp.identity.who import Identity
 from pdp.model import Decision, Reason, Request
 from pdp_sidecar.callers import Caller, May
 from pdp_sidecar.generated import check_pb2, decision_service_pb2
 from pdp_sidecar.generated.check_pb2 import CheckRequest
 from pdp_sidecar.generated.decision_service_pb2 import CheckBatchRequest, CheckStreamRequest, CheckStreamResponse
+from pdp_sidecar.rpc.bearers import asked_for, bearer_of, bearers_of
 from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.rpc.options import Options
 from pdp_sidecar.rpc.refusals import abort, refusal
@@ -19,7 +21,7 @@ from pdp_sidecar.rpc.streams import Streams
 from pdp_sidecar.service import NO_HANDLES, Service, granted
 from pdp_sidecar.wire.answers import response_message
 from pdp_sidecar.wire.replies import Replies, item
-from pdp_sidecar.wire.requests import NO_DEFAULTS, Defaults, Questions
+from pdp_sidecar.wire.requests import Defaults, Questions
 
 FAILED: Final = check_pb2.CheckResponse(
     decision=check_pb2.DECISION_DENY,
@@ -53,7 +55,7 @@ class Checks:
     async def check(self, data: bytes, context: Any) -> bytes:
         """Answer Check."""
         try:
-            caller = self._asking(context)
+            caller = await self._asking(context)
             message = CheckRequest.FromString(data)
         except Exception as error:
             await abort(context, refusal(error))
@@ -62,32 +64,25 @@ class Checks:
     async def stream(self, incoming: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """Answer CheckStream: one question after the other, as many as come. The client may send on meanwhile."""
         try:
-            self._asking(context)
+            await self._asking(context)
             with self._streams.take():
                 while (data := await self._streams.next(incoming)) is not None:
                     # Anew for each: a certificate may have run out since.
-                    caller = self._asking(context)
+                    caller = await self._asking(context)
                     message = CheckStreamRequest.FromString(data)
                     answer = await self._answer(caller, message.request)
                     yield CheckStreamResponse(id=message.id).SerializeToString() + item(answer, _RESPONSE)
         except Exception as error:
             await abort(context, refusal(error))
 
-    def _asking(self, context: Any) -> Caller:
-        caller = self._identities.of(context)
+    async def _asking(self, context: Any) -> Caller:
+        caller = await self._identities.of(context)
         caller.require(May.CHECK)
         return caller
 
     async def _answer(self, caller: Caller, message: CheckRequest) -> bytes:
         try:
-            service = self._service
-            try:
-                request = self._questions.of(message)
-            except RequestError as error:
-                decision, epoch = service.deny(Reason.INVALID_REQUEST, str(error)), service.epoch
-            else:
-                answer = service.check(caller, request)
-                decision, epoch = answer.decision, answer.epoch
+            decision, epoch = await self._decided(caller, message)
             handles = frozenset(message.handles) if message.handles else NO_HANDLES
             if message.view == check_pb2.VIEW_FULL:
                 return await asyncio.to_thread(self._full, decision, handles, epoch)
@@ -95,6 +90,18 @@ class Checks:
         except Exception:
             # INVARIANT: whatever raises is a deny, and one that nobody keeps: it is of no epoch.
             return FAILED
+
+    async def _decided(self, caller: Caller, message: CheckRequest) -> tuple[Decision, str]:
+        service = self._service
+        try:
+            token = await bearer_of(service, caller, message) if message.HasField("token") else None
+            request = self._questions.of(message, asked_for(caller, token))
+        except TokenError as error:
+            return service.refused(error), service.epoch
+        except RequestError as error:
+            return service.deny(Reason.INVALID_REQUEST, str(error)), service.epoch
+        answer = service.check(caller, request, token)
+        return answer.decision, answer.epoch
 
     def _full(self, decision: Decision, handles: frozenset[str], epoch: str) -> bytes:
         under, lease = self._service.kept(decision, epoch)
@@ -105,7 +112,7 @@ class Checks:
     async def batch(self, data: bytes, context: Any) -> bytes:
         """Answer CheckBatch. A question that cannot be read is a deny among the others."""
         try:
-            caller = self._asking(context)
+            caller = await self._asking(context)
             message = CheckBatchRequest.FromString(data)
             self._hold_to_limits(message)
             return await self._answers(caller, message, _until_yes(message))
@@ -121,32 +128,62 @@ class Checks:
             raise RequestError("the defaults of a batch are too large for so many items")
 
     async def _answers(self, caller: Caller, message: CheckBatchRequest, until_yes: bool | None) -> bytes:
-        service, defaults, shared = self._service, NO_DEFAULTS, NO_HANDLES
-        if message.HasField("defaults"):
+        has_defaults = message.HasField("defaults")
+        tokens = await bearers_of(self._service, caller, message.items, message.defaults if has_defaults else None)
+        defaults, shared = asked_for(caller, None), NO_HANDLES
+        if has_defaults:
             defaults, shared = self._questions.defaults(message.defaults), frozenset(message.defaults.handles)
-        questions = [self._question(each, defaults) for each in message.items]
-        asked = [each for each in questions if type(each) is Request]
-        decisions, epoch = service.check_many(caller, asked)
-        if len(asked) != len(questions):
-            decisions = self._filled(questions, decisions)
+            defaults = defaults if tokens else asked_for(caller, None, defaults)
+        questions = self._read(caller, message.items, tokens, defaults)
+        decisions, epoch = self._decisions(caller, questions, tokens)
         handles = [shared.union(each.handles) if each.handles else shared for each in message.items]
         if message.defaults.view == check_pb2.VIEW_FULL:
             return await asyncio.to_thread(self._full_items, decisions, handles, epoch, until_yes)
         return self._replies.items(decisions, handles, epoch, until_yes)
 
-    def _question(self, message: CheckRequest, defaults: Defaults) -> Request | RequestError:
+    def _read(
+        self,
+        caller: Caller,
+        messages: Sequence[CheckRequest],
+        tokens: Sequence[Identity | TokenError | None],
+        defaults: Defaults,
+    ) -> list[Request | PdpError]:
+        """Return questions, or why one is none; `tokens` are those that they bring, none at all where no one does."""
+        if not tokens:
+            return [self._question(each, defaults) for each in messages]
+        return [
+            token if isinstance(token, TokenError) else self._question(each, asked_for(caller, token, defaults))
+            for each, token in zip(messages, tokens, strict=True)
+        ]
+
+    def _question(self, message: CheckRequest, defaults: Defaults) -> Request | PdpError:
         try:
             return self._questions.of(message, defaults)
         except RequestError as error:
             return error
 
-    def _filled(self, questions: Sequence[Request | RequestError], decisions: Sequence[Decision]) -> list[Decision]:
-        """Return decisions with a deny for each question that could not be read."""
+    def _decisions(
+        self,
+        caller: Caller,
+        questions: Sequence[Request | PdpError],
+        tokens: Sequence[Identity | TokenError | None],
+    ) -> tuple[Sequence[Decision], str]:
+        """Return the decisions of questions, with a deny for each that could not be read."""
+        places = [place for place, each in enumerate(questions) if isinstance(each, Request)]
+        asked = [each for each in questions if isinstance(each, Request)]
+        brought = {}
+        if tokens:
+            brought = {at: found for at, place in enumerate(places) if isinstance(found := tokens[place], Identity)}
+        decisions, epoch = self._service.check_many(caller, asked, brought)
+        if len(asked) == len(questions):
+            return decisions, epoch
         rest = iter(decisions)
-        return [
-            next(rest) if isinstance(each, Request) else self._service.deny(Reason.INVALID_REQUEST, str(each))
-            for each in questions
-        ]
+        return [next(rest) if isinstance(each, Request) else self._denied(each) for each in questions], epoch
+
+    def _denied(self, error: PdpError) -> Decision:
+        if isinstance(error, TokenError):
+            return self._service.refused(error)
+        return self._service.deny(Reason.INVALID_REQUEST, str(error))
 
     def _full_items(
         self,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from pdp.cli.explanation import lines
 from pdp.cli.terminal import Terminal
+from pdp.identity.who import Identity
 from pdp.model import Effect
 from pdp.trace import ClauseTrace, RuleTrace
 from pdp_sidecar.callers import Caller
 from pdp_sidecar.generated import decision_service_pb2 as pb
+from pdp_sidecar.rpc.bearers import asked_for, bearer_or_none
 from pdp_sidecar.service import Service
 from pdp_sidecar.wire.answers import response_message
 from pdp_sidecar.wire.requests import request_of
@@ -20,10 +23,12 @@ _EFFECTS: Final = {Effect.PERMIT: pb.EFFECT_PERMIT, Effect.FORBID: pb.EFFECT_FOR
 _TRUTHS: Final = {True: pb.TRUTH_TRUE, False: pb.TRUTH_FALSE, None: pb.TRUTH_UNKNOWN}
 
 
-def explain(service: Service, caller: Caller, message: pb.ExplainRequest) -> pb.ExplainResponse:
-    """Answer Explain; raise NotPermitted or RequestError."""
+def explain(
+    service: Service, caller: Caller, message: pb.ExplainRequest, token: Identity | None = None
+) -> pb.ExplainResponse:
+    """Answer Explain, for whom a token speaks that the question brought; raise NotPermitted or RequestError."""
     epoch, policy = service.epoch, service.engine.policy
-    trace = service.explain(caller, request_of(message.request))
+    trace = service.explain(caller, request_of(message.request, asked_for(caller, token)), token)
     under, lease = service.kept(trace.decision, epoch)
     handles = frozenset(message.request.handles)
     return pb.ExplainResponse(
@@ -32,6 +37,13 @@ def explain(service: Service, caller: Caller, message: pb.ExplainRequest) -> pb.
         text="".join(f"{line}\n" for line in lines(trace, policy, Terminal(unicode=True), everything=message.all)),
         json=json.dumps(trace.to_json(), ensure_ascii=False),
     )
+
+
+async def explaining(
+    service: Service, caller: Caller, message: pb.ExplainRequest
+) -> Callable[[Caller, pb.ExplainRequest], pb.ExplainResponse]:
+    """Return what answers Explain, once the token of the question is verified; raise RequestError."""
+    return partial(explain, service, token=await bearer_or_none(service, caller, message.request))
 
 
 def _rules(rules: Iterable[RuleTrace]) -> list[pb.RuleTrace]:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf.message import DecodeError
 
-from pdp.errors import PdpError, RecordError, RequestError
+from pdp.errors import PdpError, RecordError, RequestError, TokenError
 from pdp_sidecar.callers import NotPermitted
 
 
@@ -26,6 +26,10 @@ def refusal(error: Exception) -> Refused:
             return error
         case NotPermitted():
             return Refused(grpc.StatusCode.PERMISSION_DENIED, str(error))
+        case TokenError():
+            # What could not be looked at may be good another time; whatever else, it is nobody's.
+            status = grpc.StatusCode.UNAVAILABLE if error.passing else grpc.StatusCode.UNAUTHENTICATED
+            return Refused(status, f"the token is refused: {error} ({error.code})")
         case DecodeError():
             return Refused(grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be read")
         case RequestError():

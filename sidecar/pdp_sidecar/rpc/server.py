@@ -18,9 +18,9 @@ from pdp_sidecar.generated.admin_service_pb2 import RevokeRequest, StatusRequest
 from pdp_sidecar.rpc.administration import revoke
 from pdp_sidecar.rpc.administration import status as status_message
 from pdp_sidecar.rpc.arrivals import Arrivals
-from pdp_sidecar.rpc.calls import Calls
+from pdp_sidecar.rpc.calls import Calls, at_once
 from pdp_sidecar.rpc.checks import Checks
-from pdp_sidecar.rpc.explanations import explain
+from pdp_sidecar.rpc.explanations import explaining
 from pdp_sidecar.rpc.health import Health
 from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.rpc.options import Options
@@ -78,7 +78,7 @@ async def start(
     whom a certificate that TLS has verified names now, nobody where it has run out.
     """
     alone = Readiness(service, waiting=set())
-    streams, known = Streams(options.streams), Identities(callers, identities)
+    streams, known = Streams(options.streams), Identities(service, callers, identities)
     arrivals = Arrivals(options.arrival)
     server = aio.server(
         handlers=tuple(arrivals.around(around(each)) for each in handlers),
@@ -106,9 +106,9 @@ async def start(
 
 
 def _decisions(checks: Checks, watching: Watching, calls: Calls, service: Service) -> grpc.GenericRpcHandler:
-    explained = calls.handler(pb.ExplainRequest.FromString, partial(explain, service), is_slow=True)
-    who = calls.handler(pb.WhoCanRequest.FromString, partial(who_can, service), is_slow=True)
-    what = calls.handler(pb.WhatCanRequest.FromString, partial(what_can, service), is_slow=True)
+    explained = calls.handler(pb.ExplainRequest.FromString, partial(explaining, service), is_slow=True)
+    who = calls.handler(pb.WhoCanRequest.FromString, at_once(partial(who_can, service)), is_slow=True)
+    what = calls.handler(pb.WhatCanRequest.FromString, at_once(partial(what_can, service)), is_slow=True)
     return grpc.method_handlers_generic_handler(
         DECISIONS,
         {
@@ -124,8 +124,8 @@ def _decisions(checks: Checks, watching: Watching, calls: Calls, service: Servic
 
 
 def _administration(calls: Calls, service: Service, told: Callable[[], Status]) -> grpc.GenericRpcHandler:
-    revoked = calls.handler(RevokeRequest.FromString, partial(revoke, service))
-    tells = calls.handler(StatusRequest.FromString, lambda caller, _: status_message(caller, told))
+    revoked = calls.handler(RevokeRequest.FromString, at_once(partial(revoke, service)))
+    tells = calls.handler(StatusRequest.FromString, at_once(lambda caller, _: status_message(caller, told)))
     return grpc.method_handlers_generic_handler(
         ADMINISTRATION,
         {

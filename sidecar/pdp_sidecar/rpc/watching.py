@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
 
 from pdp.classes import dataclass
-from pdp.errors import RequestError
+from pdp.errors import RequestError, TokenError
+from pdp.identity.who import Identity
 from pdp.leases.states import WatchState
 from pdp.leases.watch import Change, Watch
 from pdp.model import Decision, Reason
 from pdp_sidecar.callers import Caller, May, NotPermitted
 from pdp_sidecar.generated import check_pb2
 from pdp_sidecar.generated import decision_service_pb2 as pb
+from pdp_sidecar.rpc.bearers import asked_for, bearer_of
 from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.rpc.options import Options
 from pdp_sidecar.rpc.refusals import Refused, abort, ending, exhausted, refusal
@@ -57,15 +59,15 @@ class Watching:
     async def watch(self, incoming: AsyncIterator[bytes], context: Any) -> None:
         """Answer Watch until the client, the server, or what the client may do comes to an end."""
         try:
-            self.asking(context)
+            await self.asking(context)
             with self._streams.take():
                 await self._tell(incoming, context)
         except Exception as error:
             await abort(context, refusal(error))
 
-    def asking(self, context: Any) -> Caller:
-        """Return who watches, as it is now; raise Refused or NotPermitted."""
-        caller = self.identities.of(context)
+    async def asking(self, context: Any) -> Caller:
+        """Return who watches, as it is now; raise Refused, TokenError or NotPermitted."""
+        caller = await self.identities.of(context)
         caller.require(May.WATCH)
         return caller
 
@@ -148,7 +150,7 @@ class Told:
     async def read(self, incoming: AsyncIterator[bytes]) -> None:
         """Do what the client says; raise Refused where it may not, or says what nobody can."""
         async for data in incoming:
-            caller = self._watching.asking(self._context)
+            caller = await self._watching.asking(self._context)
             message = pb.WatchRequest.FromString(data)
             kind = message.WhichOneof("kind")
             if kind == "subscribe":
@@ -166,11 +168,18 @@ class Told:
             # From here on it counts, whatever becomes of it.
             self._subscriptions[message.id] = found
             self._watching.places.taken += 1
-            await asyncio.to_thread(self._open, caller, found, asked)
+            token = await bearer_of(self._service, caller, asked)
+            await asyncio.to_thread(self._open, caller, found, asked, token)
+        except TokenError as error:
+            self._drop(message.id)
+            self._put(found, (self._ended(self._service.refused(error)),))
         except (RequestError, NotPermitted, Refused) as error:
             self._drop(message.id)
             denied = self._service.deny(Reason.INVALID_REQUEST, str(error))
-            self._put(found, (Change(WatchState.ENDED, None, denied, self._service.started),))
+            self._put(found, (self._ended(denied),))
+
+    def _ended(self, denied: Decision) -> Change:
+        return Change(WatchState.ENDED, None, denied, self._service.started)
 
     def _check_room(self) -> None:
         most = self._watching.options.watches_per_stream
@@ -179,8 +188,8 @@ class Told:
         if not self._watching.places.is_free:
             raise exhausted(self._watching.places.full)
 
-    def _open(self, caller: Caller, found: Subscription, asked: check_pb2.CheckRequest) -> None:
-        watch = self._service.watch(caller, request_of(asked))
+    def _open(self, caller: Caller, found: Subscription, asked: check_pb2.CheckRequest, token: Identity | None) -> None:
+        watch = self._service.watch(caller, request_of(asked, asked_for(caller, token)), token)
         first = watch.listen(lambda change: self._heard(found, change))
         with self._lock:
             found.watch, is_closed = watch, self._is_closed
@@ -213,8 +222,8 @@ class Told:
         while True:
             self._wake.clear()
             if self._service.epoch != epoch or self._loop.time() >= due:
-                # Anew for each beat: a certificate may have run out since.
-                self._watching.asking(self._context)
+                # Anew for each beat: a certificate or a token may have run out since.
+                await self._watching.asking(self._context)
                 epoch, due = self._service.epoch, self._loop.time() + interval
                 await self._context.write(self._beat(epoch))
             await self._write_changes()

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pdp.classes import dataclass
 from pdp.errors import RequestError
+from pdp.identity.who import Shown
 from pdp.model import Entity, Membership, Request
 from pdp.session import Session
 from pdp.values import Datetime, EntityRef
@@ -208,6 +209,16 @@ def _parent_of(message: value_pb2.Membership) -> EntityRef | Membership:
         # INVARIANT: an end that cannot be read is not left out, which would have it last for good.
         raise RequestError("the end of a membership is no time of whole microseconds")
     return Membership(ref_of(message.parent), Datetime(until))
+
+
+def shown_of(message: check_pb2.Shown) -> Shown:
+    """Return what was shown with a token."""
+    return Shown(
+        certificate=message.certificate or None,
+        proofs=tuple(message.proofs),
+        method=message.method,
+        url=message.url,
+    )
 
 
 def _now_of(message: check_pb2.CheckRequest) -> _datetime.datetime:

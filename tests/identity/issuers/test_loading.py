@@ -127,8 +127,13 @@ INVALID = [
     (changed(audience='["", "a"]'), "no_audience", '["", "a"]', "nothing says for whom tokens have to be"),
     (changed(algorithms="[]"), "unfit_algorithm", "[]", "there is no algorithm"),
     (changed(issuer='"https://x y"', keys='{ file = "k" }'), "invalid_issuer", '"https://x y"', "an issuer is a text"),
-    (changed(issuer='"x"'), "invalid_url", '"x"', "the issuer is asked for its keys, and so an address: an address be"),
-    (changed(issuer='"http://id.example.org"'), "invalid_url", '"http://id.example.org"', "the issuer is asked for"),
+    (changed(issuer='"x"'), "invalid_url", '"x"', "nothing is asked for there: it is not one of https"),
+    (
+        changed(issuer='"http://id.example.org"'),
+        "invalid_url",
+        '"http://id.example.org"',
+        "nothing is asked for there: it is not one of https",
+    ),
     (changed(keys="{}"), "key_sources", "{}", "keys come from nowhere"),
     (
         changed(keys='{ discovery = true, file = "k" }'),
@@ -140,16 +145,46 @@ INVALID = [
         changed(keys='{ jwks_uri = "http://x/k" }'),
         "invalid_url",
         '"http://x/k"',
-        "plain http is for this machine alone",
+        "nothing is asked for there: it is not one of https",
     ),
-    (changed(keys='{ jwks_uri = "https://a:b@x/k" }'), "invalid_url", '"https://a:b@x/k"', "an address holds no name"),
-    (changed(keys='{ jwks_uri = "file:///k" }'), "invalid_url", '"file:///k"', "an address begins by https://"),
-    (changed(keys='{ jwks_uri = "https://x/#a" }'), "invalid_url", '"https://x/#a"', "an address has no fragment"),
-    (changed(keys='{ jwks_uri = "https://x:y/" }'), "invalid_url", '"https://x:y/"', "this is no address"),
-    (changed(keys='{ jwks_uri = "https://ü/" }'), "invalid_url", '"https://ü/"', "an address is of visible"),
+    (
+        changed(keys='{ jwks_uri = "https://a:b@x/k" }'),
+        "invalid_url",
+        '"https://a:b@x/k"',
+        "nothing is asked for there: it has a user",
+    ),
+    (
+        changed(keys='{ jwks_uri = "file:///k" }'),
+        "invalid_url",
+        '"file:///k"',
+        "nothing is asked for there: it is not one of https",
+    ),
+    (
+        changed(keys='{ jwks_uri = "https://x/#a" }'),
+        "invalid_url",
+        '"https://x/#a"',
+        "nothing is asked for there: it has a user",
+    ),
+    (
+        changed(keys='{ jwks_uri = "https://x:y/" }'),
+        "invalid_url",
+        '"https://x:y/"',
+        "nothing is asked for there: it is no address",
+    ),
+    (
+        changed(keys='{ jwks_uri = "https://ü/" }'),
+        "invalid_url",
+        '"https://ü/"',
+        "nothing is asked for there: it is no address",
+    ),
     (changed(keys='{ spiffe_bundle = "b.json" }'), "misplaced_key", '"b.json"', "the keys of a SPIFFE bundle are for"),
     (changed(keys="{ discovery = true, refresh = 1 }"), "out_of_bounds", "1", "`refresh` is from 30 to 86 400"),
-    (changed(keys="{ discovery = true, max_stale = 60 }"), "out_of_bounds", "60", "keys would be too old before"),
+    (
+        changed(keys="{ discovery = true, max_stale = 60 }"),
+        "out_of_bounds",
+        "{ discovery = true, max_stale = 60 }",
+        "`refresh` is at",
+    ),
     (changed(principal='{ type = "User", id = "" }'), "invalid_claim", '""', "a claim has a name"),
     (
         changed(principal='{ type = "User", id = "{a}{b}" }'),
@@ -163,9 +198,29 @@ INVALID = [
         "[]",
         "a claim has a name",
     ),
+    (
+        changed(issuer='"https://x/?a=b"'),
+        "no_keys",
+        "{ discovery = true }",
+        "no keys are taken from `https://x/?a=b`: it has",
+    ),
+    (
+        changed(keys='{ discovery = true, ca = "/nowhere" }'),
+        "no_certificates",
+        '"/nowhere"',
+        "`/nowhere` cannot be read",
+    ),
+    (
+        changed(GITHUB, require='{ ref = "x" }'),
+        "unfit_profile",
+        '"github-actions"',
+        "tokens of everybody that this issuer",
+    ),
+    (changed(profile='"jwt-svid"'), "unfit_profile", '"jwt-svid"', "`issuer` is no trust domain such as"),
+    ("[replay]\nmost = 5\n" + ISSUER, "out_of_bounds", "5", "`most` is from 100 to 10 000 000"),
     (changed(session='{ session = "" }'), "invalid_claim", '""', "a claim has a name"),
     (changed(require="{ scope = [] }"), "weak_requirement", "[]", "a claim cannot be held to this"),
-    (changed(require="{ scope = { a = 1 } }"), "weak_requirement", "{ a = 1 }", "a claim cannot be held to this"),
+    (changed(require="{ scope = { a = {} } }"), "weak_requirement", "{ a = {} }", "a claim cannot be held to this"),
     (changed(require="{ scope = [[1]] }"), "weak_requirement", "[[1]]", "a claim cannot be held to this"),
     (changed(require="{ scope = 1.5 }"), "weak_requirement", "1.5", "a claim cannot be held to this"),
     (changed(proof="{ ways = [] }"), "invalid_value", "[]", "there is no way of proof"),
@@ -361,21 +416,22 @@ def test_policies_that_declare_nothing_are_not_held_to(take):
 def test_paths_are_relative_to_the_file(take, tmp_path):
     (tmp_path / "secret").touch(mode=0o600)
     (tmp_path / "secret").write_text("s3cret\n", "utf-8")
+    (tmp_path / "ca.pem").touch()
     text = changed(
         keys='{ file = "keys.json", ca = "ca.pem" }',
-        introspection='{ url = "https://x/", client_id = "a", ca = "/ca.pem", client_secret = { file = "secret" } }',
+        introspection='{ url = "https://x/", client_id = "a", ca = "/etc/hosts", client_secret.file = "secret" }',
     )
 
     issuer = take(text).options.issuers[0]
 
     assert (issuer.keys.file, issuer.keys.ca) == (str(tmp_path / "keys.json"), str(tmp_path / "ca.pem"))
-    assert issuer.introspection.ca == "/ca.pem"
+    assert issuer.introspection.ca == "/etc/hosts"
     assert issuer.introspection.client_secret.text() == "s3cret"
 
 
 @pytest.mark.parametrize(("bundle", "placed"), [("b.json", True), ("https://x/b", False)])
 def test_a_bundle_is_a_path_or_an_address(take, tmp_path, bundle, placed):
-    text = changed(profile='"jwt-svid"', keys=f'{{ spiffe_bundle = "{bundle}" }}')
+    text = changed(issuer='"spiffe://x"', profile='"jwt-svid"', keys=f'{{ spiffe_bundle = "{bundle}" }}')
 
     found = take(text).options.issuers[0].keys.spiffe_bundle
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pdp.configuration.secret import Secret
 from pdp.identity import keys as module
 from pdp.identity.jwk import KeysError
 from pdp.identity.keys.source import Source
@@ -16,7 +17,7 @@ from pdp.identity.keys.store import Pace
 from pdp.identity.keys.web import Answer, MissingError, Web
 from pdp.identity.options import IssuerOptions, KeysOptions, PrincipalOptions
 from tests.identity.keys.fakes import Pages, document, names_of
-from tests.identity.keys.servers import says, serving
+from tests.identity.keys.servers import Server, says, serving
 
 ISSUER = "https://id.example/tenant"
 OPENID = "https://id.example/tenant/.well-known/openid-configuration"
@@ -169,10 +170,10 @@ def test_an_issuer_sends_nobody_where_no_keys_are_taken_from(url: object, said: 
     ("body", "said"),
     [
         (b"<html>", "what the issuer tells of itself cannot be read: it is no JSON"),
-        (b"[]", "what the issuer tells of itself cannot be read: it is no object"),
+        (b"[]", "what the issuer tells of itself cannot be read: it is no object of JSON"),
         (
             b'{"issuer": "https://evil.example", "issuer": "https://id.example/tenant"}',
-            "what the issuer tells of itself cannot be read: it has the same name twice in one object",
+            "what the issuer tells of itself cannot be read: a name stands twice in one object",
         ),
     ],
 )
@@ -362,3 +363,60 @@ def test_a_store_of_options_reads_in_a_thread_of_its_own(tmp_path: Path) -> None
     assert store.find("k1", "ES256").kid == "k1"
     assert store.problem is None
     store.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------- token
+
+
+def secret(folder: Path, text: str = "t0ken") -> Secret:
+    path = folder / "token"
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return Secret(file=str(path))
+
+
+def authorization(server: Server) -> list[str | None]:
+    """Return what a server was asked with, each time."""
+    lines = [head.decode().lower().split("\r\n") for head in server.heads]
+    return [next((each for each in line if each.startswith("authorization:")), None) for line in lines]
+
+
+def test_a_server_is_asked_with_the_token_that_the_file_holds_then(tmp_path: Path) -> None:
+    with serving(says(document("k1"))) as server:
+        place = source(jwks_uri=f"{server.url}/openid/v1/jwks", token=secret(tmp_path))
+
+        place.read()
+        secret(tmp_path, "an0ther\n")
+        place.read()
+
+    assert authorization(server) == ["authorization: bearer t0ken", "authorization: bearer an0ther"]
+
+
+def test_the_token_is_shown_to_no_other_host(tmp_path: Path) -> None:
+    with serving(says(document("k1"))) as other, serving(says(b"")) as server:
+        server.answer = says(told(issuer=server.url, jwks_uri=f"{other.url}/keys"))
+
+        source(issuer=server.url, discovery=True, token=secret(tmp_path)).read()
+
+    assert authorization(server) == ["authorization: bearer t0ken"]
+    assert authorization(other) == [None]
+
+
+def test_a_token_that_cannot_be_had_asks_nobody(tmp_path: Path) -> None:
+    with serving(says(document("k1"))) as server:
+        place = source(jwks_uri=f"{server.url}/keys", token=secret(tmp_path))
+        (tmp_path / "token").unlink()
+
+        said = error_of(place)
+
+    assert server.asked == []
+    assert said.startswith("the token to ask for keys with cannot be had: ")
+
+
+def test_options_with_a_token_that_is_none_are_refused(tmp_path: Path) -> None:
+    missing = Secret(file=str(tmp_path / "missing"))
+
+    with pytest.raises(KeysError, match=r"^the token to ask for keys with cannot be had: "):
+        module.of(options(jwks_uri=KEYS, token=missing))
+    with pytest.raises(KeysError, match=r"^nobody asks for a file with a `token`$"):
+        module.of(options(file="keys.json", token=missing))

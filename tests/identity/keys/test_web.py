@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from pdp.identity.jwk import KeysError
 from pdp.identity.keys import web
 from pdp.identity.keys.web import Answer, Client, MissingError, refusal

@@ -61,6 +61,7 @@ def told(each: Diagnostic) -> tuple[str, str, str | None, str | None]:
 TLS = '[tls]\ncert = "server.crt"\nkey = { file = "server.key" }\n'
 MTLS = TLS + 'client_ca = "ca.crt"\n'
 ANYONE = '[[callers]]\nname = "all"\nanyone = true\n'
+IDENTITY = '[identity]\nfile = "identity.toml"\n'
 FACTS = '[facts]\nrevocations = "r.db"\n'
 
 REFUSED = [
@@ -172,7 +173,7 @@ REFUSED = [
             "caller_ways",
             "`all` is told by `uid` and `anyone`",
             "callers",
-            "a caller has exactly one of `uid`, `spiffe`, `token` and `anyone`",
+            "a caller has exactly one of `uid`, `spiffe`, `token`, `identity` and `anyone`",
         ),
     ),
     (
@@ -181,7 +182,7 @@ REFUSED = [
             "caller_ways",
             "`root` is told by `uid` and `anyone`",
             "callers",
-            "a caller has exactly one of `uid`, `spiffe`, `token` and `anyone`",
+            "a caller has exactly one of `uid`, `spiffe`, `token`, `identity` and `anyone`",
         ),
     ),
     (
@@ -190,7 +191,7 @@ REFUSED = [
             "caller_ways",
             "`none` is told by nothing",
             "callers",
-            "a caller has exactly one of `uid`, `spiffe`, `token` and `anyone`",
+            "a caller has exactly one of `uid`, `spiffe`, `token`, `identity` and `anyone`",
         ),
     ),
     (
@@ -273,7 +274,40 @@ REFUSED = [
             "nobody_asks",
             "nobody who connects to `127.0.0.1:81` is anybody who may ask",
             '{ address = "127.0.0.1:81", plaintext = true }',
-            "name who may in a section `[[callers]]`, by `spiffe`, `token`, `uid` (at a Unix socket) or `anyone`",
+            "name who may in a section `[[callers]]`, by `spiffe`, `token`, `identity`, `uid` (at a Unix socket) or "
+            "`anyone`",
+        ),
+    ),
+    (
+        '[[callers]]\nname = "ci"\nidentity = "Workload"',
+        (
+            "no_identity",
+            "nobody's tokens and certificates are verified without a section `[identity]`",
+            '"Workload"',
+            'name whose are: `file = "identity.toml"` in that section',
+        ),
+    ),
+    (
+        '[[callers]]\nname = "ci"\nidentity = "a b"\n' + IDENTITY,
+        (
+            "invalid_principal",
+            '`a b` names no entity: write `Type "id"` or `Type:id`',
+            '"a b"',
+            "such as `User`, `User:ada`, or `Workload:spiffe://example.org/ci/*`",
+        ),
+    ),
+    (
+        '[[callers]]\nname = "a"\nidentity = "User"\n[[callers]]\nname = "b"\nidentity = "User"\n' + IDENTITY,
+        ("duplicate_caller", "this identity is that of `a` already", '"User"', None),
+    ),
+    (
+        '[envoy]\ntoken = { verify = true }\n[[envoy.routes]]\nname = "a"\npath = "/"\naction = "read"\n'
+        'resource = "Page:a"\n[listen]\ngrpc = "unix:/run/x"',
+        (
+            "no_identity",
+            "nobody's tokens are verified without a section `[identity]`",
+            "true",
+            'name whose are: `file = "identity.toml"` in that section',
         ),
     ),
     (

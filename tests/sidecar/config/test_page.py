@@ -26,7 +26,7 @@ EXAMPLE = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 # Tables without a default, which are told by what stands in them.
-ELSEWHERE = {"tls", "envoy", "operations.tracing"}
+ELSEWHERE = {"tls", "identity", "envoy", "operations.tracing"}
 
 
 def keys() -> list[tuple[str, str]]:

@@ -56,7 +56,7 @@ class Mesh:
         self.service = service
         self.waiting = 0
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.identify = Identities(CALLERS).of
+        self.identify = Identities(service, CALLERS).of
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 import pdp
-from pdp_sidecar.callers import caller
+from pdp_sidecar.callers import Caller, caller
 from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.envoy.messages import serialised
 from pdp_sidecar.envoy.options import Options
@@ -28,6 +28,11 @@ def options(text: str | None = None, **changes: Any) -> Options:
     if text is None:
         text = (DEPLOY / "pdp.toml").read_text("utf-8")
     return msgspec.structs.replace(msgspec.convert(tomllib.loads(text)["envoy"], Options), **changes)
+
+
+async def identified(_: Any) -> Caller:
+    """Take whoever asks for Envoy."""
+    return ENVOY
 
 
 def engine() -> pdp.Engine:
@@ -75,7 +80,7 @@ def answered(authorization: Authorization, data: bytes) -> CheckResponse:
 
 def check(changed: Options | None = None, **named: Any) -> CheckResponse:
     """Ask the example one request, by the words of `attributes`."""
-    return answered(Authorization(service(), changed or options(), lambda _: ENVOY), asked(**named))
+    return answered(Authorization(service(), changed or options(), identified), asked(**named))
 
 
 def is_allow(response: CheckResponse) -> bool:

@@ -333,7 +333,7 @@ def test_an_exception_is_a_denial(mesh):
 
 def test_a_proxy_that_may_not_ask_lets_nothing_through(mesh):
     identify = mesh.identify
-    mesh.identify = Identities(Callers()).of
+    mesh.identify = Identities(mesh.service, Callers()).of
     try:
         told = mesh.ask()
     finally:

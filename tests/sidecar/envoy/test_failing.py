@@ -17,7 +17,7 @@ from pdp_sidecar.envoy.messages import serialised
 from pdp_sidecar.generated.ext_authz_pb2 import CheckResponse
 from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.service import Service
-from tests.sidecar.envoy.scene import ENVOY, answered, asked, claims, engine, is_allow, options
+from tests.sidecar.envoy.scene import ENVOY, answered, asked, claims, engine, identified, is_allow, options
 
 ALLOWED = asked(token=claims(iat=1, jti="t"), headers={"x-one": "1"})
 OURS = "pdp_sidecar"
@@ -58,7 +58,7 @@ def under(fault: Fault, authorization: Authorization, data: bytes) -> bytes | No
 
 @pytest.fixture(scope="module")
 def authorization() -> Authorization:
-    found = Authorization(Service(engine()), options(), lambda _: ENVOY)
+    found = Authorization(Service(engine()), options(), identified)
     assert is_allow(answered(found, ALLOWED))
     return found
 
@@ -114,7 +114,8 @@ def test_a_server_answers_what_was_decided(authorization, tmp_path):
 
 
 def test_whoever_may_not_ask_is_answered_nothing(tmp_path):
-    nobody = Authorization(Service(engine()), options(), Identities(Callers()).of)
+    held = Service(engine())
+    nobody = Authorization(held, options(), Identities(held, Callers()).of)
 
     with pytest.raises(grpc.aio.AioRpcError) as error:
         asyncio.run(through(nobody, tmp_path, ALLOWED))
@@ -140,7 +141,7 @@ def test_what_raises_on_the_way_is_no_allow(where, error, tmp_path):
     held = Service(engine(), record=fail if where == "record" else None)
     if where == "engine":
         held.engine.decide = fail
-    asking = Authorization(held, options(), fail if where == "identify" else lambda _: ENVOY)
+    asking = Authorization(held, options(), fail if where == "identify" else identified)
 
     try:
         response = asyncio.run(through(asking, tmp_path, ALLOWED))

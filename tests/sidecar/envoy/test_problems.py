@@ -10,7 +10,7 @@ import pytest
 from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.envoy.options import Options
 from pdp_sidecar.envoy.problems import problems
-from tests.sidecar.envoy.scene import ENVOY, engine, options, service
+from tests.sidecar.envoy.scene import engine, identified, options, service
 
 POLICY = engine().policy
 GOOD: dict[str, Any] = {
@@ -30,7 +30,7 @@ def said(**section: Any) -> list[str]:
     section_ = msgspec.convert(whole, Options)
     found = problems(section_, POLICY)
     if not found:
-        Authorization(service(), section_, lambda _: ENVOY)
+        Authorization(service(), section_, identified)
     return [str(each) for each in found]
 
 

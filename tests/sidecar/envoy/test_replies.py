@@ -24,13 +24,13 @@ from pdp_sidecar.generated.ext_authz_pb2 import (
     Status,
 )
 from tests.sidecar.envoy.scene import (
-    ENVOY,
     NOW,
     answered,
     asked,
     check,
     claims,
     engine,
+    identified,
     is_allow,
     options,
     service,
@@ -209,7 +209,7 @@ def test_a_session_that_is_over_is_a_token_that_is_not_valid():
 
 def test_a_session_that_is_revoked_is_denied_at_once():
     held = engine()
-    authorization = Authorization(service(held), options(), lambda _: ENVOY)
+    authorization = Authorization(service(held), options(), identified)
     question = asked(token=claims(jti="t1"))
     before = answered(authorization, question)
 
@@ -222,7 +222,7 @@ def test_a_session_that_is_revoked_is_denied_at_once():
 
 def test_a_change_of_facts_changes_the_answer():
     held = engine()
-    authorization = Authorization(service(held), options(), lambda _: ENVOY)
+    authorization = Authorization(service(held), options(), identified)
     question = asked(token=claims("ben"))
     before = answered(authorization, question)
 
@@ -265,7 +265,7 @@ def test_what_is_sent_where_all_else_fails_is_a_denial():
 
 @given(st.binary(max_size=60))
 def test_bytes_that_are_no_request_are_denied(data):
-    authorization = Authorization(SERVICE, OPTIONS, lambda _: ENVOY)
+    authorization = Authorization(SERVICE, OPTIONS, identified)
 
     assert not is_allow(answered(authorization, data))
 

@@ -1,0 +1,1 @@
+"""Measurements of what tells who is asking."""

@@ -1,0 +1,159 @@
+"""Who is asking, by tokens and certificates that somebody else gave them: verified, and not revoked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, Protocol
+
+from pdp.engine import Engine
+from pdp.errors import TokenError
+from pdp.evaluation import proved_at, revocable
+from pdp.identity.who import NOTHING, Identity, Shown
+from pdp.model import Entity, Membership
+from pdp.values import Datetime, EntityRef
+from pdp.world import World, resolved
+from pdp_sidecar.callers import Caller, Callers, NotPermitted, Peer
+
+VERIFIED: Final = "verified"
+_KEY_PROOFS: Final = frozenset(("proof_missing", "wrong_proof", "proof_replayed"))
+
+
+class Issuers(Protocol):
+    """Those whose tokens and certificates are taken: `pdp.identity.issuers.Issuers`."""
+
+    async def identify_async(self, token: str, shown: Shown = NOTHING) -> Identity:
+        """Return whom a token speaks for; raise TokenError."""
+
+    def certified(
+        self,
+        identities: tuple[str, ...],
+        digest: bytes | None,
+        *,
+        issued_at: int | None = None,
+        until: int | None = None,
+    ) -> Identity:
+        """Return whom a certificate names that TLS has verified; raise TokenError."""
+
+
+class Challenge(NamedTuple):
+    """How to say what was wrong with a token (RFC 6750 3, RFC 9449 7.1)."""
+
+    scheme: str
+    error: str
+
+    @classmethod
+    def of(cls, error: TokenError) -> Challenge:
+        """Return that of a refusal."""
+        if error.code in _KEY_PROOFS:
+            return cls("DPoP", "invalid_dpop_proof")
+        return cls("Bearer", "invalid_token")
+
+
+class Identifying:
+    """Verifies what callers show, in the thread of an event loop. `tokens` counts what became of it, by code."""
+
+    def __init__(self, issuers: Issuers, engine: Engine) -> None:
+        self._issuers, self._engine = issuers, engine
+        self.tokens: Counter[str] = Counter()
+
+    async def bearer(self, token: str, shown: Shown = NOTHING, *, proves: bool = False) -> Identity:
+        """Return whom a token speaks for; raise TokenError, and nothing else.
+
+        `proves` says that it came by the scheme DPoP, which is for tokens that are bound to a key. It is waited for
+        where keys are on their way, or somebody has to be asked. Of a token that is remembered it is not.
+        """
+        try:
+            found = await self._issuers.identify_async(token, shown)
+            if proves and found.session.get("bound") is not True:
+                # RFC 9449 7.1.
+                raise TokenError("it is bound to no key", code="wrong_proof")
+        except TokenError as error:
+            self.tokens[error.code] += 1
+            raise
+        except Exception as error:
+            # INVARIANT: whatever raised it, a token that could not be verified is refused. What it says goes to nobody.
+            self.tokens["keys_unavailable"] += 1
+            message = f"it could not be verified: {type(error).__name__}"
+            raise TokenError(message, code="keys_unavailable", passing=True) from None
+        self.tokens[VERIFIED] += 1
+        return found
+
+    async def caller(self, callers: Callers, peer: Peer) -> Caller | None:
+        """Return who a peer is, None for nobody; raise TokenError, or NotPermitted for somebody who may ask nothing."""
+        if peer.token is None:
+            return self._by_certificate(callers, peer)
+        if not peer.proves:
+            known = callers.of(peer)
+            if known is not None:
+                return known
+        if not callers.by_principal:
+            return None
+        identity = await self.bearer(peer.token, peer.shown, proves=peer.proves)
+        self._require(identity)
+        found = callers.proven(identity)
+        if found is None:
+            raise NotPermitted("whoever this token is of may ask nothing here")
+        return found
+
+    def _by_certificate(self, callers: Callers, peer: Peer) -> Caller | None:
+        leaf = peer.certificate
+        if leaf is None or not callers.by_principal or callers.certified(peer) is not None:
+            return callers.of(peer)
+        begins, ends = Datetime.of(leaf.begins).micros, Datetime.of(leaf.ends).micros
+        try:
+            identity = self._issuers.certified(peer.identities, leaf.digest, issued_at=begins, until=ends)
+        except TokenError:
+            # Nobody configured names its trust domain: it is what it is where certificates alone are looked at.
+            return callers.of(peer)
+        self._require(identity)
+        return callers.proven(identity) or callers.of(peer)
+
+    def _require(self, identity: Identity) -> None:
+        """Raise TokenError for somebody who is revoked: what a caller asks need not be decided by any rule."""
+        world = self._engine._world
+        if world.given.revocations and is_revoked(world, identity):
+            self.tokens["token_inactive"] += 1
+            raise TokenError("it, or whoever it speaks for, is revoked", code="token_inactive")
+
+
+def is_revoked(world: World, identity: Identity) -> bool:
+    """Tell whether a revocation reaches an identity: by its session, by whom it speaks for, or by a group of these.
+
+    A membership counts here though it may have ended: who was in a group when it was revoked asks no more by that.
+    """
+    known, session = world.revoked, _plain(identity)
+    proved = proved_at(session)
+    if any(known.session(kind, name, proved) for kind, name in revocable(session)):
+        return True
+    actor = session.get("actor")
+    for ref in (identity.ref, actor):
+        if isinstance(ref, EntityRef) and known.entity(resolved(ref, world.schema), proved):
+            return True
+    if not known.index.groups:
+        return False
+    return any(known.group(ref, proved) for ref in _above(world, identity, actor))
+
+
+def _plain(identity: Identity) -> dict[str, Any]:
+    found: dict[str, Any] = dict(identity.session)
+    for name in ("authenticated_at", "issued_at"):
+        if name in found and not isinstance(found[name], Datetime):
+            found[name] = Datetime.of(found[name])
+    return found
+
+
+def _above(world: World, identity: Identity, actor: object) -> Iterator[EntityRef]:
+    principal = identity.principal
+    told = principal.parents if isinstance(principal, Entity) else ()
+    work = [resolved(each.parent if isinstance(each, Membership) else each, world.schema) for each in told]
+    work += [resolved(each, world.schema) for each in (identity.ref, actor) if isinstance(each, EntityRef)]
+    seen: set[EntityRef] = set()
+    while work:
+        ref = work.pop()
+        if ref in seen:
+            continue
+        seen.add(ref)
+        yield ref
+        node = world._node(ref)
+        work += () if node is None else (step.parent for step in node.parents)
