@@ -1,4 +1,4 @@
-"""`pdp request`, `approve`, `reject`, `withdraw` by a token: whom it speaks for does it, and a desk vouches for them."""
+"""`pdp request`, `approve`, `reject`, `withdraw` by a token: whom it speaks for does it, and a desk vouches for it."""
 
 from __future__ import annotations
 
