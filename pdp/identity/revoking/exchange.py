@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from pdp.identity import addresses, objects
+from pdp.identity import objects
+from pdp.identity.keys.web import refusal
 
 LARGEST: Final = 64 << 10
 """Bytes of an answer."""
@@ -35,9 +36,9 @@ class Exchange:
         self, url: str, *, timeout: float, ca: str | None = None, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         """Raise ValueError for a URL that is not safe, and OSError where `ca` cannot be read."""
-        wrong = addresses.wrong_url(url)
+        wrong = refusal(url)
         if wrong is not None:
-            raise ValueError(wrong)
+            raise ValueError(f"the address cannot be asked: {wrong}")
         self._url, self._timeout = url, timeout
         needless = transport is not None or urlsplit(url).scheme == "http"
         self._client = httpx.AsyncClient(
