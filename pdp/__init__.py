@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pdp.approvals.ledger import AccessRequest
     from pdp.approvals.signing import Signer
     from pdp.approvals.store import ApprovalStore
+    from pdp.approvals.vouching import Vouching
     from pdp.enforcement import Denied, Enforcer, Handler, Lease, LeaseEnded, acting, guard, lease
     from pdp.engine import Engine
     from pdp.errors import (
@@ -122,6 +123,7 @@ _HOMES = {
     "SourceStatus": "pdp.freshness",
     "TokenError": "pdp.errors",
     "Trace": "pdp.trace",
+    "Vouching": "pdp.approvals.vouching",
     "Watch": "pdp.leases.watch",
     "WatchState": "pdp.leases.states",
     "acting": "pdp.enforcement",
@@ -199,6 +201,7 @@ __all__ = [
     "SourceStatus",
     "TokenError",
     "Trace",
+    "Vouching",
     "Watch",
     "WatchState",
     "acting",
