@@ -155,9 +155,8 @@ def _own(path: str, *, create: bool) -> tuple[int, int]:
 
 
 def _hold_folder(folder: os.stat_result) -> None:
-    # Whoever may take files away in it can take away what SQLite keeps beside this one.
-    shared = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not folder.st_mode & stat.S_ISVTX
-    if shared or folder.st_uid not in (0, os.geteuid()):
+    # Whoever may write there can take away what SQLite keeps beside the file, or put it there first.
+    if folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or folder.st_uid not in (0, os.geteuid()):
         raise _unavailable("others may write to its folder")
 
 

@@ -287,7 +287,7 @@ class TestFile:
         with pytest.raises(TokenError, match="its owner's alone"):
             FileReplays(tmp_path / "link.db")
 
-    @pytest.mark.parametrize("mode", [0o770, 0o707])
+    @pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
     def test_in_a_folder_that_others_write_to_is_refused(self, tmp_path, mode):
         tmp_path.chmod(mode)
 
