@@ -5,30 +5,28 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pdp.schema import Schema
 from pdp_sidecar.config import Configuration
 from pdp_sidecar.identifying import Issuers
-from pdp_sidecar.operations.gate import App
 from pdp_sidecar.operations.logs import tell
+from pdp_sidecar.receivers.revoking import Revoking
 from pdp_sidecar.service import Service
 
 if TYPE_CHECKING:
-    from pdp.identity.issuer import Issuer
-    from pdp.identity.loading import Configuration as Identities
-    from pdp.identity.revoking.revoker import Revoker
+    from pdp_sidecar.receivers.together import Receivers
 
 
 class Issuing(Issuers, Protocol):
     """Issuers, and what a worker has to do with them."""
 
-    configuration: Identities
-    issuers: Mapping[str, Sequence[Issuer]]
+    configuration: Any
+    issuers: Mapping[str, Any]
 
-    def revoke_by(self, revoker: Revoker) -> None:
+    def revoke_by(self, revoker: Revoking) -> None:
         """Say who revokes what an issuer says counts no longer."""
 
     def check(self, schema: Schema) -> None:
@@ -44,38 +42,28 @@ class Issuing(Issuers, Protocol):
         """Return what is wrong, for those who run this."""
 
 
-class Listening(Protocol):
-    """What is told over HTTP of identities that end: `receivers.together.Receivers`."""
-
-    def around(self, app: App) -> App:
-        """Return an application that answers what is for it."""
-
-    async def drain(self, seconds: float) -> None:
-        """Finish what was begun, then close."""
-
-
-def receivers_of(issuers: Issuing, configuration: Configuration, service: Service) -> Listening:
-    """Have others tell which identities end; what they say holds in every worker."""
-    from pdp_sidecar.receivers.revoking import Revoking
-    from pdp_sidecar.receivers.together import Receivers
-
-    issuers.revoke_by(Revoking(service, "introspection"))
-    return Receivers(
-        issuers.configuration.options,
-        issuers.issuers,
-        service,
-        users=configuration.users or "",
-        environment=configuration.environment,
-    )
-
-
 def issuers_of(configuration: Configuration) -> Issuing | None:
     """Return those whom a configuration names, None for none; raise ConfigurationError."""
     if configuration.identity is None:
         return None
     # What is not configured need not be installed.
-    found = importlib.import_module("pdp.identity.issuers")
-    made: Issuing = found.Issuers.load(configuration.identity, environment=configuration.environment)
+    from pdp.identity.issuers import Issuers as Verifying
+
+    return Verifying.load(configuration.identity, environment=configuration.environment)
+
+
+def receivers_of(configuration: Configuration, issuers: Issuing | None, service: Service) -> Receivers | None:
+    """Return what takes the word of others that identities end, None for none; raise RecordError, or SecretError."""
+    if issuers is None or configuration.revocations is None:
+        return None
+    found = importlib.import_module("pdp_sidecar.receivers.together")
+    made: Receivers = found.Receivers(
+        issuers.configuration.options,
+        issuers.issuers,
+        service,
+        users=f"{configuration.revocations}.users.db",
+        environment=configuration.environment,
+    )
     return made
 
 

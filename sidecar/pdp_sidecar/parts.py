@@ -22,12 +22,13 @@ from pdp_sidecar.config.listening import Listener
 from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.facts import Records, Refresher
 from pdp_sidecar.frames import server as framed
-from pdp_sidecar.issuing import Issuing, Listening, receivers_of, started
+from pdp_sidecar.issuing import Issuing, receivers_of, started
 from pdp_sidecar.operations import probes
 from pdp_sidecar.operations.calls import Measured
 from pdp_sidecar.operations.gate import App
 from pdp_sidecar.operations.notify import Watchdog
 from pdp_sidecar.operations.together import Operations
+from pdp_sidecar.receivers.revoking import Revoking
 from pdp_sidecar.rpc import server as rpc
 from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.running import Running
@@ -52,7 +53,6 @@ class Ground:
     readiness: Readiness
     operations: Operations
     issuers: Issuing | None = None
-    receivers: Listening | None = None
     control: Control | None = None
     reloader: reloading.Reloader | None = None
     places: list[Socket] = field(default_factory=list)
@@ -146,9 +146,9 @@ async def identity(ground: Ground) -> Running | None:
         return None
     ground.operations.metrics.tokens = identifying.tokens
     ground.readiness.identity = issuers.problems
-    ground.receivers = receivers_of(issuers, ground.configuration, ground.service)
+    issuers.revoke_by(Revoking(ground.service, "issuers"))
     await started(issuers, option.wait)
-    return ground.receivers
+    return None
 
 
 async def watchdog(ground: Ground) -> Running | None:
@@ -201,6 +201,12 @@ async def http(ground: Ground) -> Running | None:
     if listener is None:
         return None
     bound = ground.bound(listener)
+    receivers = receivers_of(ground.configuration, ground.issuers, ground.service)
+
+    def around(app: App) -> App:
+        whole = app if receivers is None else receivers.around(app)
+        return ground.operations.application(whole, "http", _METHODS)
+
     running = await authzen.start(
         ground.asked_by("http"),
         ground.configuration.callers,
@@ -208,18 +214,14 @@ async def http(ground: Ground) -> Running | None:
         [bound],
         ground.context(listener),
         identities=ground.identities,
-        around=lambda app: ground.operations.application(_receiving(ground, app), "http", _METHODS),
+        around=around,
     )
     ground.hears(listener, _port(bound))
-    return running
-
-
-def _receiving(ground: Ground, app: App) -> App:
-    """Return an application with what is told of identities that end."""
-    return app if ground.receivers is None else ground.receivers.around(app)
+    return running if receivers is None else receivers.after(running)
 
 
 _METHODS: Final = {
+    "/backchannel-logout": "logout",
     "/access/v1/evaluation": "evaluation",
     "/access/v1/evaluations": "evaluations",
     "/access/v1/search/subject": "search_subject",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pdp.classes import dataclass, field
 from pdp.configuration.file import read_file, relative_to
@@ -12,7 +12,6 @@ from pdp.configuration.places import Path
 from pdp.configuration.reading import FAILED, read
 from pdp.configuration.report import ConfigurationError, Report
 from pdp.configuration.secret import Secret, SecretError
-from pdp.identity.options import Options as IdentityOptions
 from pdp.schema import Schema
 from pdp.source import Source
 from pdp.terms import Policy
@@ -20,10 +19,14 @@ from pdp_sidecar.callers import Callers
 from pdp_sidecar.config.asking import callers
 from pdp_sidecar.config.layers import put, read_environment
 from pdp_sidecar.config.listening import Listener, listeners
+from pdp_sidecar.config.receiving import check_receivers
 from pdp_sidecar.config.sections import Options
 from pdp_sidecar.envoy.options import Options as EnvoyOptions
 from pdp_sidecar.envoy.problems import problems
 from pdp_sidecar.tls import Certificates, Clock, TlsError, utc_now
+
+if TYPE_CHECKING:
+    from pdp.identity.options import Options as IdentityOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,6 @@ class Configuration:
     approvals: str | None = None
     keys: str | None = None
     identity: str | None = None
-    users: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     report: Report = field(default_factory=Report, compare=False, repr=False)
 
@@ -109,7 +111,7 @@ class _Loading:
         asking = callers(options, found, report, self._environment, insecure=insecure, file=file)
         facts = {name: self._path(("facts", name), getattr(options.facts, name)) for name in _FACTS}
         self._check_facts(facts)
-        identity, users = self._identity(facts["revocations"])
+        identity = self._identity(found, facts["revocations"])
         self._check_workers()
         self._check_envoy(found)
         report.require()
@@ -122,7 +124,6 @@ class _Loading:
             revocations=facts["revocations"],
             approvals=facts["approvals"],
             identity=identity,
-            users=users,
             environment=self._environment,
             report=report,
             keys=facts["keys"] or (None if facts["approvals"] is None else f"{facts['approvals']}.keys.json"),
@@ -155,19 +156,14 @@ class _Loading:
             self._report.add("invalid_tls", ("tls",), error.message, error.help)
             return None
 
-    def _identity(self, revocations: str | None) -> tuple[str | None, str | None]:
-        """Return where it stands whose tokens are taken, and where users of a directory are remembered."""
+    def _identity(self, found: Sequence[Listener], revocations: str | None) -> str | None:
         option = self._options.identity
         path = None if option is None else self._path(("identity", "file"), option.file)
-        if option is None or path is None:
-            return None, None
-        found = _check_identity(path, self._report, self._environment, None)
-        if found is not None and revocations is None and (found.scim or any(each.logout for each in found.issuers)):
-            message = "others tell there which identities end, and no record holds that beyond this process"
-            help_ = 'name one: `revocations = "…"` in the section `[facts]`'
-            self._report.add("no_record", ("identity", "file"), message, help_)
-        users = self._path(("identity", "users"), option.users)
-        return path, f"{revocations}.users" if users is None and revocations is not None else users
+        if path is not None:
+            told = _check_identity(path, self._report, self._environment, None)
+            if told is not None:
+                check_receivers(told, found, revocations, self._report, self._environment)
+        return path
 
     def _check_facts(self, paths: Mapping[str, str | None]) -> None:
         facts, report = self._options.facts, self._report
@@ -224,7 +220,7 @@ def _check_envoy(options: EnvoyOptions, report: Report, policy: Policy | None) -
 def _check_identity(
     path: str, report: Report, environment: Mapping[str, str], schema: Schema | None
 ) -> IdentityOptions | None:
-    """Return what a file says of whose tokens are taken; None where that does not hold up, which is noted."""
+    """Return what the file says whose tokens are taken; note what is wrong with it, and return None then."""
     try:
         # What is not configured need not be installed.
         from pdp.identity.loading import load as load_identity

@@ -55,13 +55,9 @@ class TlsOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class IdentityOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whose tokens and certificates are verified. `wait` is for how long the start waits for the keys of issuers.
-
-    `users` is the file in which a directory's users are remembered, beside the record of revocations by default.
-    """
+    """Whose tokens and certificates are verified. `wait` is for how long the start waits for the keys of issuers."""
 
     file: str
-    users: str | None = None
     wait: Annotated[float, msgspec.Meta(ge=0, le=300)] = 10.0
 
 

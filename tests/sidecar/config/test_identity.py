@@ -102,19 +102,3 @@ def test_a_caller_is_told_by_whom_its_token_speaks_for(tmp_path):
     assert [caller.name for _, caller in found.by_principal] == ["ci", "people"]
     assert [bound.holds(pdp.ref("Workload", "repo:7")) for bound, _ in found.by_principal] == [True, False]
     assert found.otherwise is None
-
-
-@pytest.mark.parametrize(
-    "more", ['logout = { audience = ["pdp"] }\n', '[scim]\ntype = "User"\ntoken = { env = "SCIM" }\n']
-)
-def test_what_others_tell_of_identities_that_end_is_put_on_record(tmp_path, more):
-    issuers = ISSUER + more
-    (tmp_path / "identity.toml").write_text(issuers, "utf-8")
-    (tmp_path / "serve.toml").write_text(SERVE, "utf-8")
-    (tmp_path / "kept.toml").write_text(SERVE + '[facts]\nrevocations = "r.db"\n', "utf-8")
-
-    with pytest.raises(ConfigurationError) as caught:
-        load(Flags(file=str(tmp_path / "serve.toml")), {"SCIM": "x" * 40})
-
-    assert [each.code for each in caught.value.diagnostics] == ["no_record"]
-    assert load(Flags(file=str(tmp_path / "kept.toml")), {"SCIM": "x" * 40}).users == str(tmp_path / "r.db.users")
