@@ -137,6 +137,8 @@ class _Checking:
             message = "`refresh` is at least `cooldown`, and `max_stale` is at least `refresh`"
             self._report.add("out_of_bounds", at, message)
         self._ca((*at, "ca"), keys.ca)
+        if keys.token is not None:
+            self._secret((*at, "token"), keys.token)
         if self._sound():
             self._source(at, issuer)
 
@@ -264,7 +266,8 @@ class _Checking:
     def _url(self, at: Path, url: str, what: str | None = None) -> None:
         wrong = wrong_url(url)
         if wrong is not None:
-            self._report.add("invalid_url", at, wrong, what)
+            help_ = "an address is `https://…`; plain http is for this machine alone, such as `http://127.0.0.1:8080`"
+            self._report.add("invalid_url", at, wrong, what or help_)
 
     def _claim(self, at: Path, written: str | tuple[str, ...]) -> None:
         self._try(at, lambda: path_of(written))
