@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdp.identity.certificates import LONGEST_ID, Leaf, digest_of, domain_of, identities_of, leaf_of
+from pdp.identity.certificates import Leaf, digest_of, domain_of, identities_of, leaf_of
 from tests.sidecar.authorities import DAY, Authority
 
 SHOP = "spiffe://example.org/shop"
@@ -41,7 +41,9 @@ def test_a_certificate_of_nobody_has_a_digest_all_the_same():
     assert digest_of(issued.certificate, NOW) is not None
 
 
-@pytest.mark.parametrize("data", [b"", b"junk", DER[:-1], b"-----BEGIN CERTIFICATE-----\n", DER + b"\0" * 70_000])
+@pytest.mark.parametrize(
+    "data", [b"", b"junk", DER[:-1], b"-----BEGIN CERTIFICATE-----\n", DER + b"\0" * 70_000], ids=lambda _: "data"
+)
 def test_what_is_no_certificate_has_no_digest(data):
     assert digest_of(data, NOW) is None
 
@@ -66,7 +68,7 @@ def test_an_id_has_one_domain_and_a_plain_path(text):
 
 
 def test_an_id_is_bounded():
-    path = "x" * (LONGEST_ID - len("spiffe://a/"))
+    path = "x" * (2048 - len("spiffe://a/"))
 
     assert domain_of(f"spiffe://a/{path}") == "a"
     assert domain_of(f"spiffe://a/{path}x") is None
