@@ -111,7 +111,6 @@ def introspected(running: Running) -> Iterator[str]:
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     found = Running()
-    monkeypatch.setenv("INTROSPECTION", "a-secret-of-the-client")
     with introspected(found) as address, served(found, tmp_path, monkeypatch, IDENTITY.replace("ADDRESS", address)):
         yield found
 
