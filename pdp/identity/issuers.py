@@ -94,7 +94,7 @@ class Issuers:
         entries = []
         for each in configuration.options.issuers:
             its_keys = keys.of(each, monotonic=monotonic) if keys_of is None else keys_of(each)
-            entries.append(Entry.of(each, its_keys, confirmers.of(each, monotonic=monotonic)))
+            entries.append(Entry.of(each, its_keys, confirmers.of(each, environment=environment, monotonic=monotonic)))
         return cls(configuration, entries, now=now, wait=wait)
 
     # -------------------------------------------------------------------------------------------------------- asking
