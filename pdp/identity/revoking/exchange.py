@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from pdp.identity import objects
-from pdp.identity.keys.web import refusal
+from pdp.identity import addresses, objects
 
 LARGEST: Final = 64 << 10
 """Bytes of an answer."""
@@ -36,9 +35,9 @@ class Exchange:
         self, url: str, *, timeout: float, ca: str | None = None, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         """Raise ValueError for a URL that is not safe, and OSError where `ca` cannot be read."""
-        wrong = refusal(url)
+        wrong = addresses.wrong_url(url)
         if wrong is not None:
-            raise ValueError(f"the address cannot be asked: {wrong}")
+            raise ValueError(wrong)
         self._url, self._timeout = url, timeout
         needless = transport is not None or urlsplit(url).scheme == "http"
         self._client = httpx.AsyncClient(

@@ -206,7 +206,7 @@ def test_authorities_that_are_not_there_are_an_error(tmp_path: Path):
     ],
 )
 def test_what_others_may_hear_is_asked_nowhere(url):
-    with pytest.raises(ValueError, match="the address cannot be asked: it "):
+    with pytest.raises(ValueError, match=r"address|plain http"):
         Exchange(url, timeout=1)
 
 
