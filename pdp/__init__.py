@@ -23,10 +23,22 @@ if TYPE_CHECKING:
     from pdp.approvals.ledger import AccessRequest
     from pdp.approvals.signing import Signer
     from pdp.approvals.store import ApprovalStore
+    from pdp.approvals.vouching import Vouching
     from pdp.enforcement import Denied, Enforcer, Handler, Lease, LeaseEnded, acting, guard, lease
     from pdp.engine import Engine
-    from pdp.errors import Diagnostic, FactsError, PdpError, PolicyError, RecordError, RemoteError, RequestError
+    from pdp.errors import (
+        Diagnostic,
+        FactsError,
+        PdpError,
+        PolicyError,
+        RecordError,
+        RemoteError,
+        RequestError,
+        TokenError,
+    )
     from pdp.freshness import SourceStatus
+    from pdp.identity.issuers import Issuers
+    from pdp.identity.who import Identity, Shown
     from pdp.leases.states import WatchState
     from pdp.leases.watch import Change, Watch
     from pdp.model import (
@@ -82,6 +94,8 @@ _HOMES = {
     "FactSource": "pdp.ports",
     "FactsError": "pdp.errors",
     "Handler": "pdp.enforcement",
+    "Identity": "pdp.identity.who",
+    "Issuers": "pdp.identity.issuers",
     "Lease": "pdp.enforcement",
     "LeaseEnded": "pdp.enforcement",
     "Lift": "pdp.model",
@@ -103,10 +117,13 @@ _HOMES = {
     "RevocationKind": "pdp.model",
     "RevocationLog": "pdp.revocation.log",
     "Session": "pdp.session",
+    "Shown": "pdp.identity.who",
     "Signer": "pdp.approvals.signing",
     "SourceState": "pdp.model",
     "SourceStatus": "pdp.freshness",
+    "TokenError": "pdp.errors",
     "Trace": "pdp.trace",
+    "Vouching": "pdp.approvals.vouching",
     "Watch": "pdp.leases.watch",
     "WatchState": "pdp.leases.states",
     "acting": "pdp.enforcement",
@@ -155,6 +172,8 @@ __all__ = [
     "FactSource",
     "FactsError",
     "Handler",
+    "Identity",
+    "Issuers",
     "Lease",
     "LeaseEnded",
     "Lift",
@@ -176,10 +195,13 @@ __all__ = [
     "RevocationKind",
     "RevocationLog",
     "Session",
+    "Shown",
     "Signer",
     "SourceState",
     "SourceStatus",
+    "TokenError",
     "Trace",
+    "Vouching",
     "Watch",
     "WatchState",
     "acting",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pdp.answers import Answers, deny, unrecorded
 from pdp.arguments import Leased
+from pdp.cells import Program
 from pdp.clocks import Clocks, wall_clock
 from pdp.entities import Store
 from pdp.entities.objects import store_of
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Unpack
 
+    from pdp.identity.issuers import Issuers
+    from pdp.identity.who import Identity, Shown
     from pdp.leases.watch import Change, Watch
     from pdp.search import Asking, Page, Search
     from pdp.trace import Trace
@@ -71,6 +74,7 @@ class Engine(Holder):
         max_age: Mapping[str, _datetime.timedelta] | None = None,
         when_stale: Mapping[str, str] | None = None,
         compiled: bool | None = None,
+        identity: Issuers | str | Path | None = None,
         lent: _datetime.timedelta = _datetime.timedelta(minutes=1),
     ) -> None:
         """Hold a policy and facts.
@@ -88,12 +92,16 @@ class Engine(Holder):
         denied, or approvals are unknown; where `when_stale` says `"continue"` of a source instead of `"deny"`, answers
         go on, and `sources` tells. Raises RequestError for what is no such option.
 
+        `identity` are the issuers whose tokens `session_from` takes, or the file that says so. It is held to each
+        policy, and raises ConfigurationError where it names what that does not declare.
+
         `compiled` False answers by the interpreter alone, as `PDP_COMPILED=0` in the environment does: the answers are
         the same. `lent` says how long the word of a provider counts in an answer that is watched, before it is asked
         again.
         """
         asked, handled = tuple(providers), frozenset(handles)
         self._record = None if sink is None else sink.record
+        self._issuers = None if identity is None else _issuers(identity, policy)
         compiles = os.environ.get("PDP_COMPILED") != "0" if compiled is None else compiled
         at_once, clocks = compiles and clock is wall_clock, Clocks(clock, monotonic)
         direct = Direct(decide=at_once, allows=at_once and sink is None, alone=not asked)
@@ -112,6 +120,8 @@ class Engine(Holder):
         )
         self._lent = _lent(lent)
         self._answers = Answers(asked, handled, clocks, compiles=compiles)
+        if self._issuers is not None and type(self).session_from is Engine.session_from:
+            self.session_from = self._issuers.identify  # type: ignore[method-assign]
         if not direct.allows and type(self).allows is Engine.allows:
             # To look for what is not there before each decision would cost as much as the decision.
             # Not by way of `vars`: an object whose dict was once asked for is slower to read ever after.
@@ -307,6 +317,16 @@ class Engine(Holder):
         except Exception as error:
             raise RequestError(f"this is no session: {type(error).__name__}") from error
 
+    def session_from(self, token: str, shown: Shown | None = None) -> Identity:
+        """Return whom a token speaks for, and the session that it proves, by the issuers of `identity`.
+
+        `shown` is what proves that whoever brings the token has the key that it is bound to. Raises TokenError where it
+        is not taken, and RequestError where no issuers are configured. See docs/identity.md.
+        """
+        if self._issuers is None:
+            raise RequestError("no issuers of tokens are configured: the engine takes them as `identity`")
+        return self._issuers.identify(token, shown)
+
     def watch(self, request: Request, on_change: Callable[[Change], object] | None = None) -> Watch:
         """Watch the answer to a request; `on_change` is told each time that its state is another.
 
@@ -393,6 +413,11 @@ class Engine(Holder):
 
     # -------------------------------------------------------------------------------------------------- on the way
 
+    def _program(self, policy: Policy) -> Program:
+        if self._issuers is not None:
+            self._issuers.check(policy.schema)
+        return super()._program(policy)
+
     def _recorded(self, request: Request, decision: Decision, world: World) -> Decision:
         if self._record is not None:
             try:
@@ -400,6 +425,16 @@ class Engine(Holder):
             except Exception as error:
                 return unrecorded(world, error)
         return decision
+
+
+def _issuers(given: Issuers | str | Path, policy: Policy) -> Issuers:
+    # Who asks for no tokens has no part in it.
+    try:
+        from pdp.identity.issuers import Issuers
+    except ImportError as error:
+        message = f"tokens need packages that are not there ({error}): pip install 'pdp-engine[identity]'"
+        raise RequestError(message) from None
+    return given if isinstance(given, Issuers) else Issuers.load(given, schema=policy.schema)
 
 
 def _lent(given: object) -> int:

@@ -204,7 +204,7 @@ def _check_session(question: Question, facts: Facts) -> Judgement | None:
     session = question.session
     if session is None:
         return None
-    for name in _TOLD:
+    for name in TOLD:
         if isinstance(session.get(name), Unknown):
             return _deny(Reason.INVALID_SESSION, f"the session's `{name}` is not of its type")
     proved = proved_at(session)
@@ -219,7 +219,7 @@ def _check_session(question: Question, facts: Facts) -> Judgement | None:
     return None
 
 
-_TOLD: Final = (
+TOLD: Final = (
     "actor",
     "session_id",
     "token_id",

@@ -87,7 +87,13 @@ MAY_IMPORT_PDP_IN_FUNCTIONS = {"cli"}
 MAY_IMPORT_LATE = {
     "pdp.answers": {"pdp.cedar.escapes", "pdp.cedar.reading", "pdp.cedar.text"},
     "pdp.cells": {"pdp.cedar.reading"},
-    "pdp.engine": {"pdp.cedar.given", "pdp.leases.watches", "pdp.search", "pdp.trace.building"},
+    "pdp.engine": {
+        "pdp.cedar.given",
+        "pdp.identity.issuers",
+        "pdp.leases.watches",
+        "pdp.search",
+        "pdp.trace.building",
+    },
     "pdp.entities": {"pdp.entities.loading"},
     "pdp.entities.objects": {"pdp.cedar.facts", "pdp.cedar.forms"},
     "pdp.entities.loading": {"pdp.entities.csvfile", "pdp.entities.jsonfile", "pdp.entities.yamlfile"},

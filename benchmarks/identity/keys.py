@@ -78,26 +78,28 @@ def serving() -> Iterator[Server]:
         thread.join()
 
 
-def ours(server: Server) -> Find:
+def ours(server: Server, cooldown: float) -> Find:
     """Return the store of pdp, with the key."""
     source = Address(server.url, Client(10.0), partial(jwk.read, use="sig", algorithms=["ES256"]))
-    store = KeyStore(source, Pace(cooldown=COOLDOWN))
+    store = KeyStore(source, Pace(cooldown=cooldown))
     store.start().result()
     return lambda kid: store.find(kid, "ES256")
 
 
-def theirs(server: Server) -> Find:
+def theirs(server: Server, cooldown: float) -> Find:
     """Return the client of PyJWT, with the key."""
-    client = jwt.PyJWKClient(server.url, cooldown_duration=COOLDOWN)
+    client = jwt.PyJWKClient(server.url, cooldown_duration=cooldown)
     client.get_signing_key("known")
     return client.get_signing_key
 
 
-def measure(make: Callable[[Server], Find], tokens: int = TOKENS, takes: float = TAKES) -> dict[str, float]:
+def measure(
+    make: Callable[[Server, float], Find], tokens: int = TOKENS, takes: float = TAKES, cooldown: float = COOLDOWN
+) -> dict[str, float]:
     """Time look-ups of the known key while the server is slow and unknown ones are looked for."""
     with serving() as server:
-        find = make(server)
-        time.sleep(COOLDOWN)
+        find = make(server, cooldown)
+        time.sleep(cooldown)
         server.late, before = takes, server.asked
         floods = [threading.Thread(target=_flood, args=(find, tokens // FLOODING)) for _ in range(FLOODING)]
         for flood in floods:

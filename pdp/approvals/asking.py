@@ -9,11 +9,12 @@ from pdp import terms
 from pdp.approvals.events import Wanted
 from pdp.classes import dataclass
 from pdp.errors import RequestError
-from pdp.evaluation import Question, Scene, evaluate, holds, revoked
-from pdp.interpreter import Judgement, need_of
+from pdp.evaluation import Question, Scene, evaluate, holds, proved_at, revocable, revoked
+from pdp.interpreter import TOLD, Judgement, need_of
 from pdp.model import Decision, Need, Request
 from pdp.ports import Facts
 from pdp.schema import Schema
+from pdp.session import Session
 from pdp.terms import Policy
 from pdp.values import Datetime, EntityRef, Unknown, Value, equal, show
 
@@ -109,8 +110,13 @@ def request_of(wanted: Wanted, now: Datetime) -> Request:
     return Request(wanted.principal, wanted.action, wanted.resource, {}, session, now.to_datetime())
 
 
-def check_approver(engine: Judging, wanted: Wanted, who: EntityRef, asked_by: EntityRef, now: Datetime) -> None:
-    """Raise RequestError unless some rule asks for approvals of the kind from somebody such as this."""
+def check_approver(
+    engine: Judging, wanted: Wanted, who: EntityRef, asked_by: EntityRef, now: Datetime, session: Session | None = None
+) -> None:
+    """Raise RequestError unless some rule asks for approvals of the kind from somebody such as this.
+
+    Whoever showed a token comes with the `session` of it; anybody else shows who they are by signing.
+    """
     needed, question, scene = _asked(engine, request_of(wanted, now))
     approver = known(who, engine.policy.schema)
     if approver == known(asked_by, engine.policy.schema):
@@ -119,7 +125,7 @@ def check_approver(engine: Judging, wanted: Wanted, who: EntityRef, asked_by: En
         raise RequestError(f"{show(approver)} does what is asked for, and does not approve it")
     if scene.facts.node(approver) is None:
         raise RequestError(f"nothing holds {show(approver)}")
-    _check_standing(approver, now, scene)
+    _check_standing(approver, now, scene, session, engine.policy.schema)
     clauses = [each.clause for each in needed if (each.clause.of is None) is (wanted.of is None)]
     if not any(holds(each.approvers, approver, scene)[0] is True for each in clauses):
         scopes = sorted({str(scope) for each in clauses for scope in each.approvers})
@@ -127,15 +133,33 @@ def check_approver(engine: Judging, wanted: Wanted, who: EntityRef, asked_by: En
         raise RequestError(f"no rule asks {show(approver)} to approve this{text}")
 
 
-def check_asker(engine: Judging, wanted: Wanted, who: EntityRef, now: Datetime) -> None:
-    """Raise RequestError where whoever asks is revoked."""
+def check_asker(engine: Judging, wanted: Wanted, who: EntityRef, now: Datetime, session: Session | None = None) -> None:
+    """Raise RequestError where whoever asks is revoked, or the token that they showed."""
     _, _, scene = _asked(engine, request_of(wanted, now))
-    _check_standing(known(who, engine.policy.schema), now, scene)
+    schema = engine.policy.schema
+    _check_standing(known(who, schema), now, scene, session, schema)
 
 
-def _check_standing(who: EntityRef, now: Datetime, scene: Scene) -> None:
-    if revoked(who, now.micros, scene)[0]:
+def _check_standing(who: EntityRef, now: Datetime, scene: Scene, session: Session | None, schema: Schema) -> None:
+    proved = now.micros if session is None else _proved(who, now, scene, session, schema)
+    if revoked(who, proved, scene)[0]:
         raise RequestError(f"{show(who)} is revoked")
+
+
+def _proved(who: EntityRef, now: Datetime, scene: Scene, session: Session, schema: Schema) -> int:
+    """Return when somebody proved who they are; raise RequestError where their token is worth nothing any more."""
+    fields = session.conformed(schema.actions[scene.question.action].session, schema)
+    if any(isinstance(fields.get(name), Unknown) for name in TOLD):
+        raise RequestError(f"the session of {show(who)} is not such as policies know")
+    proved, ends = proved_at(fields), fields.get("expires_at")
+    if any(scene.facts.session_revoked(kind, name, proved) for kind, name in revocable(fields)):
+        raise RequestError(f"the token of {show(who)} is revoked")
+    if isinstance(ends, Datetime) and ends.micros <= now.micros:
+        raise RequestError(f"the token of {show(who)} counted until {ends}")
+    if proved is None:
+        raise RequestError(f"the token of {show(who)} does not tell when they proved who they are")
+    # The clock of the issuer may be ahead of this one.
+    return min(proved, now.micros)
 
 
 def known(ref: EntityRef, schema: Schema) -> EntityRef:

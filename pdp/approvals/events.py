@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pdp.approvals.forms import canonical, read_ref, read_value, write_ref, write_value
 from pdp.approvals.signing import verify
+from pdp.approvals.vouching import Vouched, read_vouched
 from pdp.classes import dataclass
 from pdp.errors import RecordError
 from pdp.journal import Layout
@@ -45,7 +46,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that was done: by whom, with which key, about which request. A request says what is `wanted`."""
+    """One thing that was done: by whom, with which key, about which request. A request says what is `wanted`.
+
+    Where whoever did it showed a token, the key is that of a service that vouches for it, and `vouched` says what for.
+    """
 
     kind: EventKind
     id: str
@@ -54,6 +58,7 @@ class Event:
     at: Datetime
     why: str = ""
     wanted: Wanted | None = None
+    vouched: Vouched | None = None
 
     @property
     def text(self) -> str:
@@ -75,6 +80,8 @@ class Event:
                 "of": None if self.wanted.of is None else write_value(self.wanted.of),
                 "actor": None if self.wanted.actor is None else write_ref(self.wanted.actor),
             }
+        if self.vouched is not None:
+            found["vouched"] = self.vouched.written()
         return canonical(found)
 
 
@@ -109,6 +116,7 @@ def read_event(text: str) -> Event:
             at=_instant(data["at"]),
             why=_text(data["why"]),
             wanted=_wanted(data["wanted"]) if "wanted" in data else None,
+            vouched=read_vouched(data["vouched"]) if "vouched" in data else None,
         )
         same = found.text == text
     except (KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pdp.approvals.events import Event, EventKind, Signed, Wanted
 from pdp.approvals.keys import Keys
+from pdp.approvals.vouching import Vouched
 from pdp.classes import dataclass, field, replace
 from pdp.conform import plain
 from pdp.errors import RequestError
@@ -19,7 +20,8 @@ class AccessRequest:
     """A request for access: who asked for it, for whom, what for, and what became of it so far.
 
     `approvals` are those that were given and not withdrawn. `closed` is empty, `rejected` or `withdrawn`, with by whom
-    and why. `counts` says that the key of who asked is still registered: else nothing can come of it.
+    and why. `counts` says that the key of who asked is still registered: else nothing can come of it. `tokens` are what
+    those had shown who did any of this with a token.
     """
 
     id: str
@@ -32,10 +34,12 @@ class AccessRequest:
     closed_by: EntityRef | None = None
     closed_why: str = ""
     counts: bool = True
+    tokens: Mapping[EntityRef, Vouched] = field(default_factory=dict, hash=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         wanted = self.wanted
+        tokens = {str(who): token.to_json() for who, token in self.tokens.items()}
         return {
             "id": self.id,
             "asked_by": str(self.asked_by),
@@ -52,6 +56,7 @@ class AccessRequest:
             "closed_by": None if self.closed_by is None else str(self.closed_by),
             "closed_why": self.closed_why or None,
             "counts": self.counts,
+            **({"tokens": tokens} if tokens else {}),
         }
 
     def is_open(self, now: Datetime) -> bool:
@@ -114,9 +119,6 @@ class Ledger:
             raise RequestError(f"there is no request `{id_}`")
         return found
 
-    def _registered(self, event: Event) -> bool:
-        return self.keys.owners.get(event.key) == event.by
-
     def _request(self, event: Event) -> None:
         if event.id in self.requests:
             raise RequestError(f"there is a request `{event.id}` already")
@@ -128,14 +130,16 @@ class Ledger:
             at=event.at,
             why=event.why,
             wanted=event.wanted,
-            counts=self._registered(event),
+            counts=self.keys.refusal(event) is None,
+            tokens=_tokens({}, event),
         )
 
     def check_review(self, request: AccessRequest, event: Event) -> None:
         """Raise RequestError where whoever did something is no reviewer of a request, or there is nothing to review."""
         wanted = request.wanted
-        if not self._registered(event):
-            raise RequestError(f"the key is not registered for {event.by}")
+        refusal = self.keys.refusal(event)
+        if refusal is not None:
+            raise RequestError(refusal)
         if not request.counts:
             raise RequestError(f"the key of {request.asked_by}, who asked for it, is not registered any more")
         # INVARIANT: nobody approves what they asked for, what they do, or what is done for them. The language says so
@@ -163,8 +167,14 @@ class Ledger:
             until=wanted.until,
             asked_by=request.asked_by,
             actor=wanted.actor,
+            proved=None if event.vouched is None else event.vouched.proved,
+            names=() if event.vouched is None else event.vouched.names,
         )
-        return replace(request, approvals=(*request.approvals, approval))
+        return replace(request, approvals=(*request.approvals, approval), tokens=_tokens(request.tokens, event))
+
+
+def _tokens(before: Mapping[EntityRef, Vouched], event: Event) -> Mapping[EntityRef, Vouched]:
+    return before if event.vouched is None else {**before, event.by: event.vouched}
 
 
 def _check_open(request: AccessRequest) -> None:

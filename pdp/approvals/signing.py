@@ -7,7 +7,7 @@ import binascii
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pdp.errors import RecordError, RequestError
 
@@ -18,6 +18,15 @@ PREFIX: Final = "ed25519:"
 _OTHERS: Final = 0o077
 _LIMIT: Final = 65_536
 _MISSING: Final = "approvals are signed by the package `cryptography` (help: `pip install 'pdp-engine[approvals]'`)"
+
+
+class Signing(Protocol):
+    """Who signs: `pdp.Signer`, or something that asks a device."""
+
+    key: str
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of some bytes."""
 
 
 class Signer:

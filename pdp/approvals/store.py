@@ -6,12 +6,14 @@ import base64
 import datetime as _datetime
 import os
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from pdp.approvals.asking import Judging, Needed, asked, bound_value, check_approver, check_asker
 from pdp.approvals.events import LAYOUT, MAX_EVENT, MAX_WHY, Event, EventKind, Signed, Wanted, message
 from pdp.approvals.keys import Keys
 from pdp.approvals.ledger import AccessRequest, Ledger, Passed
+from pdp.approvals.signing import Signing
+from pdp.approvals.vouching import Vouching
 from pdp.classes import dataclass
 from pdp.errors import FactsError, RecordError, RequestError
 from pdp.ids import wrong_text
@@ -19,19 +21,11 @@ from pdp.journal import Journal
 from pdp.model import Approval, Mark, Request
 from pdp.revocation.index import full_name
 from pdp.schema import Schema
+from pdp.session import Session
 from pdp.values import DATETIME_MAX, Datetime, EntityRef
 
 _TRIES: Final = 100
 """So often others may be faster."""
-
-
-class Signing(Protocol):
-    """Who signs: `pdp.Signer`, or something that asks a device."""
-
-    key: str
-
-    def sign(self, message: bytes) -> bytes:
-        """Return the signature of some bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +107,7 @@ class ApprovalStore:
 
     def owner(self, signer: Signing) -> EntityRef:
         """Return who signs; raise RequestError where the key is registered for nobody."""
-        return _owner(self._caught_up().ledger.keys, signer, self.keys_path)
+        return _owner(self._caught_up().ledger.keys, signer, self.keys_path, None)
 
     def _now(self) -> Datetime:
         return Datetime.of(self._clock())
@@ -183,9 +177,8 @@ class ApprovalStore:
         )
 
         def made(ledger: Ledger, by: EntityRef) -> Event:
-            check_asker(engine, wanted, by, now)
-            id_ = _new_id(ledger)
-            return Event(kind=EventKind.REQUESTED, id=id_, by=by, key=signer.key, at=now, why=why, wanted=wanted)
+            check_asker(engine, wanted, by, now, _session(signer))
+            return _event(EventKind.REQUESTED, _new_id(ledger), by, signer, now, why, wanted)
 
         return self._done(engine, signer, made)
 
@@ -211,7 +204,7 @@ class ApprovalStore:
 
         def made(ledger: Ledger, by: EntityRef) -> Event:
             at = max(self._now(), ledger.find(id).at)
-            return Event(kind=EventKind.WITHDRAWN, id=id, by=by, key=signer.key, at=at, why=why)
+            return _event(EventKind.WITHDRAWN, id, by, signer, at, why)
 
         return self._done(engine, signer, made)
 
@@ -220,25 +213,30 @@ class ApprovalStore:
     ) -> Event:
         request = ledger.find(id_)
         now = max(self._now(), request.at)
-        event = Event(kind=kind, id=id_, by=by, key=signer.key, at=now, why=why)
+        event = _event(kind, id_, by, signer, now, why)
         # A rejection is for those who might approve: the same is asked of both.
         ledger.check_review(request, event)
-        check_approver(engine, request.wanted, by, request.asked_by, now)
+        check_approver(engine, request.wanted, by, request.asked_by, now, _session(signer))
         return event
 
     def _done(
         self, engine: Judging | None, signer: Signing, make: Callable[[Ledger, EntityRef], Event]
     ) -> AccessRequest:
         """Put an event on record that is right by all that is there, and let the engine know."""
+        schema = None if engine is None else engine.policy.schema
         for _ in range(_TRIES):
             read = self._caught_up()
-            event = make(read.ledger, _owner(read.ledger.keys, signer, self.keys_path))
+            keys = read.ledger.keys
+            event = make(read.ledger, _owner(keys, signer, self.keys_path, schema))
+            refusal = keys.refusal(event)
+            if refusal is not None:
+                raise RequestError(refusal)
             _check_why(event.why, required=False)
             text = event.text
             if len(text) > MAX_EVENT:
                 raise RequestError("the request is too large to be kept on record")
             # What cannot be done is refused before anybody signs it.
-            Ledger(read.ledger.keys, dict(read.ledger.requests)).take(event)
+            Ledger(keys, dict(read.ledger.requests)).take(event)
             signature = signer.sign(message(text, read.mark.sequence + 1, read.mark.digest))
             if self._journal.follow(Signed(event, signature), read.mark) is not None:
                 found = self._caught_up().ledger.find(event.id)
@@ -248,11 +246,38 @@ class ApprovalStore:
         raise RecordError(f"{self.path}: others write all the time")
 
 
-def _owner(keys: Keys, signer: Signing, path: str) -> EntityRef:
+def _event(
+    kind: EventKind, id_: str, by: EntityRef, signer: Signing, at: Datetime, why: str, wanted: Wanted | None = None
+) -> Event:
+    vouched = signer.vouched if isinstance(signer, Vouching) else None
+    return Event(kind=kind, id=id_, by=by, key=signer.key, at=at, why=why, wanted=wanted, vouched=vouched)
+
+
+def _session(signer: Signing) -> Session | None:
+    return signer.identity.session if isinstance(signer, Vouching) else None
+
+
+def _owner(keys: Keys, signer: Signing, path: str, schema: Schema | None) -> EntityRef:
+    """Return who signs, by the name that the file of keys has for them; raise RequestError where it has none."""
+    if isinstance(signer, Vouching):
+        return _vouched_for(keys, signer, path, schema)
     found = keys.owners.get(signer.key)
     if found is None:
-        raise RequestError(f"the key {signer.key} is registered for nobody in {path}")
+        may_vouch = " (help: it vouches for others, who show a token)" if signer.key in keys.recorders else ""
+        raise RequestError(f"the key {signer.key} is registered for nobody in {path}{may_vouch}")
     return found
+
+
+def _vouched_for(keys: Keys, signer: Vouching, path: str, schema: Schema | None) -> EntityRef:
+    recorder, ref = keys.recorders.get(signer.key), signer.identity.ref
+    if recorder is None:
+        help_ = "write `may_vouch` beside it, for whom and by which issuers"
+        raise RequestError(f"the key {signer.key} may vouch for nobody in {path} (help: {help_})")
+    for name, issuers in recorder.may_vouch.items():
+        same = name == ref.type if schema is None else schema.resolve(name) == schema.resolve(ref.type)
+        if same and signer.vouched.issuer in issuers:
+            return EntityRef(name, ref.id)
+    raise RequestError(f"{recorder.owner} may not vouch for {ref} by a token of {signer.vouched.issuer}")
 
 
 def _recorded(ref: EntityRef, schema: Schema) -> EntityRef:

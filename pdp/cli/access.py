@@ -10,14 +10,16 @@ import click
 
 from pdp.cli.endings import Options, Refusal, Status
 from pdp.cli.entities import split_help
+from pdp.cli.parameters import TOKEN
 from pdp.cli.terminal import plain
 
 if TYPE_CHECKING:
     from pdp.approvals.ledger import AccessRequest
-    from pdp.approvals.signing import Signer
+    from pdp.approvals.signing import Signer, Signing
     from pdp.approvals.store import ApprovalStore
     from pdp.engine import Engine
     from pdp.schema import Schema
+    from pdp.values import EntityRef
 
 T = TypeVar("T")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -26,9 +28,13 @@ TARGET_HELP: Final = """\b
 TARGET  the policy folder; the store stands beside it as FOLDER.approvals.db, and the
         file that says whose keys are whose as FOLDER.keys.json"""
 
+TOKEN_HELP: Final = """With a token, it is whom that speaks for who does it, and FOLDER.keys.json says that the key
+may vouch for them."""
+
 STATUS_HELP: Final = """\b
 Exit status:
   0  it is on record
+  2  the token is refused
   3  this cannot be done, or the command line makes no sense
   4  the policy does not load, or the store cannot be used"""
 
@@ -38,6 +44,8 @@ STORE: Final = (
 )
 SIGNED: Final = (
     *STORE,
+    *TOKEN,
+    click.option("--identity", metavar="FILE", help="Whose tokens are taken, by default FOLDER.identity.toml."),
     click.option("--revocations", metavar="PATH", help="The record of what is revoked, such as `pdp revoke` writes."),
     click.option("--key", metavar="FILE", envvar="PDP_KEY", help="Your private key, by default that of `pdp key new`."),
 )
@@ -142,6 +150,20 @@ def signer(given: str | None) -> Signer:
     return told(lambda: Signer.load(path))
 
 
+def signing(target: str, given: Mapping[str, Any]) -> Signing:
+    """Return who signs: the user, or whom a token speaks for, by the key of a service that vouches for it."""
+    if all(given[name] is None for name in ("token_file", "token_env", "identity")):
+        return signer(given["key"])
+    from pdp.approvals.vouching import Vouching
+    from pdp.cli.bearer import bring, read_token
+    from pdp.folder import load
+
+    token, sign = read_token(given), signer(given["key"])
+    policy, _ = load(target).require()
+    who = bring(token, target, given["identity"], policy.schema)
+    return told(lambda: Vouching(sign, who, token))
+
+
 # --------------------------------------------------------------------------------------------------------- in words
 
 
@@ -157,12 +179,19 @@ def headline(request: AccessRequest) -> str:
 
 def details(request: AccessRequest) -> Iterator[str]:
     """Yield who asked for it and what became of it, in lines."""
-    yield plain(f"  asked by {request.asked_by} at {request.at}: {request.why}")
+    yield plain(f"  asked by {_with(request, request.asked_by)} at {request.at}: {request.why}")
     for each in request.approvals:
-        yield plain(f"  approved by {each.approver} at {each.at}")
+        yield plain(f"  approved by {_with(request, each.approver)} at {each.at}")
     if request.closed:
         why = f": {request.closed_why}" if request.closed_why else ""
         yield plain(f"  {request.closed} by {request.closed_by}{why}")
+
+
+def _with(request: AccessRequest, who: EntityRef) -> str:
+    token = request.tokens.get(who)
+    if token is None:
+        return str(who)
+    return f"{who}, with a token of {token.issuer}{' and a second factor' if token.mfa else ''},"
 
 
 def finish(options: Options, desk: Desk, done: str, request: AccessRequest) -> int:

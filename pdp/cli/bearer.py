@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pdp.cli.access import beside
@@ -114,6 +114,16 @@ def check_same(who: Identity, named: Entity | EntityRef | None, schema: Schema) 
     ):
         help_ = "leave it out: who asks is whom the token speaks for"
         raise Refusal("wrong_principal", f"the token speaks for {show(who.ref)}, and nobody else", help=help_)
+
+
+def check_alone(who: Identity, brought: Iterable[Entity], schema: Schema) -> None:
+    """Raise Refusal where a request brings somebody that its token speaks for: what they are in, the token says."""
+    named = [who.ref, *(actor.ref for actor in who.actors if actor.ref is not None)]
+    mine = {(schema.resolve(ref.type), ref.id) for ref in named}
+    for each in brought:
+        if (schema.resolve(each.type), each.id) in mine:
+            message = f"the token speaks for {show(each.ref)}: nothing beside it says what they are"
+            raise Refusal("wrong_principal", message, help="leave it out of the entities")
 
 
 def identify(token: str, configuration: str, schema: Schema | None = None) -> Identity:

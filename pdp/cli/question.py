@@ -228,10 +228,12 @@ class _Parts:
             if role in self.places:
                 self.names[role] = self.read(role, self.words.name)
         if self.who is not None:
-            from pdp.cli.bearer import check_same
+            from pdp.cli.bearer import check_alone, check_same
 
             check_same(self.who, self.names.get("principal"), self.schema)
             self.names["principal"] = self.who.principal
+            brought = self.read("entities", self.words.entities) or ()
+            check_alone(self.who, brought, self.schema)
         if "action" in self.places:
             self.action = self.read("action", self.words.action)
         now = _instant(at) if at is not None else self.read("now", datetime)

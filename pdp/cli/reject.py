@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pdp.cli.access import SIGNED, STATUS_HELP, TARGET_HELP, Desk, finish, signer, takes, told
+from pdp.cli.access import SIGNED, STATUS_HELP, TARGET_HELP, TOKEN_HELP, Desk, finish, signing, takes, told
 from pdp.cli.commands import Command, Options
 
 _HELP = f"""Reject a request for access, which closes it: approvals that it has count no more.
@@ -15,6 +15,8 @@ Who might approve it may reject it. Who asked for it takes it back with `pdp wit
 
 {TARGET_HELP}
 ID      the request, as `pdp pending` shows it
+
+{TOKEN_HELP}
 
 {STATUS_HELP}"""
 
@@ -32,6 +34,6 @@ pdp reject policies k3v9x2m7 --why "no incident of that number" --key ~/keys/gra
 @click.pass_obj
 def command(options: Options, /, target: str, id: str, why: str, **given: Any) -> int:
     """Put a rejection on record."""
-    sign, desk = signer(given["key"]), Desk(target, given)
+    sign, desk = signing(target, given), Desk(target, given)
     found = told(lambda: desk.store.reject(desk.engine, id, signer=sign, why=why))
     return finish(options, desk, "rejected", found)

@@ -6,26 +6,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pdp.cli.access import SIGNED, STATUS_HELP, TARGET_HELP, Desk, headline, signer, takes, told
+from pdp.cli.access import SIGNED, STATUS_HELP, TARGET_HELP, Desk, headline, signing, takes, told
 from pdp.cli.commands import Command, Options, Refusal, Status
 
 if TYPE_CHECKING:
     import datetime
 
     from pdp.approvals.asking import Needed
+    from pdp.approvals.signing import Signing
 
 _HELP = f"""Ask for access that others have to approve: the policy says who, and how many of them.
 
 The time that is asked for begins now. Nobody approves what they asked for, nor what they do themselves.
 
 {TARGET_HELP}
-PRINCIPAL, ACTION and RESOURCE are written as for `pdp decide`.
+PRINCIPAL, ACTION and RESOURCE are written as for `pdp decide`. With a token, it is whom that speaks for who asks, for
+themselves where PRINCIPAL is left out; FOLDER.keys.json says that the key may vouch for them.
 
 {STATUS_HELP}"""
 
 _EXAMPLES = """
 pdp request policies User:ada deploy Service:pay --for 4h --why "INC-42: payments are down" --context '{"change": "c1"}'
 pdp request policies User:ada deploy Service:pay --for 30m --why "a hotfix" --rule production_is_reviewed
+pdp request policies deploy Service:pay --for 1h --why "INC-42" --token-file ada.jwt --key ~/keys/desk.pem
 pdp request policies Workload:ci deploy Service:pay --for 1h --why "the release" --key ~/ci.pem --json
 """
 
@@ -34,7 +37,7 @@ pdp request policies Workload:ci deploy Service:pay --for 1h --why "the release"
 @click.argument("target", type=click.Path())
 @click.argument("principal", metavar="PRINCIPAL")
 @click.argument("action", metavar="ACTION")
-@click.argument("resource", metavar="RESOURCE")
+@click.argument("resource", metavar="RESOURCE", required=False)
 @click.option("--why", metavar="TEXT", required=True, help="For those who decide about it.")
 @click.option("--for", "lasts", metavar="DURATION", required=True, help="How long, as 30m, 4h or 2d.")
 @click.option("--context", metavar="JSON", help="The attributes of the context, as an object.")
@@ -49,9 +52,9 @@ def command(options: Options, /, target: str, why: str, lasts: str, rule: str | 
     from pdp.cli.question import ask
     from pdp.cli.terminal import emit, note, say
 
-    length, sign = _length(lasts), signer(given["key"])
-    left_out = dict.fromkeys(("entities", "approvals", "request", "at"))
-    asked = ask(target, {**left_out, **given, "keys": None, "handles": ()})
+    length, sign = _length(lasts), signing(target, given)
+    left_out = dict.fromkeys(("entities", "approvals", "request", "at", "token_file", "token_env", "identity"))
+    asked = ask(target, {**given, **_for_whom(given, sign), **left_out, "keys": None, "handles": ()})
     # Before a store is begun: what nobody can approve leaves none.
     told(lambda: bound_value(asked_of(asked.engine, asked.request)[0], rule))
     desk = Desk(target, given, create=True)
@@ -66,6 +69,15 @@ def command(options: Options, /, target: str, why: str, lasts: str, rule: str | 
         say(f"  whoever may: pdp approve {target} {found.id}")
         note((*asked.notes, *desk.notes()), options.color)
     return Status.OK
+
+
+def _for_whom(given: dict[str, Any], sign: Signing) -> dict[str, Any]:
+    """Return the principal, the action and the resource: whoever shows a token asks for themselves, by default."""
+    from pdp.approvals.vouching import Vouching
+
+    if given["resource"] is not None or not isinstance(sign, Vouching):
+        return {}
+    return {"principal": str(sign.identity.ref), "action": given["principal"], "resource": given["action"]}
 
 
 def _length(text: str) -> datetime.timedelta:

@@ -115,7 +115,7 @@ def _actor(actor: Actor) -> str:
 
 def _proof(who: Identity) -> str:
     session = who.session
-    methods = ", ".join(sorted(map(str, session.get("methods", ()))))
+    methods = ", ".join(_methods(who) or ())
     text = "proved with a second factor" if session.get("mfa") is True else "proved without a second factor"
     text += f" ({methods})" if methods else ""
     text += f", as `{session['acr']}`" if session.get("acr") else ""
@@ -127,10 +127,17 @@ def _times(who: Identity, now: Datetime) -> Iterator[str]:
 
     since = _instant(who, "authenticated_at")
     issued = _instant(who, "issued_at")
-    yield f"since {since}" + (f", by a token of {issued}" if issued not in (None, since) else "")
+    told = "since nobody knows when: its issuer does not say" if since is None else f"since {since}"
+    yield told + (f", by a token of {issued}" if issued not in (None, since) else "")
     # Nobody reads microseconds of what lasts for minutes.
     left = Duration(max(0, who.until - now.micros) // 1_000_000 * 1_000_000)
     yield f"until {Datetime(who.until)}, for {left} from now"
+
+
+def _methods(who: Identity) -> list[str] | None:
+    """Return the methods of a session, None where nobody knows them."""
+    found = who.session.get("methods")
+    return None if found is None else sorted(map(str, found))
 
 
 def _instant(who: Identity, name: str) -> Datetime | None:
@@ -177,7 +184,7 @@ def _json(who: Identity, now: Datetime) -> dict[str, Any]:
         "subject": who.subject,
         "token_id": who.token_id,
         "mfa": session.get("mfa") is True,
-        "methods": sorted(map(str, session.get("methods", ()))),
+        "methods": _methods(who),
         "acr": session.get("acr"),
         "bound": session.get("bound") is True,
         "authenticated_at": _text(_instant(who, "authenticated_at")),

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pdp.cli.access import SIGNED, STATUS_HELP, TARGET_HELP, Desk, finish, signer, takes, told
+from pdp.cli.access import SIGNED, STATUS_HELP, TARGET_HELP, TOKEN_HELP, Desk, finish, signing, takes, told
 from pdp.cli.commands import Command, Options
 
 _HELP = f"""Take back a request for access, or its approval: whichever of them is yours.
@@ -15,6 +15,8 @@ What is taken back counts no more, in every engine that looks at the store after
 
 {TARGET_HELP}
 ID      the request
+
+{TOKEN_HELP}
 
 {STATUS_HELP}"""
 
@@ -34,6 +36,6 @@ pdp withdraw policies k3v9x2m7 --why "the incident is over" --json
 @click.pass_obj
 def command(options: Options, /, target: str, id: str, why: str, **given: Any) -> int:
     """Put a withdrawal on record."""
-    sign, desk = signer(given["key"]), Desk(target, given)
+    sign, desk = signing(target, given), Desk(target, given)
     found = told(lambda: desk.store.withdraw(desk.engine, id, signer=sign, why=why))
     return finish(options, desk, "withdrew" if found.closed else "withdrew the approval of", found)

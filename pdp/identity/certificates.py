@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as _datetime
 import functools
-import re
 from typing import Any, Final
 
 from cryptography import x509
@@ -17,10 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pdp.classes import dataclass, field
 from pdp.clocks import wall_clock
 from pdp.digests import sha256
+from pdp.identity import spiffe
 
-LONGEST_ID: Final = 2048
 _LARGEST: Final = 65_536
-_ID: Final = re.compile(r"spiffe://([a-z0-9._-]{1,255})((?:/[A-Za-z0-9._-]+)+)", re.ASCII)
 
 
 def domain_of(identity: str) -> str | None:
@@ -31,10 +29,8 @@ def domain_of(identity: str) -> str | None:
     >>> domain_of("spiffe://example.org/ci/../shop"), domain_of("spiffe://example.org"), domain_of("https://example.org/ci")
     (None, None, None)
     """
-    found = _ID.fullmatch(identity)
-    if found is None or len(identity) > LONGEST_ID or {".", ".."}.intersection(found[2].split("/")):
-        return None
-    return found[1]
+    found = spiffe.read(identity)
+    return found.domain if found is not None and found.path else None
 
 
 @dataclass(frozen=True, slots=True)

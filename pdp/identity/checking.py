@@ -15,8 +15,8 @@ from pdp.configuration.secret import Secret, SecretError, read_file
 from pdp.errors import listed
 from pdp.identity import keys as key_stores
 from pdp.identity import profiles
+from pdp.identity.addresses import wrong_url
 from pdp.identity.jwk import KeysError
-from pdp.identity.keys.web import refusal
 from pdp.identity.options import IssuerOptions, KeysOptions, Options, WorkloadOptions
 from pdp.identity.paths import Template, has_controls, path_of
 from pdp.identity.profiles import svid
@@ -123,7 +123,7 @@ class _Checking:
             )
             self._report.add("key_sources", at, come, f"there is exactly one of {', '.join(f'`{n}`' for n in SOURCES)}")
         if keys.discovery:
-            self._url((*at[:-1], "issuer"), issuer.issuer, "its keys are to be discovered there")
+            self._url((*at[:-1], "issuer"), issuer.issuer, "the keys of an issuer are discovered at what it is called")
         if keys.jwks_uri:
             self._url((*at, "jwks_uri"), keys.jwks_uri)
         if keys.spiffe_bundle and "://" in keys.spiffe_bundle:
@@ -137,6 +137,8 @@ class _Checking:
             message = "`refresh` is at least `cooldown`, and `max_stale` is at least `refresh`"
             self._report.add("out_of_bounds", at, message)
         self._ca((*at, "ca"), keys.ca)
+        if keys.token is not None:
+            self._secret((*at, "token"), keys.token)
         if self._sound():
             self._source(at, issuer)
 
@@ -262,10 +264,10 @@ class _Checking:
         return len(self._report.found) == before
 
     def _url(self, at: Path, url: str, what: str | None = None) -> None:
-        wrong = refusal(url)
+        wrong = wrong_url(url)
         if wrong is not None:
-            help_ = "write `https://…`; plain http is for this machine alone, such as `http://127.0.0.1:8080`"
-            self._report.add("invalid_url", at, f"nothing is asked for there: {wrong}", what or help_)
+            help_ = "an address is `https://…`; plain http is for this machine alone, such as `http://127.0.0.1:8080`"
+            self._report.add("invalid_url", at, wrong, what or help_)
 
     def _claim(self, at: Path, written: str | tuple[str, ...]) -> None:
         self._try(at, lambda: path_of(written))

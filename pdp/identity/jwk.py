@@ -98,6 +98,22 @@ def read(data: bytes, *, use: Use, algorithms: Collection[str]) -> KeySet:
     return KeySet(keys=tuple(keys), notes=tuple(notes), refresh=hint, sequence=sequence)
 
 
+def shown(jwk: Mapping[str, Any], algorithm: str) -> Key:
+    """Return the one key that somebody shows with what they signed, for the algorithm that it says. Raise KeysError.
+
+    >>> shown({"kty": "oct", "k": "c2VjcmV0"}, "ES256")
+    Traceback (most recent call last):
+    pdp.identity.jwk.KeysError: it is not a public one
+    """
+    try:
+        if not _is_for(jwk, "sig"):
+            raise KeysError("it is for another use")
+        ((named, material),) = _both(jwk, (algorithm,))
+    except _OddError as error:
+        raise KeysError(str(error)) from None
+    return Key(kid="", algorithm=named, material=material)
+
+
 def _told(data: bytes) -> Mapping[str, Any]:
     if len(data) > LARGEST:
         raise KeysError(f"the set of keys is larger than {LARGEST} bytes")

@@ -5,17 +5,29 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pdp.schema import Schema
 from pdp_sidecar.config import Configuration
 from pdp_sidecar.identifying import Issuers
 from pdp_sidecar.operations.logs import tell
+from pdp_sidecar.receivers.revoking import Revoking
+from pdp_sidecar.service import Service
+
+if TYPE_CHECKING:
+    from pdp_sidecar.receivers.together import Receivers
 
 
 class Issuing(Issuers, Protocol):
     """Issuers, and what a worker has to do with them."""
+
+    configuration: Any
+    issuers: Mapping[str, Any]
+
+    def revoke_by(self, revoker: Revoking) -> None:
+        """Say who revokes what an issuer says counts no longer."""
 
     def check(self, schema: Schema) -> None:
         """Hold them to what another policy declares; raise ConfigurationError."""
@@ -37,6 +49,21 @@ def issuers_of(configuration: Configuration) -> Issuing | None:
     # What is not configured need not be installed.
     found = importlib.import_module("pdp.identity.issuers")
     made: Issuing = found.Issuers.load(configuration.identity, environment=configuration.environment)
+    return made
+
+
+def receivers_of(configuration: Configuration, issuers: Issuing | None, service: Service) -> Receivers | None:
+    """Return what takes the word of others that identities end, None for none; raise RecordError, or SecretError."""
+    if issuers is None or configuration.revocations is None:
+        return None
+    found = importlib.import_module("pdp_sidecar.receivers.together")
+    made: Receivers = found.Receivers(
+        issuers.configuration.options,
+        issuers.issuers,
+        service,
+        users=f"{configuration.revocations}.users.db",
+        environment=configuration.environment,
+    )
     return made
 
 

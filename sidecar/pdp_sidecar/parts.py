@@ -22,11 +22,13 @@ from pdp_sidecar.config.listening import Listener
 from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.facts import Records, Refresher
 from pdp_sidecar.frames import server as framed
-from pdp_sidecar.issuing import Issuing, started
+from pdp_sidecar.issuing import Issuing, receivers_of, started
 from pdp_sidecar.operations import probes
 from pdp_sidecar.operations.calls import Measured
+from pdp_sidecar.operations.gate import App
 from pdp_sidecar.operations.notify import Watchdog
 from pdp_sidecar.operations.together import Operations
+from pdp_sidecar.receivers.revoking import Revoking
 from pdp_sidecar.rpc import server as rpc
 from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.running import Running
@@ -144,6 +146,7 @@ async def identity(ground: Ground) -> Running | None:
         return None
     ground.operations.metrics.tokens = identifying.tokens
     ground.readiness.identity = issuers.problems
+    issuers.revoke_by(Revoking(ground.service, "issuers"))
     await started(issuers, option.wait)
     return None
 
@@ -198,6 +201,12 @@ async def http(ground: Ground) -> Running | None:
     if listener is None:
         return None
     bound = ground.bound(listener)
+    receivers = receivers_of(ground.configuration, ground.issuers, ground.service)
+
+    def around(app: App) -> App:
+        whole = app if receivers is None else receivers.around(app)
+        return ground.operations.application(whole, "http", _METHODS)
+
     running = await authzen.start(
         ground.asked_by("http"),
         ground.configuration.callers,
@@ -205,13 +214,14 @@ async def http(ground: Ground) -> Running | None:
         [bound],
         ground.context(listener),
         identities=ground.identities,
-        around=lambda app: ground.operations.application(app, "http", _METHODS),
+        around=around,
     )
     ground.hears(listener, _port(bound))
-    return running
+    return running if receivers is None else receivers.after(running)
 
 
 _METHODS: Final = {
+    "/backchannel-logout": "logout",
     "/access/v1/evaluation": "evaluation",
     "/access/v1/evaluations": "evaluations",
     "/access/v1/search/subject": "search_subject",

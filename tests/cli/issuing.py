@@ -20,17 +20,18 @@ lifetime = 86400
 algorithms = ["ES256"]
 keys = {{ file = "{keys}" }}
 principal = {{ type = "User", id = "sub"{more} }}
-actor = {{ type = "Agent" }}
+{actor}
 """
+ACTOR = 'actor = { type = "Agent" }'
 
 
 class Issuing:
     """Writes `policies.identity.toml`, and the token of somebody into a file."""
 
-    def __init__(self, folder: Path, more: str = "") -> None:
-        self.folder, self.keys = folder, folder / "keys.json"
+    def __init__(self, folder: Path, more: str = "", actor: str = ACTOR) -> None:
+        self.folder, self.keys = folder, folder / "jwks.json"
         self.configuration = folder / "policies.identity.toml"
-        self.configuration.write_text(CONFIGURATION.format(keys=self.keys, more=more))
+        self.configuration.write_text(CONFIGURATION.format(keys=self.keys, more=more, actor=actor))
         self.keys.write_text(json.dumps({"keys": [tokens.public_jwk("ES256")]}))
 
     def token(self, subject: str = "ada", **claims: Any) -> str:

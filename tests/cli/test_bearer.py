@@ -105,6 +105,18 @@ def test_a_request_tells_no_more_of_a_principal_than_its_token(ask: Run, issuing
     assert (answer.exit_code, "speaks for" in answer.stderr) == (3, True)
 
 
+@pytest.mark.parametrize(
+    "brought", [{"type": "User", "id": "eve", "in": ['Team "support"']}, {"type": "Agent", "id": "h"}]
+)
+def test_nothing_beside_a_token_says_what_they_are_that_it_speaks_for(ask: Run, issuing: Issuing, brought: Any) -> None:
+    token = issuing.file("eve", act={"sub": "h"})
+
+    answer = ask(*READ, "--entities", json.dumps([brought]), "--token-file", token)
+
+    assert answer.exit_code == 3
+    assert answer.stderr.endswith("nothing beside it says what they are\nhelp: leave it out of the entities\n")
+
+
 def test_no_session_stands_beside_a_token(ask: Run, issuing: Issuing) -> None:
     token = issuing.file("sam")
     request = {"action": "read", "resource": "Service:shop", "session": {"mfa": True}}

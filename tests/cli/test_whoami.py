@@ -76,6 +76,27 @@ def test_policies_say_what_they_know(run: Run, issuing: Issuing, folder: Path, s
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, last)
 
 
+def test_what_the_token_does_not_say_nobody_knows(
+    run: Run, issuing: Issuing, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    less = standin.session_of
+    monkeypatch.setattr(standin, "session_of", lambda *given: less_than(less(*given), "methods", "authenticated_at"))
+    token = issuing.file("ada", amr=None)
+
+    text = run("whoami", folder, "--token-file", token)
+    data = json.loads(run("whoami", folder, "--token-file", token, "--json").stdout)
+
+    assert timeless(text.stdout).splitlines()[2:4] == [
+        "  proved without a second factor, bound to no key",
+        "  since nobody knows when: its issuer does not say, by a token of TIME",
+    ]
+    assert (data["methods"], data["authenticated_at"]) == (None, None)
+
+
+def less_than(session: dict[str, object], *names: str) -> dict[str, object]:
+    return {name: value for name, value in session.items() if name not in names}
+
+
 def test_who_is_revoked_is_shown_and_is_no_success(run: Run, issuing: Issuing, folder: Path, tmp_path: Path) -> None:
     token, record = issuing.file("ada"), tmp_path / "r.db"
     run("revoke", record, "--create", "--principal", "User:bo")

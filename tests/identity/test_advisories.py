@@ -125,11 +125,11 @@ def test_cve_2026_102269_the_last_letter_of_a_token_is_the_only_one():
 
 @pytest.mark.parametrize("deep", ["[", '{"a":', '[{"a":'])
 def test_cve_2026_101918_depth_is_no_way_to_end_a_process(deep):
-    began = time.perf_counter()
+    began = time.thread_time()
 
     assert code(signed('{"alg":"RS256","kid":"k1"}', deep * 100_000), largest=2_000_000) == "malformed_token"
     assert code(signed(deep * 100_000, "{}"), largest=2_000_000) == "invalid_header"
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_cve_2026_102275_a_key_on_another_curve_of_edwards_is_none():
@@ -148,10 +148,10 @@ def test_the_type_of_a_token_is_looked_at(kind):
 
 
 def test_eight_megabytes_are_not_decoded():
-    began = time.perf_counter()
+    began = time.thread_time()
 
     assert code("a" * 8_000_000 + ".e30.") == "token_too_large"
-    assert time.perf_counter() - began < 0.1
+    assert time.thread_time() - began < 0.1
 
 
 def test_what_pyjwt_is_left_with_is_bytes_a_key_and_a_signature(monkeypatch):

@@ -86,6 +86,7 @@ def test_a_modulus_may_begin_with_nothing() -> None:
 
 
 def test_a_bundle_of_spiffe_has_keys_for_certificates_too() -> None:
+    """PyJWKClient drops all keys of SPIFFE: their use is none that it knows."""
     x509 = {"kty": "EC", "use": "x509-svid", "crv": "P-256", "x": "", "y": "", "x5c": ["…"]}
     svid = public_jwk("ES256", use="jwt-svid")
 
@@ -146,6 +147,7 @@ BEYOND = "A" * 257
         (OF_RSA | {"alg": {}}, "its algorithm is not one of its kind"),
         (PUBLIC | {"alg": "ES384"}, "its algorithm is not one of its kind"),
         (PUBLIC | {"crv": "P-384", "alg": "ES384"}, "its `x` is missing, or is none"),
+        ({"kty": "OKP", "crv": "Ed25519", "x": encode(bytes(32))[:-1] + "B"}, "its `x` is missing, or is none"),
         (PUBLIC | {"crv": "secp256k1", "alg": "ES256K"}, "its curve is none that is taken"),
         (PUBLIC | {"crv": ["P-256"]}, "its curve is none that is taken"),
         (PUBLIC | {"x": PUBLIC["y"]}, "its numbers are those of no key"),
@@ -170,6 +172,7 @@ BEYOND = "A" * 257
     ],
 )
 def test_an_odd_key_does_not_lose_the_others(odd: object, said: str) -> None:
+    """CVE-2026-48526, 102266: secrets of remote sets; 102274: malformed keys of RSA; 102275: those of OKP."""
     good = public_jwk("ES384", "good")
 
     found = read(odd, good)
@@ -288,3 +291,24 @@ def test_whatever_a_set_says_only_keys_that_fit_come_of_it(keys: list[Any], algo
     for key in found.keys:
         kind = type(key.material).__name__
         assert {"R": "RSAPublicKey", "P": "RSAPublicKey", "E": kind}[key.algorithm[0]] == kind
+
+
+JSON = st.recursive(
+    MEMBERS | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["keys", "kty", "kid", "spiffe_sequence"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.binary(max_size=64) | st.builds(lambda value: json.dumps(value).encode(), JSON))
+def test_whatever_is_read_is_a_set_or_none(data: bytes) -> None:
+    try:
+        found = jwk.read(data, use="sig", algorithms=EVERY)
+    except jwk.KeysError as error:
+        assert str(error)
+        return
+
+    assert isinstance(found, jwk.KeySet)

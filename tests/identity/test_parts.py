@@ -48,10 +48,10 @@ def test_the_size_is_looked_at_before_anything_else():
 
 
 def test_a_megabyte_takes_no_time():
-    began = time.perf_counter()
+    began = time.thread_time()
 
     assert code("a" * 8_000_000) == "token_too_large"
-    assert time.perf_counter() - began < 0.1
+    assert time.thread_time() - began < 0.1
 
 
 @pytest.mark.parametrize("token", [None, 7, b"a.b.c", ["a.b.c"], type("Text", (str,), {})("a.b.c")])
@@ -189,12 +189,12 @@ def test_depth_is_bounded_whatever_the_interpreter_allows():
     "piece", [b'"\\', b'"', b"[", b'["', b'{"a":', b"\\", b'[""', b"[1,", b'"\\u0000', b"9", b"-", b"1e"]
 )
 def test_what_has_no_end_takes_no_time(piece):
-    began = time.perf_counter()
+    began = time.thread_time()
 
     with pytest.raises(UnreadableError):
         objects.read(b"[" * 17 + piece * (100_000 // len(piece)))
 
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_a_pair_of_escapes_is_a_character():

@@ -76,6 +76,7 @@ STRANGE: list[tuple[str, dict[str, Any]]] = [
     ("generic", {"repository_owner_id": "65"}),
     ("generic", {"pipeline_source": "push"}),
     ("generic", {"sub": f"spiffe://{DOMAIN}/api"}),
+    ("generic", {"sub": f"SPIFFE://{DOMAIN}/api"}),
     ("id-token", {"client_id": "shop"}),
     ("id-token", {"scope": "openid"}),
     ("id-token", {"scp": ["read"]}),

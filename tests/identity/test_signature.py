@@ -167,6 +167,52 @@ def test_a_signature_of_another_salt_or_digest_is_none():
         assert code(f"{text.decode()}.{encode(private.sign(text, way, hashed))}") == "wrong_signature"
 
 
+SHA256 = bytes.fromhex("3031300d060960864801650304020105000420")
+"""What names the digest in a signature of PKCS #1."""
+
+
+def forged(block: bytes) -> str:
+    """Return a token whose signature is a block of our own, by the private key: whatever is odd is the block alone."""
+    text = made().rpartition(".")[0]
+    block = block.replace(b"<digest>", hashlib.sha256(text.encode()).digest())
+    numbers = private_key("RS256", "k1").private_numbers()
+    filled = block.replace(b"<fill>", b"\xff" * (256 - len(block) + len(b"<fill>")), 1)
+    assert len(filled) == 256
+    power = pow(int.from_bytes(filled), numbers.d, numbers.public_numbers.n)
+    return f"{text}.{encode(power.to_bytes(256))}"
+
+
+RIGHT = b"\0\1<fill>\0" + SHA256 + b"<digest>"
+BLOCKS = {
+    "garbage at the end": b"\0\1" + b"\xff" * 8 + b"\0" + SHA256 + b"<digest>" + b"\x5a" * 194,
+    "a zero at the end": b"\0\1<fill>\0" + SHA256 + b"<digest>\0",
+    "no parameters": b"\0\1<fill>\0" + bytes.fromhex("302f300b0609608648016503040201") + b"\x04\x20<digest>",
+    "another digest named": RIGHT.replace(SHA256, bytes.fromhex("3031300d060960864801650304020305000420")),
+    "a length in two bytes": RIGHT.replace(SHA256, bytes.fromhex("308131300d060960864801650304020105000420")),
+    "no end": RIGHT.replace(SHA256, bytes.fromhex("3080300d060960864801650304020105000420")) + b"\0\0",
+    "another tag": RIGHT.replace(SHA256, bytes.fromhex("3031300d060960864801650304020105000520")),
+    "no name of a digest": b"\0\1<fill>\0<digest>",
+    "garbage in parameters": RIGHT.replace(
+        SHA256, bytes.fromhex("3039301506096086480165030402010508") + b"garbage!\4\x20"
+    ),
+    "a block for encryption": RIGHT.replace(b"\0\1", b"\0\2", 1),
+    "a block of zeros": RIGHT.replace(b"\0\1", b"\0\0", 1),
+    "a block that begins with another byte": RIGHT.replace(b"\0\1", b"\1\1", 1),
+    "a fill with a hole": b"\0\1" + b"\xff" * 20 + b"\xfe<fill>\0" + SHA256 + b"<digest>",
+    "no zero after the fill": b"\0\1<fill>" + SHA256 + b"<digest>",
+    "no digest": b"\0\1<fill>\0" + SHA256,
+}
+
+
+def test_a_block_that_is_filled_by_hand_is_a_signature():
+    assert verify(forged(RIGHT)).key.algorithm == "RS256"
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_block_that_is_filled_in_another_way_is_no_signature(name):
+    assert code(forged(BLOCKS[name])) == "wrong_signature"
+
+
 @pytest.mark.parametrize("answer", [1, "True", b"\1", [True], None, object()])
 def test_nothing_but_true_is_a_yes(monkeypatch, answer):
     class Says:

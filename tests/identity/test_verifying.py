@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from identity.entries import (
@@ -176,3 +176,12 @@ def test_a_token_is_verified_before_its_claims_are_judged():
     text = token(claims(exp=1, aud="somebody"), name="k2", header={"kid": "k1"})
 
     assert code(text) == "wrong_signature"
+
+
+def test_threads_that_verify_at_once_do_not_see_each_other():
+    texts = {name: made(sub=name, **{f"claim of {name}": name}) for name in map(str, range(64))}
+
+    with ThreadPoolExecutor(8) as pool:
+        found = dict(zip(texts, pool.map(verify, texts.values()), strict=True))
+
+    assert all(each.claims == claims(sub=name, **{f"claim of {name}": name}) for name, each in found.items())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pdp.errors import TokenError
+from pdp.identity import jwk as jwks
 from pdp.identity import parts, signature
 from peers import PEER_DATA
 
@@ -29,7 +30,6 @@ def cases() -> list[Any]:
 
 def hold(jwk: dict[str, Any], text: str) -> None:
     """Verify something signed by a key of a set, as a token is verified, but for what it claims."""
-    jwks = pytest.importorskip("pdp.identity.jwk")
     found = parts.apart(text, 8192)
     parts.hold_header(found.header)
     held = jwks.read(json.dumps({"keys": [jwk]}).encode(), use="sig", algorithms=parts.ALGORITHMS)

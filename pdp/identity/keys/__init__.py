@@ -9,10 +9,11 @@ from typing import Final
 
 from pdp.clocks import passing
 from pdp.identity import jwk
+from pdp.identity.addresses import wrong_url
 from pdp.identity.jwk import KeysError
 from pdp.identity.keys.source import Address, Discovery, File, Source
 from pdp.identity.keys.store import KeyStore, Pace
-from pdp.identity.keys.web import Bearer, Client, Web, refusal
+from pdp.identity.keys.web import Bearer, Client, Web
 from pdp.identity.options import IssuerOptions, KeysOptions
 
 LOOK: Final = 2.0
@@ -45,7 +46,7 @@ def source_of(options: IssuerOptions, web: Web | None = None) -> Source:
         if keys.token is not None:
             raise KeysError("nobody asks for a file with a `token`")
         return File(place, read)
-    wrong = refusal(place)
+    wrong = wrong_url(place)
     if wrong is None and keys.discovery and "?" in place:
         wrong = "it has a query"
     if wrong is not None:

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from pdp.classes import dataclass
 from pdp.identity import objects
+from pdp.identity.addresses import wrong_url
 from pdp.identity.jwk import LARGEST, KeysError, KeySet
-from pdp.identity.keys.web import MissingError, Web, refusal
+from pdp.identity.keys.web import MissingError, Web
 
 Read = Callable[[bytes], KeySet]
 """What makes keys of a document."""
@@ -62,7 +63,9 @@ class Discovery:
         if not isinstance(url, str):
             raise KeysError("the issuer does not tell where its keys are")
         # An issuer that is asked by https sends nobody to this machine.
-        wrong = refusal(url, plain=self._issuer.startswith("http:"))
+        wrong = wrong_url(url)
+        if wrong is None and url.startswith("http:") and not self._issuer.startswith("http:"):
+            wrong = "it is plain http, and the issuer is not"
         if wrong is not None:
             raise KeysError(f"no keys are taken from where the issuer says: {wrong}")
         return url

@@ -171,7 +171,7 @@ class KeyStore:
                 if self._is_closed or not self._may(name, now):
                     return None
                 flight = self._flight = _Flight()
-            if name is not None and not flight.is_off:
+            if name is not None and not flight.is_off and len(flight.asked) < MOST_ABSENT:
                 flight.asked.add(name)
         return self._sent(flight)
 

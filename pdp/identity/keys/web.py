@@ -5,7 +5,6 @@ An address is one of `https`, or of this machine. Nothing leads elsewhere: no re
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import socket
 import ssl
@@ -19,13 +18,13 @@ import httpcore
 
 from pdp.classes import dataclass
 from pdp.configuration.secret import Secret, SecretError
+from pdp.identity.addresses import wrong_url
 from pdp.identity.jwk import KeysError
 
 LARGEST: Final = 256 * 1024
 """Bytes of an answer, before it is unpacked and after."""
 
 _ASKED: Final = ((b"Accept", b"application/json"), (b"Accept-Encoding", b"identity"), (b"User-Agent", b"pdp"))
-_LONGEST_URL: Final = 2048
 
 
 class MissingError(KeysError):
@@ -45,37 +44,6 @@ class Web(Protocol):
 
     def get(self, url: str) -> Answer:
         """Return a document; raise KeysError where it cannot be had, or MissingError where there is none."""
-
-
-def refusal(url: str, *, plain: bool = True) -> str | None:
-    """Return why no keys are taken from an address, None for one that is good. `plain` lets `http` to this machine.
-
-    >>> refusal("https://id.example/keys"), refusal("http://127.0.0.1:8080/keys")
-    (None, None)
-    >>> refusal("http://id.example/keys")
-    'it is not one of https'
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "it is no address"
-    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url or len(url) > _LONGEST_URL:
-        return "it is no address"
-    if parts.scheme != "https" and not (plain and parts.scheme == "http" and _is_here(host or "")):
-        return "it is not one of https"
-    if not host:
-        return "it names no host"
-    if "@" in parts.netloc or "#" in url:
-        return "it has a user, a password or a fragment"
-    return None
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +78,7 @@ class Client:
 
     def get(self, url: str) -> Answer:
         """Return what stands at an address."""
-        wrong = refusal(url)
+        wrong = wrong_url(url)
         if wrong is not None:
             raise KeysError(f"`{url}` is not asked: {wrong}")
         headers = [*_ASKED, *(self._bearer.headers(url) if self._bearer is not None else ())]

@@ -47,7 +47,8 @@ def hold_no_machine(claims: Claims) -> None:
     for name, profile in _MACHINES.items():
         if name in claims:
             refuse(f"claim `{name}` is that of a token which the profile `{profile}` is for", "wrong_type")
-    if str(claims.get("sub", "")).startswith("spiffe:"):
+    subject = claims.get("sub")
+    if type(subject) is str and subject.lower().startswith("spiffe:"):
         refuse("claim `sub` is that of a token which the profile `jwt-svid` is for", "wrong_type")
 
 

@@ -26,10 +26,14 @@ _INHERITED: Final[list[sqlite3.Connection]] = []
 _SCHEMA: Final = (
     "CREATE TABLE used (holder TEXT, proof BLOB, until INTEGER, PRIMARY KEY (holder, proof)) WITHOUT ROWID",
     "CREATE INDEX ends ON used (until)",
+    "CREATE TABLE holders (holder TEXT PRIMARY KEY, held INTEGER) WITHOUT ROWID",
     "CREATE TABLE state (held INTEGER NOT NULL, forgotten INTEGER NOT NULL)",
     "INSERT INTO state VALUES (0, 0)",
     f"PRAGMA application_id = {_APPLICATION}",
 )
+
+# Without its index, SQLite would look through all that is held, to have it in the order of holders.
+_ENDED: Final = "SELECT count(*), holder, max(until) FROM used INDEXED BY ends WHERE until <= ? GROUP BY holder"
 
 
 def replays_of(options: ReplayOptions) -> Replays:
@@ -65,8 +69,7 @@ class FileReplays:
                 raise replayed()
             if held >= self._most or _held(connection, thumbprint) >= self._share:
                 raise full()
-            connection.execute("INSERT INTO used VALUES (?, ?, ?)", (thumbprint, proof, until))
-            connection.execute("UPDATE state SET held = held + 1")
+            _remember(connection, thumbprint, proof, until)
 
     def close(self) -> None:
         """Close the file. It is opened again when it is needed."""
@@ -112,10 +115,21 @@ class FileReplays:
 
 
 def _forget(connection: sqlite3.Connection, now: int) -> None:
-    (last,) = connection.execute("SELECT max(until) FROM used WHERE until <= ?", (now,)).fetchone()
-    if last is not None:
-        ended = connection.execute("DELETE FROM used WHERE until <= ?", (now,)).rowcount
-        connection.execute("UPDATE state SET held = held - ?, forgotten = max(forgotten, ?)", (ended, last))
+    found = connection.execute(_ENDED, (now,)).fetchall()
+    if not found:
+        return
+    connection.execute("DELETE FROM used WHERE until <= ?", (now,))
+    connection.executemany("UPDATE holders SET held = held - ? WHERE holder = ?", [each[:2] for each in found])
+    connection.executemany("DELETE FROM holders WHERE holder = ? AND held <= 0", [each[1:2] for each in found])
+    ended, last = sum(each[0] for each in found), max(each[2] for each in found)
+    connection.execute("UPDATE state SET held = held - ?, forgotten = max(forgotten, ?)", (ended, last))
+
+
+def _remember(connection: sqlite3.Connection, holder: str, proof: bytes, until: int) -> None:
+    connection.execute("INSERT INTO used VALUES (?, ?, ?)", (holder, proof, until))
+    connection.execute("INSERT OR IGNORE INTO holders VALUES (?, 0)", (holder,))
+    connection.execute("UPDATE holders SET held = held + 1 WHERE holder = ?", (holder,))
+    connection.execute("UPDATE state SET held = held + 1")
 
 
 def _has(connection: sqlite3.Connection, holder: str, proof: bytes) -> bool:
@@ -124,7 +138,8 @@ def _has(connection: sqlite3.Connection, holder: str, proof: bytes) -> bool:
 
 
 def _held(connection: sqlite3.Connection, holder: str) -> int:
-    return int(connection.execute("SELECT count(*) FROM used WHERE holder = ?", (holder,)).fetchone()[0])
+    found = connection.execute("SELECT held FROM holders WHERE holder = ?", (holder,)).fetchone()
+    return 0 if found is None else int(found[0])
 
 
 def _own(path: str, *, create: bool) -> tuple[int, int]:

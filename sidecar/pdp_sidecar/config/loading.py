@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pdp.classes import dataclass, field
 from pdp.configuration.file import read_file, relative_to
@@ -19,10 +19,14 @@ from pdp_sidecar.callers import Callers
 from pdp_sidecar.config.asking import callers
 from pdp_sidecar.config.layers import put, read_environment
 from pdp_sidecar.config.listening import Listener, listeners
+from pdp_sidecar.config.receiving import check_receivers
 from pdp_sidecar.config.sections import Options
 from pdp_sidecar.envoy.options import Options as EnvoyOptions
 from pdp_sidecar.envoy.problems import problems
 from pdp_sidecar.tls import Certificates, Clock, TlsError, utc_now
+
+if TYPE_CHECKING:
+    from pdp.identity.options import Options as IdentityOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,7 @@ class _Loading:
         asking = callers(options, found, report, self._environment, insecure=insecure, file=file)
         facts = {name: self._path(("facts", name), getattr(options.facts, name)) for name in _FACTS}
         self._check_facts(facts)
-        identity = self._identity()
+        identity = self._identity(found, facts["revocations"])
         self._check_workers()
         self._check_envoy(found)
         report.require()
@@ -152,11 +156,13 @@ class _Loading:
             self._report.add("invalid_tls", ("tls",), error.message, error.help)
             return None
 
-    def _identity(self) -> str | None:
+    def _identity(self, found: Sequence[Listener], revocations: str | None) -> str | None:
         option = self._options.identity
         path = None if option is None else self._path(("identity", "file"), option.file)
         if path is not None:
-            _check_identity(path, self._report, self._environment, None)
+            told = _check_identity(path, self._report, self._environment, None)
+            if told is not None:
+                check_receivers(told, found, revocations, self._report, self._environment)
         return path
 
     def _check_facts(self, paths: Mapping[str, str | None]) -> None:
@@ -211,20 +217,23 @@ def _check_envoy(options: EnvoyOptions, report: Report, policy: Policy | None) -
         report.add("invalid_envoy", ("envoy", *each.where), each.message, each.help)
 
 
-def _check_identity(path: str, report: Report, environment: Mapping[str, str], schema: Schema | None) -> None:
-    """Note what is wrong with the file that says whose tokens are taken."""
+def _check_identity(
+    path: str, report: Report, environment: Mapping[str, str], schema: Schema | None
+) -> IdentityOptions | None:
+    """Return what the file says whose tokens are taken; note what is wrong with it, and return None then."""
     try:
         # What is not configured need not be installed.
         from pdp.identity.loading import load as load_identity
     except ModuleNotFoundError as error:
         message = f"`{error.name}` is not there, by which tokens are verified"
         report.add("not_installed", ("identity",), message, "install it: `pip install 'pdp-engine[sidecar,identity]'`")
-        return
+        return None
     try:
-        load_identity(path, schema=schema, environment=environment)
+        return load_identity(path, schema=schema, environment=environment).options
     except ConfigurationError as error:
         # Each at its place in that file.
         report.found.extend(error.diagnostics)
+        return None
 
 
 _FACTS = ("revocations", "approvals", "keys")

@@ -18,6 +18,7 @@ from pdp_sidecar.receivers.messages import App
 from pdp_sidecar.receivers.mounting import Mounted
 from pdp_sidecar.receivers.revoking import Revoking
 from pdp_sidecar.receivers.scim import ScimReceiver, notice
+from pdp_sidecar.running import Running
 from pdp_sidecar.service import Service
 
 
@@ -73,6 +74,10 @@ class Receivers:
             return app
         return Mounted(app, logouts=self._logouts, directory=self._scim)
 
+    def after(self, running: Running) -> Running:
+        """Return what ends as something does that asks these, and ends them then."""
+        return _Both(running, self)
+
     async def drain(self, seconds: float) -> None:
         """Let what was begun be finished, and close the file."""
         await asyncio.to_thread(self._close)
@@ -82,3 +87,14 @@ class Receivers:
             each.shutdown()
         if self._directory is not None:
             self._directory.close()
+
+
+class _Both:
+    def __init__(self, first: Running, second: Running) -> None:
+        self._first, self._second = first, second
+
+    async def drain(self, seconds: float) -> None:
+        try:
+            await self._first.drain(seconds)
+        finally:
+            await self._second.drain(seconds)

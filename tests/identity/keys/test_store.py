@@ -105,6 +105,7 @@ def test_keys_are_read_ahead_of_their_end() -> None:
 def test_what_the_server_says_brings_a_read_sooner_but_not_within_the_cooldown(
     fresh: float | None, seconds: float
 ) -> None:
+    """PyJWKClient does not look at Cache-Control."""
     bench = Bench("k1")
     bench.source.fresh = fresh
     bench.started()
@@ -119,6 +120,7 @@ def test_reads_of_many_are_spread() -> None:
 
 
 def test_an_unknown_key_brings_one_read_in_each_cooldown() -> None:
+    """CVE-2026-48524: each unknown key made PyJWKClient ask the server."""
     bench = Bench("k1").started()
 
     for number in range(10_000):
@@ -190,6 +192,26 @@ def test_who_asks_for_an_unknown_key_can_wait_for_what_is_coming() -> None:
     assert bench.source.reads == 2
 
 
+def test_a_key_that_was_asked_for_in_the_midst_of_a_read_may_come_with_the_next() -> None:
+    bench = Bench("k1").started()
+    bench.run(100.0)
+
+    def ask() -> None:
+        refused(bench.store, "k2")
+
+    bench.source.meanwhile = ask
+    refused(bench.store, "another")
+    bench.run()
+    bench.source.meanwhile = int
+    bench.source.says = keys("k1", "k2")
+    # What was read a moment ago was perhaps read before the key was there: it is no reason to wait longer for it.
+    bench.run(30.0)
+    refused(bench.store, "k2")
+    bench.run()
+
+    assert has(bench.store, "k2")
+
+
 def test_nobody_can_cancel_what_others_wait_for() -> None:
     bench = Bench("k1").started()
     bench.run(100.0)
@@ -232,6 +254,7 @@ def test_a_key_that_comes_between_two_looks_is_found() -> None:
 
 
 def test_a_removed_key_is_refused_from_the_next_read_on() -> None:
+    """PyJWKClient gives out removed keys for ever where it keeps keys (issue 1051)."""
     bench = Bench("k1", "k2").started()
     bench.source.says = keys("k2")
 
@@ -243,6 +266,7 @@ def test_a_removed_key_is_refused_from_the_next_read_on() -> None:
 
 
 def test_an_empty_set_revokes_all_keys_at_once() -> None:
+    """PyJWKClient takes an empty set for a failure, and goes on with the keys of before."""
     bench = Bench("k1").started()
     bench.source.says = KeySet()
 
@@ -288,6 +312,19 @@ def test_keys_count_while_the_server_is_down_and_then_no_more() -> None:
     assert bench.store.problem == "the server is down; there are none that count"
 
 
+def test_a_read_that_fails_for_an_unknown_key_takes_no_known_one_away() -> None:
+    """CVE-2026-48524: a failure, which any unknown key could bring about, emptied the cache of PyJWKClient."""
+    bench = Bench("k1").started()
+    bench.run(100.0)
+    bench.source.fail()
+
+    refused(bench.store, "unknown")
+    bench.run()
+
+    assert bench.source.reads == 2
+    assert has(bench.store, "k1")
+
+
 def test_keys_count_again_once_the_server_is_back() -> None:
     bench = Bench("k1").started()
     bench.source.fail()
@@ -301,6 +338,7 @@ def test_keys_count_again_once_the_server_is_back() -> None:
 
 
 def test_a_server_that_is_down_is_asked_ever_more_seldom_while_keys_count() -> None:
+    """PyJWKClient asks a server that is down once for each token."""
     bench = Bench("k1").started()
     bench.source.fail()
 
@@ -382,6 +420,22 @@ def test_an_older_bundle_is_taken_once_nothing_else_counts() -> None:
     bench.run(3600.0 + 300.0)
 
     assert (has(bench.store, "k1"), has(bench.store, "k2")) == (True, False)
+
+
+def test_keys_are_as_old_as_the_begin_of_their_read() -> None:
+    bench = Bench("k1")
+
+    def late() -> None:
+        bench.clock.now += 20.0
+
+    bench.source.meanwhile = late
+    bench.store.start()
+    bench.store.tick()
+    bench.clock.now += 3579.0
+    before = has(bench.store, "k1")
+    bench.clock.now += 1.0
+
+    assert (before, has(bench.store, "k1")) == (True, False)
 
 
 def test_a_clock_that_gives_no_time_makes_all_keys_too_old() -> None:

@@ -8,15 +8,17 @@ import socket
 import ssl
 import threading
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pdp.identity.addresses import wrong_url
 from pdp.identity.jwk import KeysError
 from pdp.identity.keys import web
-from pdp.identity.keys.web import Answer, Client, MissingError, refusal
+from pdp.identity.keys.web import Answer, Client, MissingError
 from tests.identity.keys.servers import Server, says, serving
 from tests.sidecar.authorities import Authority
 
@@ -39,56 +41,32 @@ def error_of(server: Server, timeout: float = 5.0, ca: str | None = None) -> str
 @pytest.mark.parametrize(
     "url",
     [
-        "https://id.example/keys",
-        "https://id.example:8443/keys?tenant=1",
-        "https://[2001:db8::1]/keys",
-        "http://127.0.0.1/keys",
-        "http://127.3.4.5:80/keys",
-        "http://[::1]:8080/keys",
-        "http://localhost:8080/keys",
+        "http://id.example/keys",
+        "http://10.0.0.1/keys",
+        "http://0.0.0.0/keys",
+        "http://169.254.169.254/latest",
+        "http://localhost.evil.example/keys",
+        "http://127.0.0.1.evil.example/keys",
+        "http://127.0.0.1@evil.example/keys",
+        "http://2130706433/keys",
+        "file:///etc/keys.json",
+        "data:application/json,{}",
+        "https:///keys",
+        "https://user:word@id.example/keys",
+        "https://id.example/keys#k1",
+        "https://id.example\\@evil.example/keys",
+        "https://id.example/\r\nHost: evil",
+        "https://id.example:99999/keys",
+        "id.example/keys",
+        "",
     ],
 )
-def test_an_address_is_of_https_or_of_this_machine(url: str) -> None:
-    assert refusal(url) is None
-
-
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("http://id.example/keys", "it is not one of https"),
-        ("http://10.0.0.1/keys", "it is not one of https"),
-        ("http://0.0.0.0/keys", "it is not one of https"),
-        ("http://169.254.169.254/latest", "it is not one of https"),
-        ("http://localhost.evil.example/keys", "it is not one of https"),
-        ("http://127.0.0.1.evil.example/keys", "it is not one of https"),
-        ("http://127.0.0.1@evil.example/keys", "it is not one of https"),
-        ("http://2130706433/keys", "it is not one of https"),
-        ("file:///etc/keys.json", "it is not one of https"),
-        ("ftp://id.example/keys", "it is not one of https"),
-        ("data:application/json,{}", "it is not one of https"),
-        ("id.example/keys", "it is not one of https"),
-        ("", "it is not one of https"),
-        ("https:///keys", "it names no host"),
-        ("https://user@id.example/keys", "it has a user, a password or a fragment"),
-        ("https://user:word@id.example/keys", "it has a user, a password or a fragment"),
-        ("https://id.example/keys#k1", "it has a user, a password or a fragment"),
-        ("https://id.example:99999/keys", "it is no address"),
-        ("https://[::1/keys", "it is no address"),
-        ("https://id.example/ke ys", "it is no address"),
-        ("https://id.example\\@evil.example/keys", "it is no address"),
-        ("https://id.example/\r\nHost: evil", "it is no address"),
-        ("https://ïd.example/keys", "it is no address"),
-        (f"https://id.example/{'k' * 2048}", "it is no address"),
-    ],
-)
-def test_no_keys_are_taken_from_elsewhere(url: str, said: str) -> None:
-    assert refusal(url) == said
-    with pytest.raises(KeysError, match=f"is not asked: {said}$"):
+def test_nothing_but_https_and_this_machine_is_asked(url: str) -> None:
+    """GHSA-993g: PyJWKClient read files."""
+    with pytest.raises(KeysError) as found:
         Client(1.0).get(url)
 
-
-def test_where_plain_is_not_let_not_even_this_machine_is_asked() -> None:
-    assert refusal("http://127.0.0.1/keys", plain=False) == "it is not one of https"
+    assert str(found.value) == f"`{url}` is not asked: {wrong_url(url)}"
 
 
 # -------------------------------------------------------------------------------------------------------------- answers
@@ -144,13 +122,24 @@ def test_what_is_packed_though_nobody_asked_is_unpacked() -> None:
         (BODY, "Content-Encoding: gzip\r\n", "`URL/keys` is not packed as it says"),
         (gzip.compress(BODY)[:-9], "Content-Encoding: gzip\r\n", "`URL/keys` is not packed as it says"),
         (gzip.compress(BODY) + b"more", "Content-Encoding: gzip\r\n", "`URL/keys` is not packed as it says"),
-        (gzip.compress(bytes(100_000_000)), "Content-Encoding: gzip\r\n", "`URL/keys` is larger than 262144 bytes"),
     ],
-    ids=["deflate", "br", "twice", "not gzip", "cut off", "more", "a bomb"],
+    ids=["deflate", "br", "twice", "not gzip", "cut off", "more"],
 )
-def test_what_is_packed_badly_or_without_end_is_refused(body: bytes, headers: str, said: str) -> None:
+def test_what_is_packed_badly_is_refused(body: bytes, headers: str, said: str) -> None:
     with serving(says(body, headers=headers)) as server:
         assert error_of(server) == said
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(20_000_000))
+    with serving(says(bomb, headers="Content-Encoding: gzip\r\n")) as server:
+        tracemalloc.start()
+        said = error_of(server)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert said == "`URL/keys` is larger than 262144 bytes"
+    assert most < 5_000_000
 
 
 @pytest.mark.parametrize(
@@ -168,6 +157,7 @@ def test_what_is_packed_badly_or_without_end_is_refused(body: bytes, headers: st
     ],
 )
 def test_a_server_that_says_anything_but_yes_is_believed(status: str, said: str) -> None:
+    """CVE-2026-102267: PyJWKClient followed redirects."""
     headers = "Location: http://127.0.0.1:1/elsewhere\r\n"
     with serving(says(BODY if not status.startswith("304") else b"", status, headers)) as server:
         assert error_of(server) == said
@@ -327,11 +317,14 @@ def test_a_server_that_the_system_does_not_know_is_not_believed(tmp_path: Path) 
 def test_a_server_that_never_ends_its_handshake_has_so_many_seconds() -> None:
     over = threading.Event()
     with serving(says(BODY)) as server:
-        server.by_tls(lambda connection: [over.wait(5.0), connection][1])
+        server.by_tls(lambda connection: [over.wait(8.0), connection][1])
+        begins = time.monotonic()
         said = error_of(server, timeout=0.3)
+        took = time.monotonic() - begins
         over.set()
 
     assert said == "`URL/keys` gave no answer within 0.3 seconds"
+    assert took < 2.0
 
 
 @pytest.mark.parametrize("text", [None, "", "no certificate"])

@@ -39,12 +39,13 @@ def refused(header: str, **options: bool) -> str:
         f"HASH={HASH.upper()};uri={SHOP}",
         f'Hash="{HASH}";URI="{SHOP}";Subject=""',
     ],
+    ids=lambda _: "header",
 )
 def test_one_certificate_is_told_as_envoy_tells_it(header):
     assert forwarded(header) == Forwarded(LEAF.digest, (SHOP,))
 
 
-@pytest.mark.parametrize("said", [f"Hash={HASH};", ""])
+@pytest.mark.parametrize("said", [f"Hash={HASH};", ""], ids=["digest", "none"])
 def test_a_certificate_that_is_told_is_what_the_digest_is_of(said):
     found = forwarded(f'{said}Cert="{CERT}"')
 
@@ -106,6 +107,7 @@ def test_of_several_certificates_the_last_one_counts_where_somebody_says_so(betw
         f'Hash={HASH};Cert=""',
         f"Hash={HASH};URI=" + "x" * 65_536,
     ],
+    ids=lambda _: "header",
 )
 @pytest.mark.parametrize("last", [False, True])
 def test_what_is_not_plain_is_refused(header, last):
@@ -123,6 +125,7 @@ def test_what_is_not_plain_is_refused(header, last):
         f"Hash={OTHER};",
         f'Hash={OTHER};Subject="x";Cert="',
     ],
+    ids=lambda _: "forged",
 )
 def test_what_a_client_writes_before_does_not_reach_into_what_the_proxy_adds(forged):
     header = f'{forged},By=x;Hash={HASH};Subject="CN=,Hash={OTHER};Subject=";URI={SHOP}'
