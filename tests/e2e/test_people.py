@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pdp
+from pdp.identity.stepup import StepUps
 from tests.e2e.provider import LEGACY
 
 SHOP, STAGING = pdp.ref("Service", "shop"), pdp.ref("Service", "shop-staging")
@@ -31,6 +32,18 @@ def test_production_takes_a_second_factor_and_is_deployed_with_one(provider, sce
     assert not weak
     assert strong
     assert strong.determining_rules == ("owners_deploy_to_production",)
+
+
+def test_the_sign_in_that_a_deny_asks_for_is_one_that_the_provider_has(provider, scene):
+    found = scene("people")
+    denied = found.decide(provider.sign_in("ada").access_token, "deploy", SHOP)
+
+    asked = StepUps(found.engine.policy).of(denied, found.issuers.words(provider.issuer))
+
+    assert asked is not None
+    assert asked.max_age == 900
+    (words,) = set(asked.acr_values) & set(provider.configuration["acr_values_supported"])
+    assert found.decide(provider.sign_in("ada", strong=words == "phr").access_token, "deploy", SHOP)
 
 
 def test_somebody_else_with_a_second_factor_deploys_nothing(provider, scene):
