@@ -222,3 +222,14 @@ def test_without_a_policy_what_needs_none_is_said():
     bad = msgspec.convert({"routes": [GOOD]}, Options)
 
     assert [each.where for each in problems(bad)] == [("routes", 0, "principal")]
+
+
+def test_a_token_that_is_verified_here_says_itself_who_it_is_of():
+    token = {"verify": True}
+
+    assert said(token=token) == [
+        "envoy.principal.id: the token is verified here, and its issuer says who it is of "
+        "(help: leave `principal` out, or leave `verify` to a filter of Envoy)"
+    ]
+    assert said(token=token, principal=None) == []
+    assert said(token=token, principal={"type": "User", "id": "{spiffe}"}) == []
