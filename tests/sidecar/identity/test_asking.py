@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import pdp
 from pdp_sidecar.authzen.options import Options as AuthzenOptions
 from pdp_sidecar.callers import Callers, caller
 from pdp_sidecar.generated.check_pb2 import Shown
+from pdp_sidecar.rpc.bearers import bearer_of, bearers_of
 from pdp_sidecar.service import Service
 from tests.sidecar.identity.asking import EDIT, PEP, READ, Told, by_envoy, by_grpc, by_http, http, message
 from tests.sidecar.identity.scene import ADA, BEN, CI, ISSUER, callers, engine, service
@@ -238,6 +240,19 @@ def test_a_token_is_neither_a_resource_nor_searched_for():
         )
 
     assert (searched.status_code, asked.status_code) == (400, 400)
+
+
+def test_what_remembers_questions_holds_no_token():
+    alone, items = message(READ, "ada", False), [message(READ, "ada", False), message(READ, "ben", False)]
+    shared = message(READ, "ada", False)
+
+    async def look() -> None:
+        await bearer_of(service(), PEP, alone)
+        await bearers_of(service(), PEP, items, shared)
+
+    asyncio.run(look())
+
+    assert not any(each.HasField("token") or each.HasField("shown") for each in (alone, shared, *items))
 
 
 # ---------------------------------------------------------------------------------------------------------------- DPoP
