@@ -96,7 +96,7 @@ class Issuers:
         report, entries = configuration.report, []
         for number, each in enumerate(configuration.options.issuers):
             its_keys = keys.of(each, monotonic=monotonic) if keys_of is None else keys_of(each)
-            entries.append(Entry.of(each, its_keys, _confirmers(number, each, report, monotonic)))
+            entries.append(Entry.of(each, its_keys, _confirmers(number, each, report, environment, monotonic)))
         replays = _replays(configuration.options.replay, report)
         report.require()
         return cls(configuration, entries, replays=replays, now=now, wait=wait)
@@ -281,10 +281,14 @@ async def _done(coming: Future[None], seconds: float) -> bool:
 
 
 def _confirmers(
-    number: int, options: IssuerOptions, report: Report, monotonic: Callable[[], float]
+    number: int,
+    options: IssuerOptions,
+    report: Report,
+    environment: Mapping[str, str] | None,
+    monotonic: Callable[[], float],
 ) -> tuple[Confirmer, ...]:
     try:
-        return confirmers.of(options, monotonic=monotonic)
+        return confirmers.of(options, environment=environment, monotonic=monotonic)
     except (ValueError, OSError) as error:
         # What was checked is an address and a file: it holds no certificates.
         message = f"nobody can be asked by these certificates: {type(error).__name__}"

@@ -41,7 +41,9 @@ def test_a_certificate_of_nobody_has_a_digest_all_the_same():
     assert digest_of(issued.certificate, NOW) is not None
 
 
-@pytest.mark.parametrize("data", [b"", b"junk", DER[:-1], b"-----BEGIN CERTIFICATE-----\n", DER + b"\0" * 70_000])
+@pytest.mark.parametrize(
+    "data", [b"", b"junk", DER[:-1], b"-----BEGIN CERTIFICATE-----\n", DER + b"\0" * 70_000], ids=lambda _: "data"
+)
 def test_what_is_no_certificate_has_no_digest(data):
     assert digest_of(data, NOW) is None
 

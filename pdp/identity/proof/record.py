@@ -144,6 +144,7 @@ def _held(connection: sqlite3.Connection, holder: str) -> int:
 
 def _own(path: str, *, create: bool) -> tuple[int, int]:
     if create:
+        _hold_folder(Path(path).parent.stat())
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     found = os.lstat(path)
@@ -151,6 +152,12 @@ def _own(path: str, *, create: bool) -> tuple[int, int]:
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & _OTHERS:
         raise _unavailable("it is no file that is its owner's alone (help: `chmod 600`)")
     return found.st_dev, found.st_ino
+
+
+def _hold_folder(folder: os.stat_result) -> None:
+    # Whoever may write there can take away what SQLite keeps beside the file, or put it there first.
+    if folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or folder.st_uid not in (0, os.geteuid()):
+        raise _unavailable("others may write to its folder")
 
 
 def _open(path: str) -> sqlite3.Connection:

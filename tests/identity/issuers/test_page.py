@@ -85,7 +85,11 @@ def example_of(text: str) -> str:
     if text.startswith("[["):
         return text
     principal = "" if "[issuers.principal]" in text else 'principal = { type = "User", id = "sub" }\n'
-    return f"{REST}{principal}{text}"
+    rest = REST.replace("keys = { discovery = true }\n", "") if "[issuers.keys]" in text else REST
+    return f"{rest}{principal}{text}"
+
+
+SECRET = re.compile(r'"(/[^"]*)"')
 
 
 # What follows shows tables of which some lines are left out, and secrets of machines.
@@ -94,9 +98,12 @@ WHOLE = (DOCS / "identity.md").read_text("utf-8").partition("## What a token has
 
 @pytest.mark.parametrize("example", EXAMPLE.findall(WHOLE))
 def test_each_example_of_the_other_page_holds_up(tmp_path, example):
-    (tmp_path / "identity.toml").write_text(example_of(example), "utf-8")
+    (tmp_path / "secret").touch(0o600)
+    (tmp_path / "secret").write_text("s3cret-of-a-client")
+    text = SECRET.sub(f'"{tmp_path / "secret"}"', example_of(example))
+    (tmp_path / "identity.toml").write_text(text, "utf-8")
 
-    found = load(tmp_path / "identity.toml", environment={}).options
+    found = load(tmp_path / "identity.toml", environment={"INTROSPECTION": "s3cret"}).options
 
     assert found.issuers or found.workloads
 

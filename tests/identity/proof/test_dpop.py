@@ -486,6 +486,7 @@ def test_a_nonce_that_nobody_asked_for_does_not_count(request_):
         signed(json.dumps(HEADER), "[]", "ES256"),
         signed(json.dumps(HEADER), '{"a":' * 5000, "ES256"),
     ],
+    ids=lambda _: "text",
 )
 def test_what_is_no_signed_token_is_refused(request_, text):
     message = request_.refused(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from pdp.identity.proof.proofs import Proofs
 from pdp.identity.proof.proving import prove
 from pdp.identity.proof.replay import MemoryReplays
 from pdp.identity.proof.thumbprints import encoded, of_certificate
+from pdp.identity.refusals import REFUSALS
 from pdp.identity.who import NOTHING, Shown
 from tests.identity.tokens import NOW, private_key
 
@@ -170,3 +172,17 @@ def test_whatever_a_token_is_bound_to_is_shown_or_it_is_refused(cnf):
         assert cnf != {"x5t#S256": X5T}
     else:
         assert (cnf, found) == ({"x5t#S256": X5T}, X5T)
+
+
+CODES = {"proof_missing", "wrong_proof", "wrong_nonce", "proof_replayed", "proofs_full", "proofs_unavailable"}
+CODES |= {"token_not_bound", "unknown_binding", "wrong_certificate"}
+
+
+def test_every_code_of_what_is_shown_is_given_and_tested():
+    root = Path(__file__).resolve().parents[3]
+    given = "".join(each.read_text("utf-8") for each in (root / "pdp/identity/proof").glob("*.py"))
+    tested = "".join(each.read_text("utf-8") for each in Path(__file__).parent.glob("*.py") if each != Path(__file__))
+    tested += Path(__file__).read_text("utf-8").partition("CODES = ")[0]
+
+    assert REFUSALS.keys() >= CODES
+    assert [code for code in sorted(CODES) if f'"{code}"' not in given or f'"{code}"' not in tested] == []

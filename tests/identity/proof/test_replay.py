@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from pdp.errors import TokenError
 from pdp.identity.options import ReplayOptions
-from pdp.identity.proof.record import FileReplays, replays_of
+from pdp.identity.proof.record import _ENDED, FileReplays, replays_of
 from pdp.identity.proof.replay import MOST, MemoryReplays, Replays, share_of
 
 KEY, OTHER = "a-key", "another-key"
@@ -287,11 +287,26 @@ class TestFile:
         with pytest.raises(TokenError, match="its owner's alone"):
             FileReplays(tmp_path / "link.db")
 
+    @pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
+    def test_in_a_folder_that_others_write_to_is_refused(self, tmp_path, mode):
+        tmp_path.chmod(mode)
+
+        with pytest.raises(TokenError, match="others may write to its folder"):
+            FileReplays(tmp_path / "proofs.db")
+
+    def test_is_not_looked_through_for_what_has_ended(self, tmp_path):
+        replays = FileReplays(tmp_path / "proofs.db")
+
+        plan = replays._connection.execute(f"EXPLAIN QUERY PLAN {_ENDED}", (0,)).fetchall()
+
+        assert any("SEARCH used USING" in each[-1] and "INDEX ends (until<?)" in each[-1] for each in plan)
+        replays.close()
+
     def test_without_a_folder_is_refused(self, tmp_path):
         with pytest.raises(TokenError, match="No such file or directory"):
             FileReplays(tmp_path / "none" / "proofs.db")
 
-    @pytest.mark.parametrize("data", [b"junk" * 1000, b"SQLite format 3\0" + b"\0" * 100])
+    @pytest.mark.parametrize("data", [b"junk" * 1000, b"SQLite format 3\0" + b"\0" * 100], ids=["junk", "zeros"])
     def test_that_is_another_file_is_refused(self, tmp_path, data):
         path = tmp_path / "proofs.db"
         path.touch(mode=0o600)
