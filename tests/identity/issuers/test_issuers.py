@@ -554,6 +554,14 @@ def test_a_certificate_names_a_workload(tmp_path):
     assert session["key_id"] == encoded(CERTIFICATE)
 
 
+def test_a_certificate_of_a_clock_that_is_ahead_makes_no_session_of_the_future(tmp_path):
+    issuers = Scene(tmp_path, WORKLOADS).issuers
+
+    found = issuers.certified(("spiffe://example.org/a",), None, issued_at=(NOW + 5) * SECOND)
+
+    assert found.session["issued_at"].micros == NOW * SECOND
+
+
 def test_a_certificate_of_which_nothing_else_is_known_names_a_workload_as_well(tmp_path):
     found = Scene(tmp_path, WORKLOADS).issuers.certified(("spiffe://example.org/a",), None)
 
