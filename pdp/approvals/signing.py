@@ -50,21 +50,25 @@ class Signer:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Signer:
         """Read a private key in PEM from a file that is the user's alone; raise RequestError for anything else."""
+        return cls.of_pem(_read(os.fspath(path)), os.fspath(path))
+
+    @classmethod
+    def of_pem(cls, data: bytes, shown: str) -> Signer:
+        """Return who signs with a private key in PEM, which messages call as it is `shown`; raise RequestError."""
         try:
             from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
             from cryptography.hazmat.primitives.serialization import load_pem_private_key
         except ImportError:
             raise RequestError(_MISSING) from None
-        data = _read(os.fspath(path))
         try:
             private = load_pem_private_key(data, None)
         except TypeError:
-            raise RequestError(f"{path}: the key is locked by a password, and pdp asks for none") from None
+            raise RequestError(f"{shown}: the key is locked by a password, and pdp asks for none") from None
         except Exception as error:
             # Whatever it finds wrong with what is no key.
-            raise RequestError(f"{path}: this is no private key in PEM") from error
+            raise RequestError(f"{shown}: this is no private key in PEM") from error
         if not isinstance(private, Ed25519PrivateKey):
-            raise RequestError(f"{path}: this is no key of Ed25519 (help: `pdp key new` makes one)")
+            raise RequestError(f"{shown}: this is no key of Ed25519 (help: `pdp key new` makes one)")
         return cls(private)
 
     @classmethod

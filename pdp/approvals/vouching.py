@@ -25,7 +25,8 @@ class Vouched:
     """What the key that signs an event vouches for: that who did it had shown a token, and how they had got it.
 
     Nothing of this brings the token back. `token` is the SHA-256 of its text, by which it is found again in what others
-    keep; `names` are what it may be revoked by. It counts from when they `proved` who they are to `until`.
+    keep, and empty where that was not at hand, as of a certificate; `names` are what it may be revoked by. It counts
+    from when they `proved` who they are to `until`.
     """
 
     issuer: str
@@ -96,7 +97,7 @@ class Vouching:
     248 2026-11-28T09:00:00Z
     """
 
-    def __init__(self, signer: Signing, identity: Identity, token: str) -> None:
+    def __init__(self, signer: Signing, identity: Identity, token: str | None = None) -> None:
         """Take a key, whom a token speaks for, and its text. Raise RequestError where another acts for them."""
         if identity.actors:
             # INVARIANT: an approval says that a person looked. What acts for them is no person.
@@ -106,7 +107,7 @@ class Vouching:
         self.vouched = Vouched(
             issuer=identity.issuer,
             subject=identity.subject,
-            token=sha256(token.encode()).hexdigest(),
+            token="" if token is None else sha256(token.encode()).hexdigest(),
             names=tuple(dict.fromkeys(revocable(dict(identity.session.texts())))),
             proved=_proved(identity),
             until=Datetime(identity.until),

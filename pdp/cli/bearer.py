@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from pdp.cli.access import beside
 from pdp.cli.endings import Refusal, Status, is_token
@@ -131,41 +131,23 @@ def identify(token: str, configuration: str, schema: Schema | None = None) -> Id
 
     With a schema, the configuration has to name types that it declares.
     """
-    issuers = _issuers(configuration, schema)
+    try:
+        from pdp.configuration import ConfigurationError
+        from pdp.identity.issuers import Issuers
+    except ImportError:
+        help_ = "install them: `pip install 'pdp-engine[identity]'`"
+        raise Refusal("not_installed", "tokens need packages that are not there", help=help_) from None
+    try:
+        issuers = Issuers.load(configuration, schema=schema)
+    except ConfigurationError as error:
+        message = "the configuration of identities cannot be used"
+        raise Refusal("invalid_identity", message, diagnostics=error.diagnostics) from None
     try:
         return issuers.identify(token)
     except TokenError as error:
         raise refusal(error) from None
     finally:
         issuers.close()
-
-
-class _Identifying(Protocol):
-    """What issuers are to a command."""
-
-    def identify(self, token: str) -> Identity:
-        """Return whom a token speaks for, or raise TokenError."""
-
-    def close(self) -> None:
-        """Let go of what keys are read with."""
-
-
-def _issuers(configuration: str, schema: Schema | None) -> _Identifying:
-    import importlib
-
-    try:
-        from pdp.configuration import ConfigurationError
-
-        found: Any = importlib.import_module("pdp.identity.issuers")
-    except ImportError:
-        help_ = "install them: `pip install 'pdp-engine[identity]'`"
-        raise Refusal("not_installed", "tokens need packages that are not there", help=help_) from None
-    try:
-        issuers: _Identifying = found.Issuers.load(configuration, schema=schema)
-        return issuers
-    except ConfigurationError as error:
-        message = "the configuration of identities cannot be used"
-        raise Refusal("invalid_identity", message, diagnostics=error.diagnostics) from None
 
 
 def refusal(error: TokenError) -> Refusal:

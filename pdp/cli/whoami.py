@@ -99,8 +99,8 @@ def _shown(text: str) -> str:
 
 
 def _lines(who: Identity, now: Datetime) -> Iterator[str]:
-    named = f", token `{who.token_id}`" if who.token_id else ""
-    yield _shown(f"called `{who.subject}` by {who.issuer}{named}")
+    named = f", by the id `{who.token_id}`" if who.token_id else ""
+    yield _shown(f"{who.profile or 'token'} of {who.issuer}, which calls it `{who.subject}`{named}")
     yield _shown(_proof(who))
     yield from _times(who, now)
     yield from _brought(who)
@@ -180,6 +180,7 @@ def _json(who: Identity, now: Datetime) -> dict[str, Any]:
         "principal": str(who.ref),
         "attributes": {} if brought is None else _plain(brought.attributes),
         "in": [] if brought is None else _parents(brought),
+        "kind": who.profile or None,
         "issuer": who.issuer,
         "subject": who.subject,
         "token_id": who.token_id,

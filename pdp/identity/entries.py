@@ -75,6 +75,7 @@ class Entry:
             subject=claims["sub"],
             until=until,
             token_id=claims.get("jti"),
+            profile=self.issuer.options.profile,
             actors=acting,
             claims=claims,
         )

@@ -27,7 +27,8 @@ class Identity:
     `principal` is an entity where the token says something of it, and a reference where it says nothing but who it is.
     `subject` is the issuer's name for it. `actors` are those who act for it, from the one who acts now to the first;
     policies see the first alone, and the others are for the record. `until` is the instant from which it counts no
-    more, in microseconds since the epoch. `claims` are as they were verified.
+    more, in microseconds since the epoch. `profile` is which kind of token it was, empty for a certificate. `claims`
+    are as they were verified.
     """
 
     principal: Entity | EntityRef
@@ -36,6 +37,7 @@ class Identity:
     subject: str
     until: int
     token_id: str | None = None
+    profile: str = ""
     actors: tuple[Actor, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -62,3 +64,15 @@ class Shown:
 
 
 NOTHING: Final = Shown()
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whoever a token speaks for: what a client of a sidecar asks for in place of a principal, which verifies it.
+
+    >>> Bearer("eyJ…")
+    Bearer(shown=Shown(certificate=None, proofs=(), method='', url='', nonce=None))
+    """
+
+    token: str = field(repr=False)
+    shown: Shown = NOTHING

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class May(StrEnum):
-    """What a caller may do. `check` is to ask for decisions, `watch` to be told when they change."""
+    """What a caller may do. `check` is to ask for decisions, `watch` to be told when they change.
+
+    `approve` is for whoever proved who they are: it is they who approve.
+    """
 
     CHECK = "check"
     WATCH = "watch"
@@ -27,6 +30,7 @@ class May(StrEnum):
     SEARCH = "search"
     REVOKE = "revoke"
     STATUS = "status"
+    APPROVE = "approve"
 
 
 class NotPermitted(Exception):

@@ -25,6 +25,7 @@ class Records:
         facts = configuration.options.facts
         self.options: dict[str, Any] = _ages(configuration)
         self._open: list[RevocationLog | ApprovalStore] = []
+        self.approvals: ApprovalStore | None = None
         try:
             if configuration.revocations is not None:
                 log = RevocationLog(configuration.revocations, create=facts.create)
@@ -33,7 +34,7 @@ class Records:
             if configuration.approvals is not None and configuration.keys is not None:
                 store = ApprovalStore(configuration.approvals, keys=configuration.keys)
                 self._open.append(store)
-                self.options["approvals"] = store
+                self.options["approvals"] = self.approvals = store
         except BaseException:
             self.close()
             raise

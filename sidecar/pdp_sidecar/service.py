@@ -24,13 +24,15 @@ from pdp.search import Page
 from pdp.trace import Trace
 from pdp.values import EntityRef
 from pdp_sidecar.callers import Caller, Callers, May, NotPermitted, Peer
-from pdp_sidecar.identifying import Identifying
+from pdp_sidecar.desk import Desk
+from pdp_sidecar.identifying import Identifying, told
 from pdp_sidecar.lasting import FLEETING, lasts
 from pdp_sidecar.proven import proven, spoken_for
 
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from pdp.identity.stepup import StepUp
     from pdp.identity.who import Identity, Shown
     from pdp.search import Asking
 
@@ -62,10 +64,10 @@ def unhandled(decision: Decision, handles: frozenset[str]) -> tuple[str, ...]:
 class Service:
     """Answers the callers of one process by one engine, which handles no obligation itself.
 
-    `identifying` verifies tokens, None where nobody's are taken. `record` sees each decision with its caller, for
-    metrics and logs; it must be quick. `revoke_elsewhere` is called after a revocation holds here, with the number of
-    its record, and returns how many other workers it holds in and how many were ended, when there is no other that it
-    does not hold in.
+    `identifying` verifies tokens, None where nobody's are taken. `desk` is where access is approved, None where it is
+    not. `record` sees each decision with its caller, for metrics and logs; it must be quick. `revoke_elsewhere` is
+    called after a revocation holds here, with the number of its record, and returns how many other workers it holds in
+    and how many were ended, when there is no other that it does not hold in.
     """
 
     def __init__(
@@ -73,11 +75,13 @@ class Service:
         engine: Engine,
         *,
         identifying: Identifying | None = None,
+        desk: Desk | None = None,
         record: Callable[[Caller, Request, Decision], object] | None = None,
         revoke_elsewhere: Callable[[int | None], tuple[int, int]] | None = None,
     ) -> None:
         self.engine = engine
         self.identifying = identifying
+        self.desk = desk
         self.record = record
         self.revoke_elsewhere = revoke_elsewhere
         self.started = _datetime.datetime.now(_datetime.UTC)
@@ -139,8 +143,8 @@ class Service:
     def refused(self, error: TokenError) -> Decision:
         """Return the deny of a question whose token is refused. Nobody keeps it: another time it may not be."""
         reason = Reason.SOURCE_FAILED if error.passing else Reason.INVALID_REQUEST
-        told = self.deny(reason, f"the token is refused: {error} ({error.code})")
-        return Decision.made(told._leaf, "", self.engine._answers.now())
+        denied = self.deny(reason, told(error))
+        return Decision.made(denied._leaf, "", self.engine._answers.now())
 
     def check_many(
         self, caller: Caller, requests: Sequence[Request], tokens: Mapping[int, Identity] = NO_TOKENS
@@ -248,6 +252,11 @@ class Service:
         caller.require(May.EXPLAIN)
         return self.engine.explain(self._require(caller, request, token))
 
+    def step_up(self, caller: Caller, decision: Decision, token: Identity | None) -> StepUp | None:
+        """Return the sign-in that would meet the needs of a deny, None where it takes anything else."""
+        whose = caller.identity if token is None else token
+        return None if self.identifying is None else self.identifying.step_up(decision, whose)
+
     # ------------------------------------------------------------------------------------------------------ searches
 
     def who_can(
@@ -315,6 +324,13 @@ class Service:
         sequence = self.engine.revoke(**target)
         others, ended = (0, 0) if self.revoke_elsewhere is None else self.revoke_elsewhere(sequence)
         return sequence, 1 + others, ended
+
+    def at_desk(self, caller: Caller) -> Desk:
+        """Return where access is approved; raise NotPermitted where that is not here, or not for the caller."""
+        caller.require(May.APPROVE)
+        if self.desk is None:
+            raise NotPermitted("access is not approved here: the server has no desk")
+        return self.desk
 
 
 def _request(principal: Entity | EntityRef, terms: Asking, resource: Entity | EntityRef) -> Request:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from pdp.errors import DiagnosticError, RecordError
 from pdp_sidecar.config import Configuration, ConfigurationError, Flags, load
+from pdp_sidecar.desk import Desk
 from pdp_sidecar.facts import Records
 from pdp_sidecar.identifying import Identifying
 from pdp_sidecar.issuing import issuers_of
@@ -108,7 +109,7 @@ class Worker:
         elsewhere = None if control is None else control.revoke_elsewhere
         issuers = self._issuers
         identifying = None if issuers is None else Identifying(issuers, self.engine)
-        service = Service(self.engine, identifying=identifying, revoke_elsewhere=elsewhere)
+        service = Service(self.engine, identifying=identifying, desk=self._desk(), revoke_elsewhere=elsewhere)
         readiness = Readiness(service) if control is None else Readiness(service, others=control.others)
         return Ground(
             configuration=self.configuration,
@@ -121,6 +122,10 @@ class Worker:
             operations=Operations(self.configuration.options.operations, self.engine),
             control=control,
         )
+
+    def _desk(self) -> Desk | None:
+        store, signer = self._records.approvals, self.configuration.desk
+        return None if store is None or signer is None else Desk(self.engine, store, signer)
 
     def close(self) -> None:
         """Close what is open, where it never ran."""

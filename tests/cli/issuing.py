@@ -10,6 +10,8 @@ from typing import Any
 from tests.identity import tokens
 
 ISSUER = "https://login.example.com"
+PAST = {"iat": 1_699_999_000, "auth_time": 1_699_999_000, "exp": 1_700_000_000}
+"""Claims of a token that has run out."""
 
 CONFIGURATION = """
 [[issuers]]
@@ -43,6 +45,7 @@ class Issuing:
             "sub": subject,
             "client_id": "shell",
             "iat": now - 60,
+            "auth_time": now - 60,
             "exp": now + 3600,
             "jti": f"t-{subject}",
             "amr": ["pwd", "mfa"],

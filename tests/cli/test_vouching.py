@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
-from tests.cli import standin
-from tests.cli.issuing import Issuing
+from tests.cli.issuing import PAST, Issuing
 from tests.cli.test_access import CHANGE, Shell, timeless
 
 ISSUER = "https://login.example.com"
@@ -33,11 +31,6 @@ class Desk(Shell):
 
     def by(self, name: str, line: str, **claims: Any) -> Result:
         return self(f"{line} --token-file {self.issuing.file(name, **claims)}", "desk")
-
-
-@pytest.fixture(autouse=True)
-def issuers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pdp.identity.issuers", standin.module())
 
 
 @pytest.fixture
@@ -86,14 +79,14 @@ def test_whom_a_token_speaks_for_has_to_be_somebody_who_may(desk: Desk) -> None:
     answers = [
         desk.by("eve", f"pdp approve policies {id_}"),
         desk.by("ada", f"pdp approve policies {id_}"),
-        desk.by("bo", f"pdp approve policies {id_}", exp=1_700_000_000),
+        desk.by("bo", f"pdp approve policies {id_}", **PAST),
     ]
 
     assert [each.exit_code for each in answers] == [3, 3, 2]
     assert [each.stderr.splitlines()[0] for each in answers] == [
         'error: no rule asks User "eve" to approve this; asked are Group "reviewers"',
         'error: User "ada" asked for it, and does not approve it',
-        "error: the token has run out",
+        "error: the token has run out (`exp`)",
     ]
     assert desk.decide() == 2
 

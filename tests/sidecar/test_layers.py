@@ -24,7 +24,7 @@ from tests.test_architecture import (
 # layer and those above it in this table.
 LAYERS = {
     0: {"addresses", "callers", "generated", "lasting", "operations.logs", "running"},
-    1: {"identifying", "proven", "reloading", "service", "sockets", "tls"},
+    1: {"desk", "identifying", "proven", "reloading", "service", "sockets", "tls"},
     2: {"authzen", "frames", "status", "wire"},
     3: {"operations", "receivers", "rpc"},
     4: {"client", "envoy", "workers"},

@@ -60,6 +60,9 @@ class Gathering:
                 "a caller has exactly one of `uid`, `spiffe`, `token`, `identity` and `anyone`",
             )
             return
+        if May.APPROVE in found.may and ways != ["identity"] and ways != ["anyone"]:
+            message = f"`{written.name}` is told by `{ways[0]}`, and who approves shows a token of their own"
+            report.add("unproven_caller", (*at, "may"), message, "give it to a caller that is told by `identity`")
         takes: dict[str, Callable[[Path, CallerOptions, Caller], None]] = {
             "uid": self._uid,
             "spiffe": self._spiffe,
@@ -127,7 +130,7 @@ class Gathering:
         self._put(at, self.by_token, hashlib.sha256(token.encode()).digest(), found, "this token")
 
     def _anyone(self, at: Path, written: CallerOptions, found: Caller) -> None:
-        for each in sorted({May.EXPLAIN, May.REVOKE, May.STATUS} & found.may):
+        for each in sorted({May.EXPLAIN, May.REVOKE, May.STATUS, May.APPROVE} & found.may):
             message = f"whoever shows nothing of who they are may not {each}"
             self._report.add("unproven_caller", (*at[:-1], "may"), message)
         if self.otherwise is not None:

@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pdp.approvals.signing import Signer
 from pdp.classes import dataclass, field
 from pdp.configuration.file import read_file, relative_to
 from pdp.configuration.places import Path
 from pdp.configuration.reading import FAILED, read
 from pdp.configuration.report import ConfigurationError, Report
 from pdp.configuration.secret import Secret, SecretError
+from pdp.errors import RequestError
 from pdp.schema import Schema
 from pdp.source import Source
 from pdp.terms import Policy
@@ -61,6 +63,7 @@ class Configuration:
     revocations: str | None = None
     approvals: str | None = None
     keys: str | None = None
+    desk: Signer | None = field(default=None, compare=False, repr=False)
     identity: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     report: Report = field(default_factory=Report, compare=False, repr=False)
@@ -111,6 +114,7 @@ class _Loading:
         asking = callers(options, found, report, self._environment, insecure=insecure, file=file)
         facts = {name: self._path(("facts", name), getattr(options.facts, name)) for name in _FACTS}
         self._check_facts(facts)
+        desk = self._desk(facts)
         identity = self._identity(found, facts["revocations"])
         self._check_workers()
         self._check_envoy(found)
@@ -123,6 +127,7 @@ class _Loading:
             certificates=certificates,
             revocations=facts["revocations"],
             approvals=facts["approvals"],
+            desk=desk,
             identity=identity,
             environment=self._environment,
             report=report,
@@ -164,6 +169,27 @@ class _Loading:
             if told is not None:
                 check_receivers(told, found, revocations, self._report, self._environment)
         return path
+
+    def _desk(self, facts: Mapping[str, str | None]) -> Signer | None:
+        """Return the key by which this sidecar vouches for whoever approves."""
+        secret, at, report = self._options.facts.desk, ("facts", "desk"), self._report
+        approves = any("approve" in each.may for each in self._options.callers)
+        if secret is None:
+            if approves:
+                help_ = "make one: `pdp key new`, and let it vouch in the file of keys"
+                report.add("no_desk", ("facts",), "a caller may `approve`, and no `desk` has a key to sign that", help_)
+            return None
+        if facts["approvals"] is None:
+            report.add("misplaced_key", at, "`desk` says nothing without `approvals`", key=True)
+        if secret.file is not None:
+            secret = Secret(file=self._path((*at, "file"), secret.file), env=secret.env)
+        try:
+            return Signer.of_pem(secret.read(self._environment), "the key")
+        except SecretError as error:
+            report.add("no_secret", at, error.message, error.help)
+        except RequestError as error:
+            report.add("no_secret", at, str(error))
+        return None
 
     def _check_facts(self, paths: Mapping[str, str | None]) -> None:
         facts, report = self._options.facts, self._report

@@ -19,7 +19,7 @@ from pdp_sidecar.rpc.options import Options as RpcOptions
 from pdp_sidecar.workers.options import WorkersOptions
 
 WhenStale = Literal["deny", "continue"]
-MayWord = Literal["check", "watch", "explain", "search", "revoke", "status"]
+MayWord = Literal["check", "watch", "explain", "search", "revoke", "status", "approve"]
 
 
 class Section(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -99,6 +99,7 @@ class FactsOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     revocations: str | None = None
     approvals: str | None = None
     keys: str | None = None
+    desk: Secret | None = None
     create: bool = False
     refresh: float = 0.5
     max_age: AgeOptions = AgeOptions()

@@ -28,27 +28,41 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from pdp_sidecar.generated import value_pb2 as pdp_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apdp/v1/admin_service.proto\x12\x06pdp.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12pdp/v1/value.proto\"\x9e\x02\n\rRevokeRequest\x12&\n\tprincipal\x18\x01 \x01(\x0b\x32\x11.pdp.v1.EntityRefH\x00\x12\"\n\x05group\x18\x02 \x01(\x0b\x32\x11.pdp.v1.EntityRefH\x00\x12%\n\x08workload\x18\x03 \x01(\x0b\x32\x11.pdp.v1.EntityRefH\x00\x12\x11\n\x07session\x18\x04 \x01(\tH\x00\x12\x0f\n\x05token\x18\x05 \x01(\tH\x00\x12\r\n\x03key\x18\x06 \x01(\tH\x00\x12\x10\n\x06\x64\x65vice\x18\x07 \x01(\tH\x00\x12.\n\nnot_before\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03why\x18\t \x01(\t\x12\x0e\n\x06issuer\x18\n \x01(\tB\x08\n\x06target\"c\n\x0eRevokeResponse\x12\x15\n\x08sequence\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x0f\n\x07workers\x18\x03 \x01(\r\x12\r\n\x05\x65nded\x18\x04 \x01(\rB\x0b\n\t_sequence\"\x0f\n\rStatusRequest\"\x80\x02\n\x0eStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12\x10\n\x08problems\x18\x03 \x03(\t\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x16\n\x0e\x66\x61\x63ts_revision\x18\x05 \x01(\t\x12\r\n\x05\x65poch\x18\x06 \x01(\t\x12+\n\x07started\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07sources\x18\x08 \x03(\x0b\x32\x14.pdp.v1.SourceStatus\x12\x1e\n\x06reload\x18\t \x01(\x0b\x32\x0e.pdp.v1.Reload\x12\x0f\n\x07workers\x18\n \x01(\r\"x\n\x0cSourceStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.pdp.v1.SourceState\x12&\n\x03\x61ge\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"O\n\x06Reload\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05taken\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t*u\n\x0bSourceState\x12\x1c\n\x18SOURCE_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13SOURCE_STATE_LOADED\x10\x01\x12\x16\n\x12SOURCE_STATE_STALE\x10\x02\x12\x17\n\x13SOURCE_STATE_FAILED\x10\x03\x32\x80\x01\n\x0c\x41\x64minService\x12\x37\n\x06Revoke\x12\x15.pdp.v1.RevokeRequest\x1a\x16.pdp.v1.RevokeResponse\x12\x37\n\x06Status\x12\x15.pdp.v1.StatusRequest\x1a\x16.pdp.v1.StatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apdp/v1/admin_service.proto\x12\x06pdp.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12pdp/v1/value.proto\"\x9e\x02\n\rRevokeRequest\x12&\n\tprincipal\x18\x01 \x01(\x0b\x32\x11.pdp.v1.EntityRefH\x00\x12\"\n\x05group\x18\x02 \x01(\x0b\x32\x11.pdp.v1.EntityRefH\x00\x12%\n\x08workload\x18\x03 \x01(\x0b\x32\x11.pdp.v1.EntityRefH\x00\x12\x11\n\x07session\x18\x04 \x01(\tH\x00\x12\x0f\n\x05token\x18\x05 \x01(\tH\x00\x12\r\n\x03key\x18\x06 \x01(\tH\x00\x12\x10\n\x06\x64\x65vice\x18\x07 \x01(\tH\x00\x12.\n\nnot_before\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03why\x18\t \x01(\t\x12\x0e\n\x06issuer\x18\n \x01(\tB\x08\n\x06target\"c\n\x0eRevokeResponse\x12\x15\n\x08sequence\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x0f\n\x07workers\x18\x03 \x01(\r\x12\r\n\x05\x65nded\x18\x04 \x01(\rB\x0b\n\t_sequence\"\x10\n\x0ePendingRequest\":\n\x0fPendingResponse\x12\'\n\x08requests\x18\x01 \x03(\x0b\x32\x15.pdp.v1.AccessRequest\")\n\x0e\x41pproveRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03why\x18\x02 \x01(\t\"H\n\x0f\x41pproveResponse\x12&\n\x07request\x18\x01 \x01(\x0b\x32\x15.pdp.v1.AccessRequest\x12\r\n\x05\x65poch\x18\x02 \x01(\t\"(\n\rRejectRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03why\x18\x02 \x01(\t\"G\n\x0eRejectResponse\x12&\n\x07request\x18\x01 \x01(\x0b\x32\x15.pdp.v1.AccessRequest\x12\r\n\x05\x65poch\x18\x02 \x01(\t\"\xdf\x02\n\rAccessRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12#\n\x08\x61sked_by\x18\x02 \x01(\x0b\x32\x11.pdp.v1.EntityRef\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03why\x18\x04 \x01(\t\x12$\n\tprincipal\x18\x05 \x01(\x0b\x32\x11.pdp.v1.EntityRef\x12 \n\x05\x61\x63tor\x18\x06 \x01(\x0b\x32\x11.pdp.v1.EntityRef\x12\x0e\n\x06\x61\x63tion\x18\x07 \x01(\t\x12#\n\x08resource\x18\x08 \x01(\x0b\x32\x11.pdp.v1.EntityRef\x12\n\n\x02of\x18\t \x01(\t\x12)\n\x05until\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\tapprovers\x18\x0b \x03(\x0b\x32\x11.pdp.v1.EntityRef\x12\x0e\n\x06\x63losed\x18\x0c \x01(\t\"\x0f\n\rStatusRequest\"\x80\x02\n\x0eStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12\x10\n\x08problems\x18\x03 \x03(\t\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x16\n\x0e\x66\x61\x63ts_revision\x18\x05 \x01(\t\x12\r\n\x05\x65poch\x18\x06 \x01(\t\x12+\n\x07started\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07sources\x18\x08 \x03(\x0b\x32\x14.pdp.v1.SourceStatus\x12\x1e\n\x06reload\x18\t \x01(\x0b\x32\x0e.pdp.v1.Reload\x12\x0f\n\x07workers\x18\n \x01(\r\"x\n\x0cSourceStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.pdp.v1.SourceState\x12&\n\x03\x61ge\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"O\n\x06Reload\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05taken\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t*u\n\x0bSourceState\x12\x1c\n\x18SOURCE_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13SOURCE_STATE_LOADED\x10\x01\x12\x16\n\x12SOURCE_STATE_STALE\x10\x02\x12\x17\n\x13SOURCE_STATE_FAILED\x10\x03\x32\xb1\x02\n\x0c\x41\x64minService\x12\x37\n\x06Revoke\x12\x15.pdp.v1.RevokeRequest\x1a\x16.pdp.v1.RevokeResponse\x12:\n\x07Pending\x12\x16.pdp.v1.PendingRequest\x1a\x17.pdp.v1.PendingResponse\x12:\n\x07\x41pprove\x12\x16.pdp.v1.ApproveRequest\x1a\x17.pdp.v1.ApproveResponse\x12\x37\n\x06Reject\x12\x15.pdp.v1.RejectRequest\x1a\x16.pdp.v1.RejectResponse\x12\x37\n\x06Status\x12\x15.pdp.v1.StatusRequest\x1a\x16.pdp.v1.StatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pdp.v1.admin_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SOURCESTATE']._serialized_start=992
-  _globals['_SOURCESTATE']._serialized_end=1109
+  _globals['_SOURCESTATE']._serialized_start=1656
+  _globals['_SOURCESTATE']._serialized_end=1773
   _globals['_REVOKEREQUEST']._serialized_start=124
   _globals['_REVOKEREQUEST']._serialized_end=410
   _globals['_REVOKERESPONSE']._serialized_start=412
   _globals['_REVOKERESPONSE']._serialized_end=511
-  _globals['_STATUSREQUEST']._serialized_start=513
-  _globals['_STATUSREQUEST']._serialized_end=528
-  _globals['_STATUSRESPONSE']._serialized_start=531
-  _globals['_STATUSRESPONSE']._serialized_end=787
-  _globals['_SOURCESTATUS']._serialized_start=789
-  _globals['_SOURCESTATUS']._serialized_end=909
-  _globals['_RELOAD']._serialized_start=911
-  _globals['_RELOAD']._serialized_end=990
-  _globals['_ADMINSERVICE']._serialized_start=1112
-  _globals['_ADMINSERVICE']._serialized_end=1240
+  _globals['_PENDINGREQUEST']._serialized_start=513
+  _globals['_PENDINGREQUEST']._serialized_end=529
+  _globals['_PENDINGRESPONSE']._serialized_start=531
+  _globals['_PENDINGRESPONSE']._serialized_end=589
+  _globals['_APPROVEREQUEST']._serialized_start=591
+  _globals['_APPROVEREQUEST']._serialized_end=632
+  _globals['_APPROVERESPONSE']._serialized_start=634
+  _globals['_APPROVERESPONSE']._serialized_end=706
+  _globals['_REJECTREQUEST']._serialized_start=708
+  _globals['_REJECTREQUEST']._serialized_end=748
+  _globals['_REJECTRESPONSE']._serialized_start=750
+  _globals['_REJECTRESPONSE']._serialized_end=821
+  _globals['_ACCESSREQUEST']._serialized_start=824
+  _globals['_ACCESSREQUEST']._serialized_end=1175
+  _globals['_STATUSREQUEST']._serialized_start=1177
+  _globals['_STATUSREQUEST']._serialized_end=1192
+  _globals['_STATUSRESPONSE']._serialized_start=1195
+  _globals['_STATUSRESPONSE']._serialized_end=1451
+  _globals['_SOURCESTATUS']._serialized_start=1453
+  _globals['_SOURCESTATUS']._serialized_end=1573
+  _globals['_RELOAD']._serialized_start=1575
+  _globals['_RELOAD']._serialized_end=1654
+  _globals['_ADMINSERVICE']._serialized_start=1776
+  _globals['_ADMINSERVICE']._serialized_end=2081
 # @@protoc_insertion_point(module_scope)

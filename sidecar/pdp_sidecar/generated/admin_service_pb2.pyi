@@ -60,6 +60,76 @@ class RevokeResponse(_message.Message):
     ended: int
     def __init__(self, sequence: _Optional[int] = ..., epoch: _Optional[str] = ..., workers: _Optional[int] = ..., ended: _Optional[int] = ...) -> None: ...
 
+class PendingRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PendingResponse(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[AccessRequest]
+    def __init__(self, requests: _Optional[_Iterable[_Union[AccessRequest, _Mapping]]] = ...) -> None: ...
+
+class ApproveRequest(_message.Message):
+    __slots__ = ("id", "why")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    why: str
+    def __init__(self, id: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
+
+class ApproveResponse(_message.Message):
+    __slots__ = ("request", "epoch")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    request: AccessRequest
+    epoch: str
+    def __init__(self, request: _Optional[_Union[AccessRequest, _Mapping]] = ..., epoch: _Optional[str] = ...) -> None: ...
+
+class RejectRequest(_message.Message):
+    __slots__ = ("id", "why")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    why: str
+    def __init__(self, id: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
+
+class RejectResponse(_message.Message):
+    __slots__ = ("request", "epoch")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    request: AccessRequest
+    epoch: str
+    def __init__(self, request: _Optional[_Union[AccessRequest, _Mapping]] = ..., epoch: _Optional[str] = ...) -> None: ...
+
+class AccessRequest(_message.Message):
+    __slots__ = ("id", "asked_by", "at", "why", "principal", "actor", "action", "resource", "of", "until", "approvers", "closed")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ASKED_BY_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    APPROVERS_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    asked_by: _value_pb2.EntityRef
+    at: _timestamp_pb2.Timestamp
+    why: str
+    principal: _value_pb2.EntityRef
+    actor: _value_pb2.EntityRef
+    action: str
+    resource: _value_pb2.EntityRef
+    of: str
+    until: _timestamp_pb2.Timestamp
+    approvers: _containers.RepeatedCompositeFieldContainer[_value_pb2.EntityRef]
+    closed: str
+    def __init__(self, id: _Optional[str] = ..., asked_by: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., why: _Optional[str] = ..., principal: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., actor: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_value_pb2.EntityRef, _Mapping]] = ..., of: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., approvers: _Optional[_Iterable[_Union[_value_pb2.EntityRef, _Mapping]]] = ..., closed: _Optional[str] = ...) -> None: ...
+
 class StatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

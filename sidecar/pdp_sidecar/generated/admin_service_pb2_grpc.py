@@ -41,6 +41,21 @@ class AdminServiceStub:
                 request_serializer=pdp_dot_v1_dot_admin__service__pb2.RevokeRequest.SerializeToString,
                 response_deserializer=pdp_dot_v1_dot_admin__service__pb2.RevokeResponse.FromString,
                 _registered_method=True)
+        self.Pending = channel.unary_unary(
+                '/pdp.v1.AdminService/Pending',
+                request_serializer=pdp_dot_v1_dot_admin__service__pb2.PendingRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_admin__service__pb2.PendingResponse.FromString,
+                _registered_method=True)
+        self.Approve = channel.unary_unary(
+                '/pdp.v1.AdminService/Approve',
+                request_serializer=pdp_dot_v1_dot_admin__service__pb2.ApproveRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_admin__service__pb2.ApproveResponse.FromString,
+                _registered_method=True)
+        self.Reject = channel.unary_unary(
+                '/pdp.v1.AdminService/Reject',
+                request_serializer=pdp_dot_v1_dot_admin__service__pb2.RejectRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_admin__service__pb2.RejectResponse.FromString,
+                _registered_method=True)
         self.Status = channel.unary_unary(
                 '/pdp.v1.AdminService/Status',
                 request_serializer=pdp_dot_v1_dot_admin__service__pb2.StatusRequest.SerializeToString,
@@ -54,6 +69,27 @@ class AdminServiceServicer:
 
     def Revoke(self, request, context):
         """Let something count no longer. When it returns, every worker denies what goes against it, or was ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Pending(self, request, context):
+        """List the requests for access that can be approved.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Approve(self, request, context):
+        """Approve a request for access, in the name of whom the caller's verified token or certificate speaks for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Reject(self, request, context):
+        """Reject a request for access, in their name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,6 +109,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.Revoke,
                     request_deserializer=pdp_dot_v1_dot_admin__service__pb2.RevokeRequest.FromString,
                     response_serializer=pdp_dot_v1_dot_admin__service__pb2.RevokeResponse.SerializeToString,
+            ),
+            'Pending': grpc.unary_unary_rpc_method_handler(
+                    servicer.Pending,
+                    request_deserializer=pdp_dot_v1_dot_admin__service__pb2.PendingRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_admin__service__pb2.PendingResponse.SerializeToString,
+            ),
+            'Approve': grpc.unary_unary_rpc_method_handler(
+                    servicer.Approve,
+                    request_deserializer=pdp_dot_v1_dot_admin__service__pb2.ApproveRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_admin__service__pb2.ApproveResponse.SerializeToString,
+            ),
+            'Reject': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reject,
+                    request_deserializer=pdp_dot_v1_dot_admin__service__pb2.RejectRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_admin__service__pb2.RejectResponse.SerializeToString,
             ),
             'Status': grpc.unary_unary_rpc_method_handler(
                     servicer.Status,
@@ -108,6 +159,87 @@ class AdminService:
             '/pdp.v1.AdminService/Revoke',
             pdp_dot_v1_dot_admin__service__pb2.RevokeRequest.SerializeToString,
             pdp_dot_v1_dot_admin__service__pb2.RevokeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Pending(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pdp.v1.AdminService/Pending',
+            pdp_dot_v1_dot_admin__service__pb2.PendingRequest.SerializeToString,
+            pdp_dot_v1_dot_admin__service__pb2.PendingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Approve(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pdp.v1.AdminService/Approve',
+            pdp_dot_v1_dot_admin__service__pb2.ApproveRequest.SerializeToString,
+            pdp_dot_v1_dot_admin__service__pb2.ApproveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pdp.v1.AdminService/Reject',
+            pdp_dot_v1_dot_admin__service__pb2.RejectRequest.SerializeToString,
+            pdp_dot_v1_dot_admin__service__pb2.RejectResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from pdp.approvals.ledger import AccessRequest
 from pdp.errors import RequestError
 from pdp.freshness import SourceStatus
 from pdp.model import SourceState
-from pdp.values import INT_MAX, Datetime
+from pdp.values import INT_MAX, Datetime, EntityRef, show
 from pdp_sidecar.callers import Caller, May
 from pdp_sidecar.generated import admin_service_pb2 as pb
+from pdp_sidecar.generated import value_pb2
 from pdp_sidecar.service import Service
 from pdp_sidecar.status import Status
 from pdp_sidecar.wire.times import duration, micros_of_timestamp, timestamp
@@ -49,6 +51,45 @@ def _not_before(message: pb.RevokeRequest) -> _datetime.datetime | None:
     if micros is None:
         raise RequestError("`not_before` is no time of whole microseconds")
     return Datetime(micros).to_datetime()
+
+
+def pending(service: Service, caller: Caller, _: pb.PendingRequest) -> pb.PendingResponse:
+    """Answer Pending; raise NotPermitted or RecordError."""
+    return pb.PendingResponse(requests=map(_access, service.at_desk(caller).pending(caller)))
+
+
+def approve(service: Service, caller: Caller, message: pb.ApproveRequest) -> pb.ApproveResponse:
+    """Answer Approve; raise NotPermitted, RequestError or RecordError."""
+    found = service.at_desk(caller).approve(caller, message.id, message.why)
+    return pb.ApproveResponse(request=_access(found), epoch=service.epoch)
+
+
+def reject(service: Service, caller: Caller, message: pb.RejectRequest) -> pb.RejectResponse:
+    """Answer Reject; raise NotPermitted, RequestError or RecordError."""
+    found = service.at_desk(caller).reject(caller, message.id, message.why)
+    return pb.RejectResponse(request=_access(found), epoch=service.epoch)
+
+
+def _access(found: AccessRequest) -> pb.AccessRequest:
+    wanted = found.wanted
+    return pb.AccessRequest(
+        id=found.id,
+        asked_by=_ref(found.asked_by),
+        at=timestamp(found.at.micros),
+        why=found.why,
+        principal=_ref(wanted.principal),
+        actor=None if wanted.actor is None else _ref(wanted.actor),
+        action=wanted.action,
+        resource=_ref(wanted.resource),
+        of="" if wanted.of is None else show(wanted.of),
+        until=timestamp(wanted.until.micros),
+        approvers=[_ref(each.approver) for each in found.approvals],
+        closed=found.closed,
+    )
+
+
+def _ref(ref: EntityRef) -> value_pb2.EntityRef:
+    return value_pb2.EntityRef(type=ref.type, id=ref.id)
 
 
 def status(caller: Caller, told: Callable[[], Status]) -> pb.StatusResponse:

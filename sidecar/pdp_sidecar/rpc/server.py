@@ -14,8 +14,14 @@ from pdp.classes import dataclass
 from pdp.identity.certificates import identities_of
 from pdp_sidecar.callers import Callers
 from pdp_sidecar.generated import decision_service_pb2 as pb
-from pdp_sidecar.generated.admin_service_pb2 import RevokeRequest, StatusRequest
-from pdp_sidecar.rpc.administration import revoke
+from pdp_sidecar.generated.admin_service_pb2 import (
+    ApproveRequest,
+    PendingRequest,
+    RejectRequest,
+    RevokeRequest,
+    StatusRequest,
+)
+from pdp_sidecar.rpc.administration import approve, pending, reject, revoke
 from pdp_sidecar.rpc.administration import status as status_message
 from pdp_sidecar.rpc.arrivals import Arrivals
 from pdp_sidecar.rpc.calls import Calls, at_once
@@ -125,10 +131,16 @@ def _decisions(checks: Checks, watching: Watching, calls: Calls, service: Servic
 
 def _administration(calls: Calls, service: Service, told: Callable[[], Status]) -> grpc.GenericRpcHandler:
     revoked = calls.handler(RevokeRequest.FromString, at_once(partial(revoke, service)))
+    waiting = calls.handler(PendingRequest.FromString, at_once(partial(pending, service)))
+    approved = calls.handler(ApproveRequest.FromString, at_once(partial(approve, service)))
+    rejected = calls.handler(RejectRequest.FromString, at_once(partial(reject, service)))
     tells = calls.handler(StatusRequest.FromString, at_once(lambda caller, _: status_message(caller, told)))
     return grpc.method_handlers_generic_handler(
         ADMINISTRATION,
         {
+            "Approve": grpc.unary_unary_rpc_method_handler(approved),
+            "Pending": grpc.unary_unary_rpc_method_handler(waiting),
+            "Reject": grpc.unary_unary_rpc_method_handler(rejected),
             "Revoke": grpc.unary_unary_rpc_method_handler(revoked),
             "Status": grpc.unary_unary_rpc_method_handler(tells),
         },

@@ -199,6 +199,45 @@ REFUSED = [
         ("unproven_caller", "whoever shows nothing of who they are may not revoke", '["check", "revoke"]', None),
     ),
     (
+        ANYONE + 'may = ["check", "approve"]\n[facts]\napprovals = "a.db"\ndesk = { env = "DESK" }',
+        ("unproven_caller", "whoever shows nothing of who they are may not approve", '["check", "approve"]', None),
+    ),
+    (
+        '[[callers]]\nname = "ours"\nuid = "self"\nmay = ["approve"]',
+        (
+            "unproven_caller",
+            "`ours` is told by `uid`, and who approves shows a token of their own",
+            '["approve"]',
+            "give it to a caller that is told by `identity`",
+        ),
+    ),
+    (
+        '[[callers]]\nname = "people"\nidentity = "User"\nmay = ["approve"]\n[facts]\napprovals = "a.db"\n' + IDENTITY,
+        (
+            "no_desk",
+            "a caller may `approve`, and no `desk` has a key to sign that",
+            "facts",
+            "make one: `pdp key new`, and let it vouch in the file of keys",
+        ),
+    ),
+    (
+        '[facts]\ndesk = { env = "PDP_SERVE_DESK" }',
+        ("misplaced_key", "`desk` says nothing without `approvals`", "desk", None),
+    ),
+    (
+        '[facts]\napprovals = "a.db"\ndesk = { env = "DESK" }',
+        ("no_secret", "the environment has no `DESK`", '{ env = "DESK" }', None),
+    ),
+    (
+        '[facts]\napprovals = "a.db"\ndesk = { file = "server.key" }',
+        (
+            "no_secret",
+            "the key: this is no key of Ed25519 (help: `pdp key new` makes one)",
+            '{ file = "server.key" }',
+            None,
+        ),
+    ),
+    (
         ANYONE + 'may = ["chekc"]',
         ("invalid_value", "`chekc` is none of what this can be", '"chekc"', "did you mean `check`?"),
     ),
