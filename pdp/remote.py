@@ -21,8 +21,9 @@ def connect(target: str, **options: Any) -> Client:
 
     `target` is `unix:PATH` (frames, the fastest), `grpc:unix:PATH`, `grpcs://host:port`, `grpc://host:port` with
     `insecure=True`, or `https://…` and `http://…` for AuthZEN. `timeout` is how long an answer may take, in seconds;
-    `handles` names the obligations that the caller fulfils. Answers are kept while their lease lasts and the sidecar is
-    heard of (`leases`, `max_kept`, `max_staleness`). It connects when it is first asked.
+    `handles` names the obligations that the caller fulfils. `token` says who asks over gRPC and HTTP: a text, or what
+    returns one each time that it is called, where it is renewed. Answers are kept while their lease lasts and the
+    sidecar is heard of (`leases`, `max_kept`, `max_staleness`). It connects when it is first asked.
 
     Raises RequestError for a target or an option that there is none of, and for a client that is not installed.
 

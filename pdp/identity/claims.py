@@ -168,15 +168,16 @@ def hold_required(claims: Claims, required: Mapping[str, Any]) -> None:
     pdp.errors.TokenError: claim `ref_protected` is not what the configuration of its issuer wants
     """
     for name, wanted in required.items():
-        if name not in claims or not _is(claims[name], wanted):
+        if not _is(claims.get(name), wanted):
             refuse(f"claim `{name}` is not what the configuration of its issuer wants", "wrong_claim")
 
 
 def _is(value: Any, wanted: Any) -> bool:
+    # INVARIANT: what is missing, or null, is nothing that anybody can want.
     if isinstance(wanted, (list, tuple)):
         return any(_is_same(value, each) for each in wanted)
     if isinstance(wanted, dict):
-        return type(value) is dict and all(name in value and _is(value[name], each) for name, each in wanted.items())
+        return type(value) is dict and all(_is(value.get(name), each) for name, each in wanted.items())
     return _is_same(value, wanted)
 
 

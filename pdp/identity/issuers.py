@@ -11,16 +11,16 @@ from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pdp.clocks import passing
-from pdp.errors import TokenError
 from pdp.identity import keys
 from pdp.identity.entries import Confirmer, Entry
 from pdp.identity.issuer import Issuer, Keys, UnknownKeyError, Verified
 from pdp.identity.known import Known, Tokens
 from pdp.identity.loading import Configuration, load
 from pdp.identity.options import IssuerOptions, SessionOptions
+from pdp.identity.proof.proving import prove
 from pdp.identity.proof.record import replays_of
 from pdp.identity.proof.replay import Replays
 from pdp.identity.revoking import confirmers
@@ -94,7 +94,7 @@ class Issuers:
         entries = []
         for each in configuration.options.issuers:
             its_keys = keys.of(each, monotonic=monotonic) if keys_of is None else keys_of(each)
-            entries.append(Entry.of(each, its_keys, confirmers.of(each, monotonic=monotonic)))
+            entries.append(Entry.of(each, its_keys, confirmers.of(each, environment=environment, monotonic=monotonic)))
         return cls(configuration, entries, now=now, wait=wait)
 
     # -------------------------------------------------------------------------------------------------------- asking
@@ -200,7 +200,8 @@ class Issuers:
 
     def _identity(self, token: str, shown: Shown, entry: Entry, verified: Verified, held: Known | None) -> Identity:
         options, now = entry.issuer.options, self._now()
-        key = _prove(verified.claims, shown, options)
+        leeway = self._options.leeway
+        key = prove(verified.claims, token, shown, options.proof, now, self._replays, leeway=leeway)
         # What is bound to another key is another session.
         same = held is not None and held.key == key
         identity = held.identity if held is not None and same else entry.identity(verified, key, now)
@@ -257,13 +258,6 @@ class Issuers:
         for entry in self._entries.values():
             for each in entry.confirmers:
                 each.revoker = revoker
-
-
-def _prove(claims: Mapping[str, Any], shown: Shown, options: IssuerOptions) -> str | None:
-    # Until proofs can be read, what is bound to a key is refused.
-    if "cnf" in claims or shown.proofs or options.proof.required:
-        raise TokenError("the token is bound to a key, and nothing shows it", code="proof_missing")
-    return None
 
 
 def _by_name(issuers: Iterable[Issuer]) -> dict[str, tuple[Issuer, ...]]:

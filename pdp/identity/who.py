@@ -64,3 +64,15 @@ class Shown:
 
 
 NOTHING: Final = Shown()
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whoever a token speaks for: what a client of a sidecar asks for in place of a principal, which verifies it.
+
+    >>> Bearer("eyJ…")
+    Bearer(shown=Shown(certificate=None, proofs=(), method='', url='', nonce=None))
+    """
+
+    token: str = field(repr=False)
+    shown: Shown = NOTHING

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from pdp.engine import Engine
 from pdp.errors import TokenError
 from pdp.evaluation import proved_at, revocable
 from pdp.identity.who import NOTHING, Identity, Shown
-from pdp.model import Entity, Membership
+from pdp.model import Decision, Entity, Membership
 from pdp.values import Datetime, EntityRef
 from pdp.world import World, resolved
 from pdp_sidecar.callers import Caller, Callers, NotPermitted, Peer
+
+if TYPE_CHECKING:
+    from pdp.identity.options import SessionOptions
+    from pdp.identity.stepup import StepUp, StepUps
 
 VERIFIED: Final = "verified"
 _KEY_PROOFS: Final = frozenset(("proof_missing", "wrong_proof", "proof_replayed"))
@@ -34,6 +38,9 @@ class Issuers(Protocol):
         until: int | None = None,
     ) -> Identity:
         """Return whom a certificate names that TLS has verified; raise TokenError."""
+
+    def words(self, issuer: str) -> SessionOptions | None:
+        """Return in which words an issuer tells of a second factor."""
 
 
 class Challenge(NamedTuple):
@@ -56,6 +63,7 @@ class Identifying:
     def __init__(self, issuers: Issuers, engine: Engine) -> None:
         self._issuers, self._engine = issuers, engine
         self.tokens: Counter[str] = Counter()
+        self._step_ups: StepUps | None = None
 
     async def bearer(self, token: str, shown: Shown = NOTHING, *, proves: bool = False) -> Identity:
         """Return whom a token speaks for; raise TokenError, and nothing else.
@@ -109,12 +117,32 @@ class Identifying:
         self._require(identity)
         return callers.proven(identity) or callers.of(peer)
 
+    def step_up(self, decision: Decision, identity: Identity | None) -> StepUp | None:
+        """Return the sign-in that would meet the needs of a deny (RFC 9470), None where it would take anything else.
+
+        Whoever asks gets there by an issuer: `acr` and `amr` are in the words of that one.
+        """
+        if decision or identity is None or not decision.remedies:
+            return None
+        policy = self._engine.policy
+        if self._step_ups is None or self._step_ups.policy is not policy:
+            # What is not asked for is not read.
+            from pdp.identity.stepup import StepUps
+
+            self._step_ups = StepUps(policy)
+        return self._step_ups.of(decision, self._issuers.words(identity.issuer))
+
     def _require(self, identity: Identity) -> None:
         """Raise TokenError for somebody who is revoked: what a caller asks need not be decided by any rule."""
         world = self._engine._world
         if world.given.revocations and is_revoked(world, identity):
             self.tokens["token_inactive"] += 1
             raise TokenError("it, or whoever it speaks for, is revoked", code="token_inactive")
+
+
+def told(error: TokenError) -> str:
+    """Return what is said of a token that is refused: what failed, and nothing that it holds."""
+    return f"the token is refused: {error} ({error.code})"
 
 
 def is_revoked(world: World, identity: Identity) -> bool:

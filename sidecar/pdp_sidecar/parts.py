@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -22,7 +22,7 @@ from pdp_sidecar.config.listening import Listener
 from pdp_sidecar.envoy.authorization import Authorization
 from pdp_sidecar.facts import Records, Refresher
 from pdp_sidecar.frames import server as framed
-from pdp_sidecar.issuing import Issuing, receivers_of, started
+from pdp_sidecar.issuing import receivers_of, started
 from pdp_sidecar.operations import probes
 from pdp_sidecar.operations.calls import Measured
 from pdp_sidecar.operations.gate import App
@@ -36,6 +36,9 @@ from pdp_sidecar.service import Service
 from pdp_sidecar.sockets import Socket, SocketError, listening, listening_tcp
 from pdp_sidecar.status import Readiness
 from pdp_sidecar.workers.child import Control
+
+if TYPE_CHECKING:
+    from pdp.identity.issuers import Issuers
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,7 +55,7 @@ class Ground:
     service: Service
     readiness: Readiness
     operations: Operations
-    issuers: Issuing | None = None
+    issuers: Issuers | None = None
     control: Control | None = None
     reloader: reloading.Reloader | None = None
     places: list[Socket] = field(default_factory=list)

@@ -25,13 +25,14 @@ from pdp.trace import Trace
 from pdp.values import EntityRef
 from pdp_sidecar.callers import Caller, Callers, May, NotPermitted, Peer
 from pdp_sidecar.desk import Desk
-from pdp_sidecar.identifying import Identifying
+from pdp_sidecar.identifying import Identifying, told
 from pdp_sidecar.lasting import FLEETING, lasts
 from pdp_sidecar.proven import proven, spoken_for
 
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from pdp.identity.stepup import StepUp
     from pdp.identity.who import Identity, Shown
     from pdp.search import Asking
 
@@ -142,8 +143,8 @@ class Service:
     def refused(self, error: TokenError) -> Decision:
         """Return the deny of a question whose token is refused. Nobody keeps it: another time it may not be."""
         reason = Reason.SOURCE_FAILED if error.passing else Reason.INVALID_REQUEST
-        told = self.deny(reason, f"the token is refused: {error} ({error.code})")
-        return Decision.made(told._leaf, "", self.engine._answers.now())
+        denied = self.deny(reason, told(error))
+        return Decision.made(denied._leaf, "", self.engine._answers.now())
 
     def check_many(
         self, caller: Caller, requests: Sequence[Request], tokens: Mapping[int, Identity] = NO_TOKENS
@@ -250,6 +251,11 @@ class Service:
         """Answer a request with what led to it; raise NotPermitted. For a thread of its own."""
         caller.require(May.EXPLAIN)
         return self.engine.explain(self._require(caller, request, token))
+
+    def step_up(self, caller: Caller, decision: Decision, token: Identity | None) -> StepUp | None:
+        """Return the sign-in that would meet the needs of a deny, None where it takes anything else."""
+        whose = caller.identity if token is None else token
+        return None if self.identifying is None else self.identifying.step_up(decision, whose)
 
     # ------------------------------------------------------------------------------------------------------ searches
 

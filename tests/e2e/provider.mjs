@@ -3,8 +3,8 @@
 //   node provider.mjs MODULES CERTIFICATE KEY
 //
 // MODULES is the folder that npm installed into. The first line of its input configures it: `clients`, `resources` (the
-// algorithm that tokens for each are signed by) and `keys`. Each later one names the keys that it has from then on; the
-// first of them signs. For each line it writes one, and when its input ends, so does it.
+// algorithm that tokens for each are signed by) and `keys`. Each later one may name the `keys` that it has from then on;
+// the first of them signs. For each line it writes one, of what it was asked so far; when its input ends, so does it.
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -208,15 +208,20 @@ function provide(issuer, { clients, resources, lifetime }, names) {
 }
 
 let answer;
-const server = createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, (req, res) => answer(req, res));
+const asked = new Map();
+const server = createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, (req, res) => {
+  const path = req.url.split('?')[0];
+  asked.set(path, (asked.get(path) ?? 0) + 1);
+  answer(req, res);
+});
 server.listen(0, '127.0.0.1', async () => {
   const issuer = `https://localhost:${server.address().port}`;
   let options;
   for await (const line of createInterface({ input: process.stdin })) {
     const told = JSON.parse(line);
     options ??= told;
-    answer = provide(issuer, options, told.keys);
-    console.log(JSON.stringify({ issuer }));
+    if (told.keys) answer = provide(issuer, options, told.keys);
+    console.log(JSON.stringify({ issuer, asked: Object.fromEntries(asked) }));
   }
   process.exit(0);
 });

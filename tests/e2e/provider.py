@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import ssl
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -58,6 +59,7 @@ class Provider:
         )
         options = {"clients": clients(logout), "resources": RESOURCES, "lifetime": lifetime, "keys": ["first"]}
         self.issuer: str = self._tell(options)["issuer"]
+        self._browsers: list[httpx.Client] = []
         self._client = self.browser()
         self.configuration: dict[str, Any] = self._client.get("/.well-known/openid-configuration").json()
 
@@ -74,8 +76,15 @@ class Provider:
         """Let it have these keys from now on; the first signs."""
         self._tell({"keys": keys})
 
+    def read(self, path: str) -> int:
+        """Return how often a path of it was asked for."""
+        return int(self._tell({})["asked"].get(path, 0))
+
     def close(self) -> None:
-        self._client.close()
+        if self._log.closed:
+            return
+        for each in self._browsers:
+            each.close()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -85,7 +94,9 @@ class Provider:
 
     def browser(self) -> httpx.Client:
         """Return a client of HTTP that trusts its authority, and keeps cookies."""
-        return httpx.Client(base_url=self.issuer, verify=httpx.create_ssl_context(verify=self.ca), timeout=PATIENCE)
+        trusts = ssl.create_default_context(cafile=self.ca)
+        self._browsers.append(httpx.Client(base_url=self.issuer, verify=trusts, timeout=PATIENCE))
+        return self._browsers[-1]
 
     # ------------------------------------------------------------------------------------------------------- tokens
 
@@ -100,8 +111,11 @@ class Provider:
         asked = {"grant_type": EXCHANGE, "subject_token": token, "subject_token_type": kind, "resource": resource}
         return str(self._token(client, asked)["access_token"])
 
-    def sign_in(self, who: str, *, strong: bool = False, resource: str = API) -> SignedIn:
-        """Let a person sign in, with a second factor or without, by the code flow with PKCE."""
+    def sign_in(self, who: str, *, strong: bool = False, resource: str = API, proof: str | None = None) -> SignedIn:
+        """Let a person sign in, with a second factor or without, by the code flow with PKCE.
+
+        The token is bound to the key of a proof where there is one.
+        """
         browser, verifier = self.browser(), secrets.token_urlsafe(32)
         digest = hashlib.sha256(verifier.encode()).digest()
         asked = {
@@ -120,7 +134,7 @@ class Provider:
             answer = browser.get(answer.headers["location"])
         code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
         told = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": verifier}
-        found = self._token("app", {**told, "resource": resource})
+        found = self._token("app", {**told, "resource": resource}, {} if proof is None else {"dpop": proof})
         return SignedIn(found["access_token"], found["id_token"], browser)
 
     def _token(self, client: str, asked: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Any:

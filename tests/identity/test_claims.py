@@ -197,6 +197,10 @@ def test_every_claim_that_is_required_is_there():
         hold_required({"env": "prod"}, {"env": "prod", "ref": "main"})
     with pytest.raises(TokenError, match="`ref`"):
         hold_required({}, {"ref": None})
+    with pytest.raises(TokenError, match="`ref`"):
+        hold_required({}, {"ref": {}})
+    with pytest.raises(TokenError, match="`ref`"):
+        hold_required({"ref": {}}, {"ref": {"name": {}}})
 
 
 JSON = st.recursive(

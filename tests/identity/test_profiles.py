@@ -277,6 +277,13 @@ def test_the_subject_of_a_service_account_is_what_runs(subject):
     assert code(made("kubernetes", sub=subject), entry("kubernetes")) == "invalid_claims"
 
 
+@pytest.mark.parametrize("value", [runs(namespace="shop:x"), runs(serviceaccount={"name": "x:pay", "uid": "u-3"})])
+def test_a_name_that_could_be_cut_in_two_ways_is_none(value):
+    more = {"sub": "system:serviceaccount:shop:x:pay", "kubernetes.io": value}
+
+    assert code(made("kubernetes", **more), entry("kubernetes")) == "invalid_claims"
+
+
 @pytest.mark.parametrize("value", [runs(pod=None, node=None), runs(node={"name": "n1"}), runs(warnafter=None)])
 def test_a_service_account_runs_in_a_pod_or_elsewhere(value):
     assert verify(made("kubernetes", **{"kubernetes.io": value}), entry("kubernetes")).claims["kubernetes.io"] == value
@@ -329,8 +336,11 @@ def test_profiles_that_a_header_does_not_tell_apart_are_alike():
 
 def test_a_spiffe_id_is_written_as_it_is_read():
     text = f"spiffe://{DOMAIN}/billing/api"
+    longest = text.ljust(2048, "a")
 
     assert str(spiffe.read(text)) == text
+    assert str(spiffe.read(longest)) == longest
+    assert spiffe.read(longest + "a") is None
 
 
 def test_a_profile_is_held_to_a_clock_like_any_other():

@@ -96,7 +96,9 @@ def test_no_other_token_is_without_an_issuer():
     named = entry("generic", issuer=f"spiffe://{DOMAIN}")
 
     assert code(made("generic", iss=None), named) == "invalid_claims"
-    assert code(made("generic", iss=None, sub=f"spiffe://{DOMAIN}/api"), named) == "wrong_type"
+    for profile in set(PROFILES) - {"jwt-svid"}:
+        workload = made(profile, iss=None, sub=f"spiffe://{DOMAIN}/api")
+        assert code(workload, entry(profile, issuer=f"spiffe://{DOMAIN}")) == "wrong_type"
 
 
 @pytest.mark.parametrize(

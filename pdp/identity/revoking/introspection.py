@@ -19,8 +19,15 @@ _NAMED: Final = ("iss", "sub", "jti", "client_id", "cnf")
 class Introspection:
     """Asks the introspection endpoint of an issuer. `audience` is what tokens have to be for."""
 
-    def __init__(self, options: IntrospectionOptions, audience: Collection[str], exchange: Exchange) -> None:
+    def __init__(
+        self,
+        options: IntrospectionOptions,
+        audience: Collection[str],
+        exchange: Exchange,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._options, self._audience, self._exchange = options, frozenset(audience), exchange
+        self._environment = environment
 
     async def ask(self, token: str, claims: Mapping[str, Any]) -> bool:
         """Tell whether a token is active; raise ExchangeError where nobody says so, or says so of another token."""
@@ -38,7 +45,7 @@ class Introspection:
     def _authorization(self) -> str:
         try:
             # Read each time: it is changed while this runs.
-            secret = self._options.client_secret.text()
+            secret = self._options.client_secret.text(self._environment)
         except SecretError as error:
             raise ExchangeError(error.message) from None
         # A colon in either would else be where the other begins (RFC 6749, 2.3.1).

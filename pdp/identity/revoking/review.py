@@ -23,8 +23,14 @@ _GONE: Final = "has been invalidated"
 class Review:
     """Asks the API of a cluster. It has to say of a token what the token says of itself."""
 
-    def __init__(self, options: ReviewOptions, audience: Sequence[str], exchange: Exchange) -> None:
-        self._audience, self._exchange = tuple(audience), exchange
+    def __init__(
+        self,
+        options: ReviewOptions,
+        audience: Sequence[str],
+        exchange: Exchange,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._audience, self._exchange, self._environment = tuple(audience), exchange, environment
         self._secret = options.token or Secret(file=f"{MOUNTED}/token")
 
     async def ask(self, token: str, claims: Mapping[str, Any]) -> bool:
@@ -45,7 +51,7 @@ class Review:
     def _own(self) -> str:
         try:
             # Read each time: the cluster changes it while this runs.
-            return self._secret.text()
+            return self._secret.text(self._environment)
         except SecretError as error:
             raise ExchangeError(error.message) from None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +15,8 @@ from pdp_sidecar.service import granted
 TRUE: Final = b'{"decision":true}'
 FALSE: Final = b'{"decision":false}'
 
+NOTHING_MORE: Final[Mapping[str, Any]] = MappingProxyType({})
+
 encode: Final = msgspec.json.Encoder().encode
 
 
@@ -23,8 +27,13 @@ def plain(decision: Decision, handles: frozenset[str]) -> bytes:
     return failed(500, decision.detail) if decision.reason is Reason.INTERNAL_ERROR else FALSE
 
 
-def reasoned(decision: Decision, handles: frozenset[str], epoch: str, now: int) -> bytes:
-    """Return a decision with why, and how long it stays true: from `now`, in microseconds since the epoch."""
+def reasoned(
+    decision: Decision, handles: frozenset[str], epoch: str, now: int, step_up: Mapping[str, Any] = NOTHING_MORE
+) -> bytes:
+    """Return a decision with why, and how long it stays true: from `now`, in microseconds since the epoch.
+
+    `step_up` is which sign-in would meet the needs of a deny, as RFC 9470 names it.
+    """
     told = decision.to_json()
     until = decision.valid_until
     context: dict[str, Any] = {
@@ -38,6 +47,7 @@ def reasoned(decision: Decision, handles: frozenset[str], epoch: str, now: int) 
         }
     }
     context["pdp"] = {name: value for name, value in context["pdp"].items() if value is not None}
+    context |= step_up
     if decision.reason is Reason.INTERNAL_ERROR:
         context["error"] = {"status": 500, "message": decision.detail}
     return encode({"decision": granted(decision, handles), "context": context})

@@ -13,7 +13,7 @@ from pdp_sidecar.authzen.endpoints import WELL_KNOWN, Client, Endpoint, Endpoint
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.authzen.reading import Refused
 from pdp_sidecar.callers import Callers, NotPermitted, Peer
-from pdp_sidecar.identifying import Challenge
+from pdp_sidecar.identifying import Challenge, told
 from pdp_sidecar.service import Service
 
 Message = MutableMapping[str, Any]
@@ -225,8 +225,7 @@ def _token(given: bytes) -> tuple[str, bool]:
 
 def _refused(error: TokenError) -> Refused:
     """Return how a request is turned away whose token is refused, or cannot be verified now."""
-    message = f"the token is refused: {error} ({error.code})"
-    return Refused(503, message) if error.passing else Refused(401, message, Challenge.of(error))
+    return Refused(503, told(error)) if error.passing else Refused(401, told(error), Challenge.of(error))
 
 
 def _names(given: bytes | None) -> frozenset[str]:

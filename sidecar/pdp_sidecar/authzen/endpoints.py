@@ -88,11 +88,13 @@ class Endpoints:
 
     def _answer(self, client: Client, request: Request, token: Identity | None = None) -> bytes:
         answer = self._service.check(client.caller, request, token)
-        return self._told(client, answer.decision, answer.epoch)
+        return self._told(client, answer.decision, answer.epoch, token)
 
-    def _told(self, client: Client, decision: Decision, epoch: str) -> bytes:
+    def _told(self, client: Client, decision: Decision, epoch: str, token: Identity | None = None) -> bytes:
         if client.reasons:
-            return answers.reasoned(decision, client.handles, epoch, self._now())
+            step_up = self._service.step_up(client.caller, decision, token)
+            more = answers.NOTHING_MORE if step_up is None else step_up.context()
+            return answers.reasoned(decision, client.handles, epoch, self._now(), more)
         return answers.plain(decision, client.handles)
 
     def evaluations(self, client: Client, body: bytes) -> bytes | Awaitable[bytes]:
@@ -130,8 +132,11 @@ class Endpoints:
             if isinstance(each, Refused):
                 found.append((False, answers.failed(each.status, each.message)))
                 continue
-            decision = self._service.refused(each) if isinstance(each, TokenError) else next(left)
-            found.append((granted(decision, client.handles), self._told(client, decision, epoch)))
+            if isinstance(each, TokenError):
+                decision, token = self._service.refused(each), None
+            else:
+                decision, token = next(left), each[1]
+            found.append((granted(decision, client.handles), self._told(client, decision, epoch, token)))
         return found
 
     def _item_of(self, item: Item | msgspec.Raw) -> Item | Refused:

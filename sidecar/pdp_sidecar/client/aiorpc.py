@@ -27,7 +27,6 @@ class AsyncRpcWire:
     def __init__(self, address: str, asker: Asker, credentials: Callable[[], Any] | None = None) -> None:
         """Connect to nothing yet."""
         self._address, self._asker, self._credentials = address, asker, credentials
-        self._metadata = protobuf.metadata(asker)
         self.loop: asyncio.AbstractEventLoop | None = None
         self._stubs: tuple[Any, Any, Any] | None = None
         self._ended = False
@@ -70,7 +69,7 @@ class AsyncRpcWire:
 
     async def feed(self, deadline: float) -> AsyncRpcFeed:
         """Open a stream. Raises Failure."""
-        return AsyncRpcFeed(self._decisions.Watch(metadata=self._metadata), self._asker)
+        return AsyncRpcFeed(self._decisions.Watch(metadata=protobuf.metadata(self._asker)), self._asker)
 
     async def close(self) -> None:
         """Close the channel."""
@@ -107,7 +106,7 @@ class AsyncRpcWire:
         if left <= 0:
             raise Late()
         try:
-            return await ask(message, timeout=left, metadata=self._metadata)
+            return await ask(message, timeout=left, metadata=protobuf.metadata(self._asker))
         except grpc.RpcError as error:
             raise protobuf.failure_of(error) from None
         except aio.UsageError as error:

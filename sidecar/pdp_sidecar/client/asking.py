@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as _datetime
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from pdp.classes import dataclass
+from pdp.classes import dataclass, field
 from pdp.clocks import passing
 from pdp.errors import RemoteError, RequestError
 from pdp.model import Decision, Outcome, Reason, Request
@@ -34,7 +35,7 @@ class Options:
     max_kept: int = 65_536
     max_staleness: float = 5.0
     facts: bool = False
-    token: str | None = None
+    token: str | Callable[[], str] | None = field(default=None, repr=False)
     insecure: bool = False
     ca: str | None = None
     certificate: str | None = None
@@ -56,7 +57,7 @@ def options(given: Mapping[str, Any], *, leases: bool = True) -> Options:
     handles = known.get("handles", ())
     if isinstance(handles, str):
         raise RequestError("`handles` lists obligations by name")
-    found = Options(**{"leases": leases, **known, "handles": frozenset(handles)})
+    found = Options(**{"leases": leases, **known, "handles": frozenset(handles), **_renewing(known)})
     for name in ("leases", "facts", "insecure"):
         if type(getattr(found, name)) is not bool:
             raise RequestError(f"`{name}` is True or False")
@@ -64,6 +65,8 @@ def options(given: Mapping[str, Any], *, leases: bool = True) -> Options:
         value: object = getattr(found, name)
         if type(value) not in (int, float) or not 0 < value < 86_400:  # type: ignore[operator]  # Of one of these types.
             raise RequestError(f"`{name}` is a number of seconds, and not an empty one")
+    if found.token is not None and not isinstance(found.token, str | Renewed):
+        raise RequestError("`token` is a text, or what returns one each time that it is called")
     if type(found.max_kept) is not int or found.max_kept < 2:
         raise RequestError("`max_kept` is a number of answers, two at least")
     return found
@@ -84,6 +87,39 @@ _NAMED: Final = (
     "session_field",
     "clock",
 )
+
+
+class Renewed:
+    """The token of a client that is another from time to time. What was kept by one before it is dropped then."""
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read, self._last = read, ""
+        self.on_change: Callable[[], object] = lambda: None
+
+    def look(self) -> None:
+        """See whether it is another. What there is to say of one that is not to be had is said when it is shown."""
+        with suppress(Exception):
+            self()
+
+    def __call__(self) -> str:
+        try:
+            found = self._read()
+        except BaseException:
+            self._changed("")
+            raise
+        self._changed(found)
+        return found
+
+    def _changed(self, found: str) -> None:
+        if found != self._last:
+            # Another token may be of another session, in which less is allowed.
+            self._last = found
+            self.on_change()
+
+
+def _renewing(known: Mapping[str, Any]) -> dict[str, Any]:
+    token = known.get("token")
+    return {"token": Renewed(token)} if callable(token) else {}
 
 
 def denied(failure: Failure) -> Decision:

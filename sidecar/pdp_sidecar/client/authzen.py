@@ -45,8 +45,7 @@ class HttpWire:
         self._headers = {"Content-Type": "application/json", "X-PDP-Reasons": "true"}
         if found.handles:
             self._headers["X-PDP-Handles"] = ", ".join(sorted(found.handles))
-        if found.token is not None:
-            self._headers["Authorization"] = f"Bearer {found.token}"
+        self._asker = found.asker
         self._idle: list[http.client.HTTPConnection] = []
         self._ended = False
 
@@ -123,9 +122,11 @@ class HttpWire:
     def _sent(
         self, connection: http.client.HTTPConnection, endpoint: str, body: bytes, deadline: float
     ) -> tuple[int, bytes]:
+        token = self._asker.shown()
+        headers = self._headers if token is None else {**self._headers, "Authorization": f"Bearer {token}"}
         try:
             _wait(connection, deadline)
-            connection.request("POST", f"{self._place.path}/access/v1/{endpoint}", body, self._headers)
+            connection.request("POST", f"{self._place.path}/access/v1/{endpoint}", body, headers)
             _wait(connection, deadline)
             response = connection.getresponse()
             data = b""
@@ -137,6 +138,8 @@ class HttpWire:
             # What is cut off ends as well.
             if response.length:
                 raise Lost("the sidecar closed the connection")
+            # One of a known length stays open when all of it is read, and the next question would be asked twice.
+            response.close()
             return response.status, data
         except TimeoutError:
             raise Late() from None

@@ -68,7 +68,7 @@ class Client(Keeping):
         entities: Iterable[Entity] = (),
     ) -> bool:
         """Tell whether a request is allowed and its every obligation is handled."""
-        if now is None and entities is NO_ENTITIES:
+        if now is None and entities is NO_ENTITIES and self._renewed is None:
             try:
                 if (
                     context is None is session
@@ -208,6 +208,7 @@ class Client(Keeping):
         token: str | None = None,
         key: str | None = None,
         device: str | None = None,
+        issuer: str | None = None,
         not_before: _datetime.datetime | None = None,
         why: str = "",
     ) -> int | None:
@@ -216,7 +217,7 @@ class Client(Keeping):
         When this returns, every worker of the sidecar denies, and so does this client.
         """
         named = {"principal": principal, "group": group, "workload": workload, "session": session}
-        target = revocation({**named, "token": token, "key": key, "device": device}, not_before, why)
+        target = revocation({**named, "token": token, "key": key, "device": device, "issuer": issuer}, not_before, why)
         try:
             revoked = self._told(lambda deadline: self._wire.revoke(target, deadline))
         finally:

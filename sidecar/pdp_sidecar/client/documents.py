@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as _datetime
 import decimal as _decimal
 import math
@@ -10,6 +11,7 @@ from typing import Any
 
 from pdp.classes import replace
 from pdp.errors import RequestError
+from pdp.identity.who import Bearer
 from pdp.model import Decision, Entity, Obligation, Outcome, Reason, Request
 from pdp.values import INT_MAX, INT_MIN, Datetime, Decimal, Duration, EntityRef, EnumMember, Ip
 from pdp_sidecar.client.failures import Garbled
@@ -25,7 +27,7 @@ def document(request: Request, session_field: str = "") -> dict[str, Any]:
     if request.now is not None or request.entities:
         raise RequestError("AuthZEN asks for no other time, and brings no further entities")
     found: dict[str, Any] = {
-        "subject": _named(request.principal),
+        "subject": _subject(request.principal),
         "action": {"name": request.action},
         "resource": _named(request.resource),
     }
@@ -36,6 +38,20 @@ def document(request: Request, session_field: str = "") -> dict[str, Any]:
         context = {**(context or {}), session_field: _data(request.session)}
     if context is not None:
         found["context"] = context
+    return found
+
+
+def _subject(principal: Entity | EntityRef | Bearer) -> dict[str, Any]:
+    if not isinstance(principal, Bearer):
+        return _named(principal)
+    found: dict[str, Any] = {"type": "pdp:token", "id": principal.token}
+    shown = principal.shown
+    if shown.certificate is not None:
+        digest = base64.urlsafe_b64encode(shown.certificate).rstrip(b"=").decode()
+        found["properties"] = {"certificate": digest}
+    if shown.proofs:
+        proofs = {"proofs": [*shown.proofs], "method": shown.method, "url": shown.url}
+        found["properties"] = {**found.get("properties", {}), **proofs}
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from pdp.model import Decision, Entity, Request
 from pdp.session import Session
 from pdp.values import EntityRef
-from pdp_sidecar.client.asking import NO_ENTITIES, Keys, Options, raised, session_of, unasked
+from pdp_sidecar.client.asking import NO_ENTITIES, Keys, Options, Renewed, raised, session_of, unasked
 from pdp_sidecar.client.failures import Failure
 from pdp_sidecar.client.leases import Leases
 from pdp_sidecar.frames.codec import careful_question
@@ -35,6 +35,10 @@ class Keeping:
         self._keys = Keys()
         self._leases = Leases(options.max_kept if options.leases else 0, options.max_staleness, options.clock)
         self._clock = options.clock
+        # Whoever shows another token from time to time is looked at before what is kept is.
+        self._renewed = options.token if isinstance(options.token, Renewed) else None
+        if self._renewed is not None:
+            self._renewed.on_change = self._leases.drop
         _ALL.add(self)
 
     def session(self, given: Mapping[str, Any]) -> Session:
@@ -53,6 +57,8 @@ class Keeping:
     ) -> Decision | Question:
         """Return what is kept of a question, or the question to ask; a deny for what cannot be sent."""
         try:
+            if self._renewed is not None:
+                self._renewed.look()
             brought = entities if entities is NO_ENTITIES else tuple(entities)
             fields = principal, action, resource, context, session, now, brought
             if now is not None:

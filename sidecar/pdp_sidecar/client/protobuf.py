@@ -108,7 +108,7 @@ def revocation_message(target: Mapping[str, Any]) -> admin_service_pb2.RevokeReq
     """Return a revocation as a message; raise Refused."""
     message = admin_service_pb2.RevokeRequest()
     try:
-        named = [name for name in target if name not in ("not_before", "why")]
+        named = [name for name in target if name not in ("issuer", "not_before", "why")]
         if len(named) != 1:
             raise RequestError("a revocation is of one thing")
         for name, value in target.items():
@@ -200,5 +200,6 @@ def unsubscription(number: int) -> decision_service_pb2.WatchRequest:
 
 
 def metadata(asker: Asker) -> tuple[tuple[str, str], ...]:
-    """Return what each call shows of who asks."""
-    return () if asker.token is None else (("authorization", f"Bearer {asker.token}"),)
+    """Return what each call shows of who asks; raise Refused where it has no token to show."""
+    token = asker.shown()
+    return () if token is None else (("authorization", f"Bearer {token}"),)

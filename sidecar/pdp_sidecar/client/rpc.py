@@ -32,7 +32,6 @@ class RpcWire:
     def __init__(self, address: str, asker: Asker, credentials: Callable[[], Any] | None = None) -> None:
         """Connect to nothing yet: a channel is of the process that made it."""
         self._address, self._asker, self._credentials = address, asker, credentials
-        self._metadata = protobuf.metadata(asker)
         self._lock = threading.Lock()
         self._stubs: tuple[Any, Any, Any] | None = None
         self._ended = False
@@ -74,7 +73,7 @@ class RpcWire:
 
     def feed(self, deadline: float) -> RpcFeed:
         """Open a stream. Raises Failure."""
-        return RpcFeed(self._decisions.Watch, self._asker, self._metadata)
+        return RpcFeed(self._decisions.Watch, self._asker, protobuf.metadata(self._asker))
 
     def forked(self) -> None:
         """Forget the channel of a parent."""
@@ -115,7 +114,7 @@ class RpcWire:
         if left <= 0:
             raise Late()
         try:
-            return ask(message, timeout=left, metadata=self._metadata)
+            return ask(message, timeout=left, metadata=protobuf.metadata(self._asker))
         except grpc.RpcError as error:
             raise protobuf.failure_of(error) from None
         except ValueError as error:

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from pdp.classes import dataclass
+from pdp.classes import dataclass, field
 from pdp.search import Page
+from pdp_sidecar.client.failures import Refused
 from pdp_sidecar.frames.codec import Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """What a client says of itself: the obligations that it handles, and whether it wants the revision of facts."""
+    """What a client says of itself: the obligations that it handles, and whether it wants the revision of facts.
+
+    `token` is what it shows, or what is asked for that each time: whoever renews it does so there.
+    """
 
     handles: frozenset[str] = frozenset()
     facts: bool = False
-    token: str | None = None
+    token: str | Callable[[], str] | None = field(default=None, repr=False)
+
+    def shown(self) -> str | None:
+        """Return the token to show now, None for none; raise Refused where it is not to be had."""
+        if self.token is None or isinstance(self.token, str):
+            return self.token
+        try:
+            found: object = self.token()
+        except Exception as error:
+            raise Refused("unauthenticated", f"there is no token to show: {type(error).__name__}") from None
+        # What is empty, or ends a header, would make another call of it.
+        if type(found) is not str or not found or not (found.isascii() and found.isprintable()):
+            raise Refused("unauthenticated", "what there is to show is no token")
+        return found
 
 
 class Revoked(NamedTuple):

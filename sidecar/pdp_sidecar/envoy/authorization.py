@@ -20,7 +20,7 @@ from pdp_sidecar.envoy.refusals import Refused
 from pdp_sidecar.envoy.replies import Replies
 from pdp_sidecar.generated.ext_authz_pb2 import CheckRequest, CheckResponse
 from pdp_sidecar.rpc.refusals import abort, refusal
-from pdp_sidecar.service import Service
+from pdp_sidecar.service import Service, granted
 
 METHOD: Final = "/envoy.service.auth.v3.Authorization/Check"
 _log = logging.getLogger(__name__)
@@ -73,7 +73,11 @@ class Authorization(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio car
 
     def _answer(self, caller: Caller, asked: Asked, route: Route) -> CheckResponse | Allowance:
         question = self._requests.question(asked, route)
-        return self._replies.of(question, self._service.check(caller, question.request, question.identity).decision)
+        decision = self._service.check(caller, question.request, question.identity).decision
+        step_up = None
+        if question.identity is not None and not granted(decision, self._replies.handles):
+            step_up = self._service.step_up(caller, decision, question.identity)
+        return self._replies.of(question, decision, step_up)
 
     def _refusal(self, error: Exception) -> CheckResponse:
         match error:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pdp.classes import dataclass
 from pdp.model import Decision, Need, Reason, Remedy
 from pdp.values import Duration
 from pdp_sidecar.envoy.options import Options, StepUpOption
 from pdp_sidecar.envoy.refusals import ODD_CLAIM, Refused
+
+if TYPE_CHECKING:
+    from pdp.identity.stepup import StepUp
 
 _ACR: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+\Z")
 _REALM: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+\Z")
@@ -51,13 +54,18 @@ class Challenges:
             return self._told(refused.challenge.scheme, error=refused.challenge.error)
         return self._bearer(error="invalid_token") if refused.why == ODD_CLAIM else self._bearer()
 
-    def of(self, decision: Decision) -> str | None:
-        """Return the challenge of a deny, None where nothing that a client could show would do."""
+    def of(self, decision: Decision, step_up: StepUp | None = None) -> str | None:
+        """Return the challenge of a deny, None where nothing that a client could show would do.
+
+        What the configuration says of a remedy goes before `step_up`, which is read out of the rules.
+        """
         if decision.reason in _SESSION_OVER:
             return self._bearer(error="invalid_token")
         found = next((sign_in for each in decision.remedies if (sign_in := self._enough(each)) is not None), None)
         if found is None:
-            return None
+            if step_up is None:
+                return None
+            return self._bearer(error="insufficient_user_authentication", **step_up.parameters())
         acr = {"acr_values": " ".join(found.acr_values)} if found.acr_values else {}
         age = {} if found.max_age is None else {"max_age": str(found.max_age)}
         return self._bearer(error="insufficient_user_authentication", **acr, **age)

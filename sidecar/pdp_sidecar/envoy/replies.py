@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,9 @@ from pdp_sidecar.envoy.refusals import Refused
 from pdp_sidecar.envoy.templates import Place, Seen, Template
 from pdp_sidecar.generated.ext_authz_pb2 import CheckResponse
 from pdp_sidecar.service import granted
+
+if TYPE_CHECKING:
+    from pdp.identity.stepup import StepUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,11 @@ class Replies:
         metadata = {"decision": "deny", "reason": refused.why}
         return self._denied(refused.status, told, challenge, metadata, refused.why)
 
-    def denial(self, decision: Decision) -> CheckResponse:
-        """Return what is told of a deny, and of an allow with obligations that nobody here fulfils."""
+    def denial(self, decision: Decision, step_up: StepUp | None = None) -> CheckResponse:
+        """Return what is told of a deny, and of an allow with obligations that nobody here fulfils.
+
+        `step_up` is the sign-in that its rules ask for, where the configuration names none.
+        """
         reason = str(decision.reason) if decision.outcome is Outcome.DENY else "unhandled_obligation"
         told: dict[str, Any] = {"decision": "deny"}
         if "reason" in self._tell:
@@ -87,7 +93,7 @@ class Replies:
             told["determining_rules"] = list(decision.determining_rules)
         if "remedies" in self._tell:
             told["remedies"] = [list(remedy.texts) for remedy in decision.remedies]
-        challenge = self._challenges.of(decision)
+        challenge = self._challenges.of(decision, step_up)
         status = 403 if challenge is None else 401
         return self._denied(status, told, challenge, {**facts(decision), "decision": "deny", "reason": reason}, reason)
 
@@ -99,10 +105,10 @@ class Replies:
             headers["www-authenticate"] = challenge
         return denied(status, body=msgspec.json.encode(told).decode(), headers=headers, metadata=metadata, why=why)
 
-    def of(self, question: Question, decision: Decision) -> CheckResponse | Allowance:
+    def of(self, question: Question, decision: Decision, step_up: StepUp | None = None) -> CheckResponse | Allowance:
         """Return what is told of a decision; raise Refused where an allow cannot be told in full."""
         if not granted(decision, self.handles):
-            return self.denial(decision)
+            return self.denial(decision, step_up)
         # INVARIANT: the allow is made last, of what is ready by then. Whatever goes wrong before makes a denial.
         headers = filled(self._headers, Mapped(question))
         answer: dict[str, str] = {}

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from pdp.classes import dataclass
+from pdp.identity.who import Bearer, Shown
 from pdp.model import (
     ApprovalsMissing,
     Decision,
@@ -34,6 +35,11 @@ MAX_FRAME: Final = 2**20
 
 MAX_LEAVES: Final = 1024
 """How many parts of answers that recur a connection numbers at a time."""
+
+TARGETS: Final = frozenset(
+    ("principal", "group", "workload", "session", "token", "key", "device", "issuer", "not_before", "why")
+)
+"""What REVOKE names."""
 
 
 class Kind(IntEnum):
@@ -72,9 +78,11 @@ def question(request: tuple[Any, ...] | Request, packer: Any) -> bytes:
     The fields are those of a Request, in its order. Raises Unreadable where a part has no form.
     """
     principal, action, resource, context, session, now, entities = request
-    if type(principal) is EntityRef is type(resource) and type(action) is str and not entities:
+    if type(principal) is Bearer:
+        fields: list[Any] = [None, action, resource, context, session, now, [*entities], *_packed_bearer(principal)]
+    elif type(principal) is EntityRef is type(resource) and type(action) is str and not entities:
         if context is None is session and now is None:
-            fields: list[Any] = [*principal, action, *resource]
+            fields = [*principal, action, *resource]
         else:
             # Names as they are: what is of a kind of ours takes longer.
             fields = [*principal, action, *resource, context, session, now]
@@ -89,8 +97,16 @@ def question(request: tuple[Any, ...] | Request, packer: Any) -> bytes:
         return careful_question(fields)
 
 
+def _packed_bearer(bearer: Bearer) -> tuple[str, list[Any]]:
+    shown = bearer.shown
+    certificate = None if shown.certificate is None else shown.certificate.hex()
+    return bearer.token, [certificate, [*shown.proofs], shown.method, shown.url]
+
+
 def careful_question(fields: Sequence[Any]) -> bytes:
     """Return a question as bytes part by part: what is odd about one leaves the others as they are."""
+    if type(fields[0]) is Bearer:
+        fields = [None, *fields[1:], *_packed_bearer(fields[0])]
     return bytes((0x90 + len(fields),)) + b"".join(careful([*each] if type(each) is tuple else each) for each in fields)
 
 
@@ -104,12 +120,32 @@ def asked(fields: Any) -> Request:
     if len(fields) == 7 and type(fields[6]) is list:
         principal, action, resource, context, session, now, entities = fields
         return Request(principal, action, resource, context, session, now, tuple(entities))
+    if len(fields) == 9:
+        return _asked_of_token(*fields)
     if len(fields) not in (5, 8):
-        raise Unreadable("a question has five, seven or eight parts")
+        raise Unreadable("a question has five, seven, eight or nine parts")
     for text in fields[:5]:
         if type(text) is not str:
             raise Unreadable("a question by names is of texts")
     return Request(EntityRef(fields[0], fields[1]), fields[2], EntityRef(fields[3], fields[4]), *fields[5:])
+
+
+def _asked_of_token(principal: Any, *rest: Any) -> Request:
+    action, resource, context, session, now, entities, token, shown = rest
+    try:
+        certificate, proofs, method, url = shown
+        texts = [token, *proofs, method, url]
+    except (TypeError, ValueError):
+        raise Unreadable("a token comes with what was shown with it") from None
+    if principal is not None or type(entities) is not list or not all(type(each) is str for each in texts):
+        raise Unreadable("a question of a token is for nobody else")
+    try:
+        certificate = None if certificate is None else bytes.fromhex(certificate)
+    except (TypeError, ValueError):
+        raise Unreadable("the digest of a certificate is written in hexadecimal") from None
+    bearer = Bearer(token, Shown(certificate=certificate, proofs=tuple(proofs), method=method, url=url))
+    # A client may send it in place of a principal, and nothing that decides takes it for one.
+    return Request(bearer, action, resource, context, session, now, tuple(entities))  # type: ignore[arg-type]
 
 
 # -------------------------------------------------------------------------------------------------------------- answers

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pdp.errors import PdpError, RecordError, RequestError
 from pdp.leases.states import WatchState
-from pdp.model import Decision
-from pdp.search import Page
+from pdp.model import Decision, Request
 from pdp_sidecar.callers import Caller, May, NotPermitted
-from pdp_sidecar.frames.codec import HEAD, PROTOCOL, Kind, Written, asked, fields_of, frame, options
+from pdp_sidecar.frames.bearers import all_checked, bearer_of, checked, known
+from pdp_sidecar.frames.codec import HEAD, PROTOCOL, TARGETS, Kind, Written, asked, fields_of, frame, options
+from pdp_sidecar.frames.searches import searching
 from pdp_sidecar.frames.subscriptions import Subscriptions
 from pdp_sidecar.frames.values import Unreadable, pack, packer
+from pdp_sidecar.identifying import told
 
 if TYPE_CHECKING:
     from pdp_sidecar.frames.server import FrameServer
@@ -236,8 +238,17 @@ class Connection(asyncio.Protocol):
     # --------------------------------------------------------------------------------------------------------- answers
 
     def _check(self, number: int, fields: Any) -> None:
-        answer = self._service.check(self._asker, asked(fields))
-        self._put(Kind.ANSWER, number, self._told(answer.decision, answer.epoch))
+        request = asked(fields)
+        if bearer_of(request) is None:
+            answer = self._service.check(self._asker, request)
+            self._put(Kind.ANSWER, number, self._told(answer.decision, answer.epoch))
+        else:
+            self._work(number, lambda: self._check_token(request), Kind.ANSWER)
+
+    async def _check_token(self, request: Request) -> Any:
+        (found,) = await known(self._service, self._asker, [request])
+        answer = checked(self._service, self._asker, found)
+        return lambda: self._told(answer.decision, answer.epoch)
 
     def _told(self, decision: Decision, epoch: str) -> list[Any]:
         known, leaf = self._written.number(decision._leaf)
@@ -248,7 +259,18 @@ class Connection(asyncio.Protocol):
     def _check_many(self, number: int, fields: Any) -> None:
         if type(fields) is not list or len(fields) > self._options.max_batch:
             raise Unreadable(f"a batch is a list of at most {self._options.max_batch} questions")
-        decisions, epoch = self._service.check_many(self._asker, [asked(each) for each in fields])
+        requests = [asked(each) for each in fields]
+        if any(map(bearer_of, requests)):
+            self._work(number, lambda: self._check_tokens(requests), Kind.ANSWERS)
+        else:
+            self._put(Kind.ANSWERS, number, self._all_told(*self._service.check_many(self._asker, requests)))
+
+    async def _check_tokens(self, requests: Sequence[Request]) -> Any:
+        asked_for = await known(self._service, self._asker, requests)
+        found = all_checked(self._service, self._asker, asked_for)
+        return lambda: self._all_told(*found)
+
+    def _all_told(self, decisions: Sequence[Decision], epoch: str) -> list[Any]:
         told: list[Any] = []
         answers: list[Any] = []
         for decision in decisions:
@@ -257,7 +279,7 @@ class Connection(asyncio.Protocol):
                 told.append([known, leaf])
             answers += (known, decision._until, self._service.kept(decision, epoch)[1])
         facts = decisions[0].facts_revision if self._facts and decisions else ""
-        self._put(Kind.ANSWERS, number, [epoch, facts, told, answers])
+        return [epoch, facts, told, answers]
 
     # --------------------------------------------------------------------------------------------- what takes long
 
@@ -266,10 +288,15 @@ class Connection(asyncio.Protocol):
         caller = self._asker
         caller.require(May.EXPLAIN)
 
-        def work() -> Any:
-            return self._service.explain(caller, request).to_json()
+        async def work() -> Any:
+            (found,) = await known(self._service, caller, [request])
+            if found.refused is not None:
+                raise RequestError(told(found.refused))
+            return await self._server.slowly(
+                lambda: self._service.explain(caller, found.request, found.token).to_json()
+            )
 
-        self._work(number, lambda: self._server.slowly(work))
+        self._work(number, work)
 
     def _revoke(self, number: int, fields: Any) -> None:
         if type(fields) is not dict:
@@ -278,7 +305,7 @@ class Connection(asyncio.Protocol):
         self._work(number, lambda: self._server.apart(lambda: self._revoked(fields)))
 
     def _revoked(self, target: dict[str, Any]) -> Any:
-        unknown = target.keys() - _TARGETS
+        unknown = target.keys() - TARGETS
         if unknown:
             raise RequestError("nothing of this name can be revoked")
         sequence, workers, ended = self._service.revoke(self._asker, **target)
@@ -289,40 +316,26 @@ class Connection(asyncio.Protocol):
         self._work(number, lambda: self._server.apart(self._server.status))
 
     def _search(self, number: int, fields: Any) -> None:
-        caller, service = self._asker, self._service
-        caller.require(May.SEARCH)
-        searches: dict[Any, Callable[..., Page[Any]]]
-        searches = {"who_can": service.who_can, "what_can": service.what_can, "actions": service.actions}
-        try:
-            method, given, terms = fields
-            search = searches[method]
-            terms = {**terms, "handles": sorted(self._handles.union(terms.get("handles", ())))}
-        except (TypeError, ValueError, KeyError, AttributeError):
-            raise Unreadable("this is no search") from None
-        if terms.keys() - _TERMS:
-            raise Unreadable("nothing of this name is asked with")
-
-        def work() -> Any:
-            try:
-                page = search(caller, *given, **terms)
-            except TypeError as error:
-                raise RequestError("this is no search") from error
-            return {"results": list(page.results), "next_token": page.next_token}
-
+        self._asker.require(May.SEARCH)
+        work = searching(self._service, self._asker, self._handles, fields)
         self._work(number, lambda: self._server.slowly(work))
 
-    def _work(self, number: int, work: Callable[[], Awaitable[Any]]) -> None:
-        """Answer once something is done that takes long; where too much is begun already, refuse."""
+    def _work(self, number: int, work: Callable[[], Awaitable[Any]], kind: Kind = Kind.RESULT) -> None:
+        """Answer once something is done that takes long; where too much is begun already, refuse.
+
+        What it returns is told, or what that returns when it is called as it is told.
+        """
         if len(self.tasks) >= self._options.max_in_flight:
             self._fail(number, "busy", "too much is asked at once")
             return
-        task = self._server.loop.create_task(self._worked(number, work))
+        task = self._server.loop.create_task(self._worked(number, work, kind))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _worked(self, number: int, work: Callable[[], Awaitable[Any]]) -> None:
+    async def _worked(self, number: int, work: Callable[[], Awaitable[Any]], kind: Kind) -> None:
         try:
-            self._put(Kind.RESULT, number, await work())
+            found = await work()
+            self._put(kind, number, found() if callable(found) else found)
         except NotPermitted as error:
             self._fail(number, "not_permitted", str(error))
         except RecordError as error:
@@ -331,6 +344,7 @@ class Connection(asyncio.Protocol):
             self._fail(number, "invalid_request", str(error))
         except Exception as error:
             _LOG.exception("a frame could not be answered")
+            self._written = Written(self._handles)
             self._fail(number, "internal_error", f"it could not be done: {type(error).__name__}")
         self._flush()
 
@@ -382,10 +396,3 @@ class Connection(asyncio.Protocol):
         if not self._stopped:
             self._fail(number, code, message)
             self._flush()
-
-
-_TARGETS: Final = frozenset(
-    ("principal", "group", "workload", "session", "token", "key", "device", "not_before", "why")
-)
-
-_TERMS: Final = frozenset(("context", "session", "now", "entities", "handles", "limit", "token"))

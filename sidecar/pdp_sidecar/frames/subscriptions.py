@@ -12,6 +12,8 @@ from pdp.leases.states import WatchState
 from pdp.leases.watch import Change, Watch
 from pdp.model import Decision, Request
 from pdp_sidecar.callers import Caller, NotPermitted
+from pdp_sidecar.frames.bearers import Known, known
+from pdp_sidecar.identifying import told
 from pdp_sidecar.service import Service, granted
 
 _SOONEST: Final = 0.001
@@ -65,7 +67,10 @@ class Subscriptions:
 
     async def _open(self, caller: Caller, number: int, request: Request, found: Subscribed) -> None:
         try:
-            watch = await asyncio.to_thread(self._watched, caller, request, number)
+            (asked,) = await known(self._service, caller, [request])
+            if asked.refused is not None:
+                raise RequestError(told(asked.refused))
+            watch = await asyncio.to_thread(self._watched, caller, asked, number)
         except (NotPermitted, RequestError) as error:
             code = "not_permitted" if isinstance(error, NotPermitted) else "invalid_request"
             self._failed(number, found, code, str(error))
@@ -80,8 +85,8 @@ class Subscriptions:
         found.watch = watch
         self.look(number)
 
-    def _watched(self, caller: Caller, request: Request, number: int) -> Watch:
-        watch = self._service.watch(caller, request)
+    def _watched(self, caller: Caller, asked: Known, number: int) -> Watch:
+        watch = self._service.watch(caller, asked.request, asked.token)
 
         def on_change(_: Change | None) -> None:
             try:

@@ -9,6 +9,7 @@ from pdp.errors import RequestError, TokenError
 from pdp.identity.who import NOTHING, Identity
 from pdp_sidecar.callers import Caller
 from pdp_sidecar.generated.check_pb2 import CheckRequest
+from pdp_sidecar.identifying import told
 from pdp_sidecar.service import Service
 from pdp_sidecar.wire.requests import NO_DEFAULTS, Defaults, shown_of
 
@@ -31,7 +32,7 @@ async def bearer_or_none(service: Service, caller: Caller, message: CheckRequest
     try:
         return await bearer_of(service, caller, message)
     except TokenError as error:
-        raise RequestError(f"the token is refused: {error} ({error.code})") from None
+        raise RequestError(told(error)) from None
 
 
 async def bearers_of(

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from pdp.errors import PdpError, RecordError, RequestError, TokenError
 from pdp_sidecar.callers import NotPermitted
+from pdp_sidecar.identifying import told
 
 
 class Refused(Exception):
@@ -29,7 +30,7 @@ def refusal(error: Exception) -> Refused:
         case TokenError():
             # What could not be looked at may be good another time; whatever else, it is nobody's.
             status = grpc.StatusCode.UNAVAILABLE if error.passing else grpc.StatusCode.UNAUTHENTICATED
-            return Refused(status, f"the token is refused: {error} ({error.code})")
+            return Refused(status, told(error))
         case DecodeError():
             return Refused(grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be read")
         case RequestError():

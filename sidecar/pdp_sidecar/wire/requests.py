@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pdp.classes import dataclass
 from pdp.errors import RequestError
-from pdp.identity.who import Shown
+from pdp.identity.who import NOTHING, Bearer, Shown
 from pdp.model import Entity, Membership, Request
 from pdp.session import Session
 from pdp.values import Datetime, EntityRef
@@ -237,8 +237,12 @@ def request_message(
     view: check_pb2.View = check_pb2.VIEW_BASIC,
 ) -> check_pb2.CheckRequest:
     """Return a question as it is sent; raise Unsendable where part of it has no form there."""
+    principal: object = request.principal
+    bearer = principal if isinstance(principal, Bearer) else None
     return check_pb2.CheckRequest(
-        principal=entity_message(request.principal),
+        principal=None if bearer is not None else entity_message(request.principal),
+        token=None if bearer is None else text(bearer.token),
+        shown=None if bearer is None else shown_message(bearer.shown),
         action=text(request.action),
         resource=entity_message(request.resource),
         context=None if request.context is None else record_message(_mapping(request.context, "context")),
@@ -247,6 +251,18 @@ def request_message(
         now=None if request.now is None else timestamp(_instant(request.now)),
         handles=sorted(map(text, handles)),
         view=view,
+    )
+
+
+def shown_message(shown: Shown) -> check_pb2.Shown | None:
+    """Return what was shown with a token as it is sent, None for nothing."""
+    if shown == NOTHING:
+        return None
+    return check_pb2.Shown(
+        certificate=shown.certificate or b"",
+        proofs=map(text, shown.proofs),
+        method=text(shown.method),
+        url=text(shown.url),
     )
 
 

@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from pdp import Engine, Entity, ref
 from pdp.errors import TokenError
 from pdp.identity.issuers import Issuers
+from pdp.identity.proof.proofs import Proofs
 from pdp.identity.proof.thumbprints import encoded
-from pdp.identity.who import Actor
+from pdp.identity.who import Actor, Shown
 from pdp.values import DATETIME_MAX
 from tests.identity.issuers.scene import ISSUER, PEOPLE, SECOND, Keys, Scene, access, claims, done, public
-from tests.identity.tokens import NOW, token
+from tests.identity.tokens import NOW, private_key, token
 
+PROOFS = Proofs(private_key("ES256"), now=lambda: NOW)
 CERTIFICATE = hashlib.sha256(b"certificate").digest()
 OTHER = hashlib.sha256(b"another").digest()
 BOUND = {"cnf": {"x5t#S256": encoded(CERTIFICATE)}}
@@ -184,9 +186,59 @@ def test_what_has_run_out_is_forgotten_though_nobody_asks(scene):
 
 
 def test_a_token_that_is_bound_to_a_key_is_never_answered_without_proof(scene):
+    bound = access(**BOUND)
+
     for _ in range(2):
-        assert refused(scene.issuers.identify, access(**BOUND)).code == "proof_missing"
+        found = scene.issuers.identify(bound, Shown(certificate=CERTIFICATE))
+        assert (found.session["bound"], found.session["key_id"]) == (True, encoded(CERTIFICATE))
+        assert refused(scene.issuers.identify, bound).code == "proof_missing"
+        assert refused(scene.issuers.identify, bound, Shown(certificate=OTHER)).code == "wrong_proof"
     assert scene.issuers._tokens.at_once == {}
+
+
+def test_a_proof_is_taken_once_whether_or_not_its_token_is_known(scene):
+    bound, url = access(cnf={"jkt": PROOFS.thumbprint}), "https://api.example.org/deploy"
+
+    def shown() -> Shown:
+        return Shown(proofs=(PROOFS.make("POST", url, bound),), method="POST", url=url)
+
+    for _ in range(2):
+        used = shown()
+        assert scene.issuers.identify(bound, used).session["key_id"] == PROOFS.thumbprint
+        assert refused(scene.issuers.identify, bound, used).code == "proof_replayed"
+        assert (
+            refused(lambda used=used: asyncio.run(scene.issuers.identify_async(bound, used))).code == "proof_replayed"
+        )
+    assert refused(scene.issuers.identify, bound).code == "proof_missing"
+    assert scene.issuers._tokens.at_once == {}
+
+
+def test_a_token_that_is_bound_is_verified_once(scene):
+    bound, shown = access(**BOUND), Shown(certificate=CERTIFICATE)
+
+    first = scene.issuers.identify(bound, shown)
+
+    assert scene.issuers.identify(bound, shown) is first
+
+
+def test_a_proof_with_a_token_that_is_bound_to_nothing_is_refused_though_the_token_is_known(scene):
+    scene.issuers.identify(access())
+
+    error = refused(scene.issuers.identify, access(), Shown(proofs=("a.b.c",)))
+
+    assert error.code == "wrong_proof"
+
+
+def test_a_certificate_beside_a_token_that_is_bound_to_nothing_changes_nothing(scene):
+    found = scene.issuers.identify(access(), Shown(certificate=CERTIFICATE))
+
+    assert found.session["bound"] is False
+
+
+def test_a_token_that_has_to_be_bound_is_refused_without_a_key(tmp_path):
+    scene = Scene(tmp_path, PEOPLE + "proof = { required = true }\n")
+
+    assert refused(scene.issuers.identify, access(), Shown(certificate=CERTIFICATE)).code == "token_not_bound"
 
 
 # -------------------------------------------------------------------------------------------------- keys on their way

@@ -36,12 +36,17 @@ class Sidecar:
     """Serves an engine until it is ended: by frames, and by gRPC and HTTP where a test asks for `protocols`."""
 
     def __init__(
-        self, engine: pdp.Engine, path: Path, who: Caller | None = None, protocols: str = "frames", **options: Any
+        self,
+        engine: pdp.Engine | Service,
+        path: Path,
+        who: Caller | Callers | None = None,
+        protocols: str = "frames",
+        **options: Any,
     ) -> None:
-        self.engine, self.path, self._protocols = engine, path, protocols
-        self.service = Service(engine)
-        found = who or caller("test")
-        self._callers = Callers(by_uid={os.getuid(): found}, otherwise=found)
+        self.service = engine if isinstance(engine, Service) else Service(engine)
+        self.engine, self.path, self._protocols = self.service.engine, path, protocols
+        found = caller("test") if who is None else who
+        self._callers = found if isinstance(found, Callers) else Callers(by_uid={os.getuid(): found}, otherwise=found)
         self._options = options
         self.http = ""
         self._ready = threading.Event()
@@ -104,7 +109,11 @@ class Sidecar:
 
 @contextlib.contextmanager
 def running(
-    engine: pdp.Engine, path: Path, who: Caller | None = None, protocols: str = "frames", **options: Any
+    engine: pdp.Engine | Service,
+    path: Path,
+    who: Caller | Callers | None = None,
+    protocols: str = "frames",
+    **options: Any,
 ) -> Iterator[Sidecar]:
     sidecar = Sidecar(engine, path, who, protocols, **options)
     try:

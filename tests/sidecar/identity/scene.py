@@ -7,6 +7,7 @@ from typing import Any
 
 import pdp
 from pdp.errors import TokenError
+from pdp.identity.options import SessionOptions
 from pdp.identity.who import NOTHING, Actor, Identity, Shown
 from pdp.session import Session
 from pdp.values import Datetime
@@ -126,6 +127,9 @@ class Issuers:
         if not isinstance(found, Identity):
             raise TokenError("it is of no trust domain of these", code="wrong_certificate")
         return found
+
+    def words(self, issuer: str) -> SessionOptions | None:
+        return SessionOptions(mfa_acr=("phr",))
 
 
 TOKENS: dict[str, Identity | Exception] = {
