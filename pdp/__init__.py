@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from pdp.freshness import SourceStatus
     from pdp.identity.issuers import Issuers
-    from pdp.identity.who import Identity, Shown
+    from pdp.identity.who import Bearer, Identity, Shown
     from pdp.leases.states import WatchState
     from pdp.leases.watch import Change, Watch
     from pdp.model import (
@@ -80,6 +80,7 @@ _HOMES = {
     "ApprovalStore": "pdp.approvals.store",
     "ApprovalsMissing": "pdp.model",
     "AttributeProvider": "pdp.ports",
+    "Bearer": "pdp.identity.who",
     "Change": "pdp.leases.watch",
     "Decision": "pdp.model",
     "DecisionPoint": "pdp.ports",
@@ -158,6 +159,7 @@ __all__ = [
     "ApprovalStore",
     "ApprovalsMissing",
     "AttributeProvider",
+    "Bearer",
     "Change",
     "Decision",
     "DecisionPoint",

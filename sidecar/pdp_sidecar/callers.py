@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from pdp.classes import dataclass, field, replace
+from pdp.classes import dataclass, field
 from pdp.conform import read_ref
 from pdp.identity.who import NOTHING, Identity, Shown
 from pdp.model import Entity
@@ -189,7 +189,9 @@ class Callers:
     def proven(self, identity: Identity) -> Caller | None:
         """Return who somebody is that was verified, None for nobody who may ask."""
         found = next((who for bound, who in self.by_principal if bound.holds(identity.ref)), None)
-        return None if found is None else replace(found, identity=identity)
+        if found is None:
+            return None
+        return Caller(found.name, found.may, found.principals, found.asserts_session, identity)
 
 
 def _is(identity: str, name: str) -> bool:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pdp.identity.stepup import StepUp, StepUps
 
 VERIFIED: Final = "verified"
+_MOST: Final = 4096
+"""Callers that are remembered by their tokens, at most."""
+
 _KEY_PROOFS: Final = frozenset(("proof_missing", "wrong_proof", "proof_replayed"))
 
 
@@ -64,6 +67,7 @@ class Identifying:
         self._issuers, self._engine = issuers, engine
         self.tokens: Counter[str] = Counter()
         self._step_ups: StepUps | None = None
+        self._known: dict[int, tuple[Identity, Callers, Caller]] = {}
 
     async def bearer(self, token: str, shown: Shown = NOTHING, *, proves: bool = False) -> Identity:
         """Return whom a token speaks for; raise TokenError, and nothing else.
@@ -99,9 +103,19 @@ class Identifying:
             return None
         identity = await self.bearer(peer.token, peer.shown, proves=peer.proves)
         self._require(identity)
+        return self._proven(callers, identity)
+
+    def _proven(self, callers: Callers, identity: Identity) -> Caller:
+        # What a token comes to is one object for as long as it is remembered, and so is its caller.
+        held = self._known.get(id(identity))
+        if held is not None and held[0] is identity and held[1] is callers:
+            return held[2]
         found = callers.proven(identity)
         if found is None:
             raise NotPermitted("whoever this token is of may ask nothing here")
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[id(identity)] = identity, callers, found
         return found
 
     def _by_certificate(self, callers: Callers, peer: Peer) -> Caller | None:

@@ -49,8 +49,10 @@ def proven(caller: Caller, request: Request, identity: Identity, schema: Schema)
 
 def _check_brought(caller: Caller, request: Request, identity: Identity, schema: Schema) -> None:
     """Raise NotPermitted where the request brings what would make more of the principal than was proved."""
-    who = resolved(identity.ref, schema)
     resource: Any = request.resource
+    if not request.entities and type(resource) is EntityRef:
+        return
+    who = resolved(identity.ref, schema)
     brought = [*request.entities, *((resource,) if isinstance(resource, Entity) else ())]
     if any(resolved(each.ref, schema) == who for each in brought):
         raise NotPermitted("what is known of a principal says its token, or a source: the request does not bring it")

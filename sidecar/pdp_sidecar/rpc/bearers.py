@@ -72,4 +72,6 @@ def asked_for(caller: Caller, token: Identity | None, defaults: Defaults = NO_DE
     whose = caller.identity if token is None else token
     if whose is None or defaults.principal is not None:
         return defaults
+    if defaults is NO_DEFAULTS:
+        return Defaults(principal=whose.principal)
     return replace(defaults, principal=whose.principal)
