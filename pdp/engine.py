@@ -122,6 +122,8 @@ class Engine(Holder):
         self._answers = Answers(asked, handled, clocks, compiles=compiles)
         if self._issuers is not None and type(self).session_from is Engine.session_from:
             self.session_from = self._issuers.identify  # type: ignore[method-assign]
+        if self._issuers is not None:
+            self._issuers.revoke_by(self)
         if not direct.allows and type(self).allows is Engine.allows:
             # To look for what is not there before each decision would cost as much as the decision.
             # Not by way of `vars`: an object whose dict was once asked for is slower to read ever after.

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Final
 
 from pdp.clocks import passing
+from pdp.configuration.report import Report
+from pdp.errors import TokenError
 from pdp.identity import keys
 from pdp.identity.entries import Confirmer, Entry
 from pdp.identity.issuer import Issuer, Keys, UnknownKeyError, Verified
 from pdp.identity.known import Known, Tokens
 from pdp.identity.loading import Configuration, load
-from pdp.identity.options import IssuerOptions, SessionOptions
+from pdp.identity.options import IssuerOptions, ReplayOptions, SessionOptions
 from pdp.identity.proof.proving import prove
-from pdp.identity.proof.record import replays_of
+from pdp.identity.proof.record import FileReplays, replays_of
 from pdp.identity.proof.replay import Replays
 from pdp.identity.revoking import confirmers
 from pdp.identity.revoking.revoker import Revoker
@@ -91,11 +93,13 @@ class Issuers:
         keys come from, `monotonic` tells seconds. Raises ConfigurationError with all that is wrong.
         """
         configuration = load(path, schema=schema, environment=environment)
-        entries = []
-        for each in configuration.options.issuers:
+        report, entries = configuration.report, []
+        for number, each in enumerate(configuration.options.issuers):
             its_keys = keys.of(each, monotonic=monotonic) if keys_of is None else keys_of(each)
-            entries.append(Entry.of(each, its_keys, confirmers.of(each, environment=environment, monotonic=monotonic)))
-        return cls(configuration, entries, now=now, wait=wait)
+            entries.append(Entry.of(each, its_keys, _confirmers(number, each, report, environment, monotonic)))
+        replays = _replays(configuration.options.replay, report)
+        report.require()
+        return cls(configuration, entries, replays=replays, now=now, wait=wait)
 
     # -------------------------------------------------------------------------------------------------------- asking
 
@@ -191,10 +195,7 @@ class Issuers:
             except UnknownKeyError as error:
                 if error.coming is None:
                     raise
-                # Others wait for the same keys: whoever gives up takes them from nobody.
-                coming = asyncio.wrap_future(error.coming)
-                done, _ = await asyncio.wait([coming], timeout=max(0.0, deadline - passing()))
-                if not done:
+                if not await _done(error.coming, deadline - passing()):
                     raise
         return self._look(token)
 
@@ -240,6 +241,8 @@ class Issuers:
             each.issuer.keys.close()
             for confirmer in each.confirmers:
                 confirmer.close()
+        if isinstance(self._replays, FileReplays):
+            self._replays.close()
 
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong, for those who run this: of whom no keys are to be had, or nobody answers."""
@@ -258,6 +261,48 @@ class Issuers:
         for entry in self._entries.values():
             for each in entry.confirmers:
                 each.revoker = revoker
+
+
+async def _done(coming: Future[None], seconds: float) -> bool:
+    """Wait for what others wait for as well, and tell whether it is done: whoever gives up takes it from nobody."""
+    loop, landed = asyncio.get_running_loop(), asyncio.Event()
+
+    def land(_: object) -> None:
+        # Nobody waits any more where the loop has ended.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(landed.set)
+
+    coming.add_done_callback(land)
+    try:
+        await asyncio.wait_for(landed.wait(), max(0.0, seconds))
+    except TimeoutError:
+        return coming.done()
+    return True
+
+
+def _confirmers(
+    number: int,
+    options: IssuerOptions,
+    report: Report,
+    environment: Mapping[str, str] | None,
+    monotonic: Callable[[], float],
+) -> tuple[Confirmer, ...]:
+    try:
+        return confirmers.of(options, environment=environment, monotonic=monotonic)
+    except (ValueError, OSError) as error:
+        # What was checked is an address and a file: it holds no certificates.
+        message = f"nobody can be asked by these certificates: {type(error).__name__}"
+        section = "introspection" if options.introspection is not None else "review"
+        report.add("no_certificates", ("issuers", number, section), message)
+        return ()
+
+
+def _replays(options: ReplayOptions, report: Report) -> Replays | None:
+    try:
+        return replays_of(options)
+    except TokenError as error:
+        report.add("invalid_value", ("replay", "file"), str(error))
+        return None
 
 
 def _by_name(issuers: Iterable[Issuer]) -> dict[str, tuple[Issuer, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import signal
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdp import Engine, Entity, ref
+from pdp.configuration import ConfigurationError
 from pdp.errors import TokenError
 from pdp.identity.issuers import Issuers
 from pdp.identity.proof.proofs import Proofs
@@ -361,6 +363,16 @@ def test_the_event_loop_gets_the_answers_that_threads_get(tmp_path, make):
         assert told(lambda: asyncio.run(scene.issuers.identify_async(make()))) == waited
 
 
+def test_keys_that_come_when_the_event_loop_has_ended_disturb_nobody(tmp_path, caplog):
+    scene, flight = Scene(tmp_path, wait=0.01), Future()
+    scene.keys.coming = lambda: flight
+    refused(lambda: asyncio.run(scene.issuers.identify_async(access("k2"))))
+
+    flight.set_result(None)
+
+    assert caplog.records == []
+
+
 # ---------------------------------------------------------------------------------------------- many at once, children
 
 
@@ -386,6 +398,7 @@ def test_a_child_that_was_forked_while_another_thread_wrote_can_still_verify(sce
         child = os.fork()
         if child == 0:
             try:
+                signal.alarm(20)
                 scene.issuers.identify(access(jti="t2"))
                 os._exit(len(scene.issuers._tokens))
             finally:
@@ -481,6 +494,24 @@ def test_what_is_wrong_is_told_by_the_name_of_the_issuer(scene):
     assert asked.closed and scene.keys.closed
 
 
+SECRET = 'client_secret = { env = "SECRET" }'
+UNUSABLE = [
+    (f'introspection = {{ url = "https://x/", client_id = "a", ca = "/etc/hostname", {SECRET} }}\n', "no_certificates"),
+    ('[replay]\nfile = "/nowhere/replay.db"\n', "invalid_value"),
+]
+
+
+@pytest.mark.parametrize(("more", "code"), UNUSABLE)
+def test_what_cannot_be_used_is_told_when_it_is_loaded(tmp_path, more, code):
+    text = more + PEOPLE if more.startswith("[") else PEOPLE + more
+    (tmp_path / "identity.toml").write_text(text, "utf-8")
+
+    with pytest.raises(ConfigurationError) as caught:
+        Issuers.load(tmp_path / "identity.toml", environment={"SECRET": "s3cret"}, keys_of=lambda _: Keys("k1"))
+
+    assert [each.code for each in caught.value.diagnostics] == [code]
+
+
 def test_issuers_are_ready_once_all_keys_are_there_or_could_not_be_had(tmp_path):
     scene = Scene(
         tmp_path,
@@ -521,6 +552,14 @@ def test_a_certificate_names_a_workload(tmp_path):
     assert session["expires_at"].micros == found.until == ends
     assert (session["bound"], session["mfa"], session["methods"]) == (True, False, [])
     assert session["key_id"] == encoded(CERTIFICATE)
+
+
+def test_a_certificate_of_a_clock_that_is_ahead_makes_no_session_of_the_future(tmp_path):
+    issuers = Scene(tmp_path, WORKLOADS).issuers
+
+    found = issuers.certified(("spiffe://example.org/a",), None, issued_at=(NOW + 5) * SECOND)
+
+    assert found.session["issued_at"].micros == NOW * SECOND
 
 
 def test_a_certificate_of_which_nothing_else_is_known_names_a_workload_as_well(tmp_path):

@@ -328,6 +328,11 @@ def test_other_types_are_other_principals(take):
     assert take(ISSUER + changed(issuer='"https://b.example.org"', principal='{ type = "Robot", id = "sub" }'))
 
 
+@pytest.mark.parametrize("names", [{"session": '{ session = "s" }'}, {"principal": '{ type = "User", id = "email" }'}])
+def test_a_logout_ends_what_is_called_by_one_of_both_names(take, names):
+    assert take(changed(logout='{ audience = ["app"] }', **names))
+
+
 def test_one_issuer_may_have_an_entry_for_access_tokens_and_one_for_others(take):
     assert take(ISSUER + changed(profile='"id-token"'))
 

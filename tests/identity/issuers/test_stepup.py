@@ -52,6 +52,8 @@ def step_up(asked: Engine, words: SessionOptions | None = None, **session: objec
         ("needs now - session.authenticated_at < 15m", StepUp(max_age=900)),
         ("needs session.authenticated_at > now - 15m", StepUp(max_age=900)),
         ("needs session.authenticated_at + 10m >= now - 5m", StepUp(max_age=900)),
+        ("needs session.authenticated_at + 15m - 5m >= now", StepUp(max_age=600)),
+        ("needs now - 5m <= session.authenticated_at - 1m", StepUp(max_age=240)),
         ("needs session.mfa and now - session.authenticated_at < 15m", StepUp(amr_values=("mfa",), max_age=900)),
         (
             'needs session.mfa else "a" needs now - session.authenticated_at < 15m',

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any
 from urllib.parse import parse_qs
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pdp
 from pdp.configuration.secret import Secret
 from pdp.errors import TokenError
-from pdp.identity.options import IntrospectionOptions, IssuerOptions, KeysOptions, PrincipalOptions
+from pdp.identity.entries import Entry
+from pdp.identity.issuers import Issuers
+from pdp.identity.loading import Configuration
+from pdp.identity.options import IntrospectionOptions, IssuerOptions, KeysOptions, Options, PrincipalOptions
 from pdp.identity.revoking import confirmers
+from tests.identity.revoking.held import Held
 from tests.identity.revoking.revoked import Noted
+from tests.identity.tokens import token
+
+POLICY = """
+type User
+type Page
+action read on Page by User
+rule everybody_reads: permit User to read on Page
+"""
 
 CLAIMS = {
     "iss": "https://id.example.org",
@@ -196,3 +211,24 @@ def test_a_url_that_others_may_hear_is_no_configuration(url):
 
     with pytest.raises(ValueError, match=r"address|plain http"):
         confirmers.of(options(introspection=asked))
+
+
+def test_an_engine_that_takes_tokens_revokes_what_their_issuer_takes_back():
+    answers = [True, False]
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"active": answers.pop(0)}))
+    given = options()
+    given = msgspec.structs.replace(given, introspection=msgspec.structs.replace(given.introspection, keep=0))
+    entry = Entry.of(given, Held("k1"), confirmers.of(given, transport=transport))
+    now = int(time.time())
+    text = token(CLAIMS | {"iat": now, "exp": now + 600, "auth_time": now}, {"typ": "at+jwt"})
+    issuers = Issuers(Configuration(options=Options(issuers=(given,))), [entry])
+    engine = pdp.Engine.from_text(POLICY, identity=issuers)
+
+    identity = engine.session_from(text)
+    before = engine.allows(identity.ref, "read", pdp.ref("Page", "home"), session=identity.session)
+    with pytest.raises(TokenError) as caught:
+        engine.session_from(text)
+    after = engine.allows(identity.ref, "read", pdp.ref("Page", "home"), session=identity.session)
+    issuers.close()
+
+    assert (before, caught.value.code, after) == (True, "token_inactive", False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -14,11 +13,12 @@ from hypothesis import strategies as st
 
 import pdp
 from pdp.errors import RecordError, RequestError, TokenError
-from pdp.identity.issuer import Issuer, Key, UnknownKeyError
+from pdp.identity.issuer import Issuer
 from pdp.identity.options import IssuerOptions, KeysOptions, LogoutOptions, PrincipalOptions, SessionOptions
 from pdp.identity.revoking.logout import EVENT, LIFETIME, Logouts
+from tests.identity.revoking.held import Held
 from tests.identity.revoking.revoked import Noted
-from tests.identity.tokens import NOW, private_key, signed, token
+from tests.identity.tokens import NOW, signed, token
 
 ISSUER, CLIENT = "https://id.example.org", "pdp-client"
 SESSION = {"session": "s-1", "issuer": ISSUER}
@@ -26,41 +26,6 @@ ADA = {
     "principal": pdp.ref("User", "ada"),
     "not_before": datetime.datetime.fromtimestamp(NOW, datetime.UTC),
 }
-
-
-class Held:
-    """Keys that are there; `coming` are there once somebody has looked for them."""
-
-    def __init__(self, *names: str, algorithm: str = "RS256", coming: str | None = None) -> None:
-        self._keys = {name: self._key(algorithm, name) for name in names}
-        self._algorithm, self._coming = algorithm, coming
-
-    def _key(self, algorithm: str, name: str) -> Key:
-        return Key(kid=name, algorithm=algorithm, material=private_key(algorithm, name).public_key())
-
-    def find(self, kid: str, algorithm: str) -> Key:
-        if kid in self._keys:
-            return self._keys[kid]
-        done: Future[None] | None = None
-        if self._coming is not None:
-            self._keys[self._coming] = self._key(self._algorithm, self._coming)
-            done = Future()
-            done.set_result(None)
-            self._coming = None
-        raise UnknownKeyError("there is no such key", code="unknown_key", coming=done)
-
-    def suspect(self, key: Key) -> None:
-        return None
-
-    def start(self) -> Future[None]:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        pass
-
-    @property
-    def problem(self) -> None:
-        return None
 
 
 def entry(keys: Held | None = None, **more: Any) -> Issuer:
