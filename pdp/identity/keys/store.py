@@ -29,7 +29,7 @@ class Pace:
     """How often keys are read, in seconds.
 
     They are read again after `refresh`, and count for `max_stale` after the last read that came to something. Between
-    two reads is a `cooldown`, unless there are no keys that count.
+    two reads that tokens bring is a `cooldown`, unless there are no keys that count.
     """
 
     refresh: float = 300.0
@@ -115,7 +115,7 @@ class KeyStore:
         self._failure: str | None = None
         self._failures = 0
         self._absent: dict[tuple[str, str], _Absence] = {}
-        self._began = self._due = -math.inf
+        self._asked = self._due = -math.inf
         self._is_closed = False
         self._renew()
         self._worker = worker(self.tick, self._renew)
@@ -170,7 +170,8 @@ class KeyStore:
                 now = self._now()
                 if self._is_closed or not self._may(name, now):
                     return None
-                flight = self._flight = _Flight()
+                flight, self._asked = _Flight(), now
+                self._flight = flight
             if name is not None and not flight.is_off and len(flight.asked) < MOST_ABSENT:
                 flight.asked.add(name)
         return self._sent(flight)
@@ -179,7 +180,10 @@ class KeyStore:
         absence = None if name is None else self._absent.get(name)
         if absence is not None and now < absence.until:
             return False
-        return now >= self._due or now >= self._began + self._pace.cooldown
+        if now >= self._due:
+            return True
+        # A read that nobody asked for leaves this one free: an issuer may have taken another key right after it.
+        return now < self._held.until and now >= self._asked + self._pace.cooldown
 
     def _sent(self, flight: _Flight) -> Future[None] | None:
         if flight.is_off or self._worker.wake():
@@ -224,7 +228,6 @@ class KeyStore:
                 return self._due - now
             flight = self._flight = self._flight or _Flight()
             flight.is_off = True
-            self._began = now
         try:
             self._read(flight, now)
         finally:

@@ -127,10 +127,13 @@ class Stores(RuleBasedStateMachine):
 
     @invariant()
     def reads_keep_their_distance(self) -> None:
-        # INVARIANT: two reads are a cool-down apart wherever the second of them was made while keys counted.
+        # INVARIANT: where keys count, reads that tokens bring are a cool-down apart, and so are those that are due. So
+        # of any three in a row the last is a cool-down after the first.
         for (earlier, _), (later, counted) in zip(self.begun, self.begun[1:], strict=False):
-            assert later - earlier >= (PACE.cooldown if counted else 1.0)
-        self.begun = self.begun[-1:]
+            assert counted or later - earlier >= 1.0
+        for (first, _), _, (last, counted) in zip(self.begun, self.begun[1:], self.begun[2:], strict=False):
+            assert not counted or last - first >= PACE.cooldown
+        self.begun = self.begun[-2:]
 
     def teardown(self) -> None:
         if hasattr(self, "bench"):
