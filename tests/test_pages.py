@@ -73,3 +73,12 @@ def test_a_page_shows_what_the_terminal_shows(page, tmp_path, monkeypatch):
                 wrong += [f"$ {command}\n{found}" for command, told, found in answers if plain(found) != plain(told)]
 
     assert wrong == [], "\n".join(wrong)
+
+
+def test_each_record_of_a_decision_is_listed_by_its_title():
+    table = (DOCS / "adr" / "README.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| \[\d{4}\]\(([\w-]+\.md)\) \| (.+?) \|", table, re.MULTILINE))
+    titles = {each.name: each.read_text(encoding="utf-8").partition("\n")[0] for each in (DOCS / "adr").glob("0*.md")}
+
+    assert [*listed] == sorted(titles)
+    assert {name: f"# {name[:4]}: {title}" for name, title in listed.items()} == titles
