@@ -20,8 +20,9 @@ from pdp_sidecar.rpc.refusals import abort, refusal
 from pdp_sidecar.rpc.streams import Streams
 from pdp_sidecar.service import NO_HANDLES, Service, granted
 from pdp_sidecar.wire.answers import response_message
+from pdp_sidecar.wire.batches import Batches
 from pdp_sidecar.wire.replies import Replies, item
-from pdp_sidecar.wire.requests import Defaults, Questions
+from pdp_sidecar.wire.requests import NO_DEFAULTS, Defaults, Questions
 
 FAILED: Final = check_pb2.CheckResponse(
     decision=check_pb2.DECISION_DENY,
@@ -48,7 +49,7 @@ class Checks:
     def __init__(self, service: Service, identities: Identities, streams: Streams, options: Options) -> None:
         self._service, self._identities, self._streams, self._options = service, identities, streams, options
         self._replies = Replies(service.kept, lends=service.lends)
-        self._questions = Questions()
+        self._questions, self._batches = Questions(), Batches()
 
     # ----------------------------------------------------------------------------------------------------- one by one
 
@@ -113,11 +114,40 @@ class Checks:
         """Answer CheckBatch. A question that cannot be read is a deny among the others."""
         try:
             caller = await self._asking(context)
+            if caller.identity is None:
+                answers = self._plain(caller, data)
+                if answers is not None:
+                    return answers
             message = CheckBatchRequest.FromString(data)
             self._hold_to_limits(message)
             return await self._answers(caller, message, _until_yes(message))
         except Exception as error:
             await abort(context, refusal(error))
+
+    def _plain(self, caller: Caller, data: bytes) -> bytes | None:
+        """Answer a batch of questions that only name things; return None for any other, and for one that is wrong."""
+        batch = self._batches.read(data, self._options.batch_items)
+        if batch is None:
+            return None
+        defaults, shared = NO_DEFAULTS, NO_HANDLES
+        if batch.defaults:
+            if len(batch.defaults) * len(batch.questions) > _TIMES * self._options.message_size:
+                return None
+            message = CheckRequest.FromString(batch.defaults)
+            if message.HasField("token") or message.HasField("shown") or message.view == check_pb2.VIEW_FULL:
+                return None
+            defaults, shared = self._questions.defaults(message), frozenset(message.handles)
+        who, do, what = defaults.principal, defaults.action, defaults.resource
+        context, session, now, entities = defaults.context, defaults.session, defaults.now, defaults.entities
+        requests, handles = [], []
+        for principal, action, resource, handled in batch.questions:
+            asks, on = principal or who, resource or what
+            if asks is None or on is None:
+                return None
+            requests.append(Request(asks, action or do, on, context, session, now, entities))
+            handles.append(shared | handled if handled else shared)
+        decisions, epoch = self._service.check_many(caller, requests)
+        return self._replies.items(decisions, handles, epoch)
 
     def _hold_to_limits(self, message: CheckBatchRequest) -> None:
         count = len(message.items)

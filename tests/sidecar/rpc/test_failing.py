@@ -20,7 +20,7 @@ from pdp_sidecar.rpc import Options
 from pdp_sidecar.rpc.checks import FAILED
 from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.service import Service
-from pdp_sidecar.wire import decision_of, replies, request_message, requests
+from pdp_sidecar.wire import batches, decision_of, replies, request_message, requests
 from tests.sidecar.rpc.serving import reading, run, serving, status_of
 from tests.sidecar.scene import ADA, HOME, engine
 
@@ -35,6 +35,10 @@ PLACES = [
     (requests, "request_of", reading()),
     (requests, "entity_of", BROUGHT),
     (requests, "fields_of", BROUGHT),
+    (batches.Batches, "read", reading()),
+    (batches.Batches, "_read", reading()),
+    (batches, "entity_of", reading()),
+    (batches, "_parts", reading()),
     (Service, "check", reading()),
     (Service, "check_many", reading()),
     (Service, "_refusal", reading()),
@@ -90,7 +94,9 @@ def test_what_raises_denies(tmp_path, monkeypatch, place, name, request_, error)
 
     # A place that only a batch comes to leaves the others as they are, and the other way round.
     whole = {("Service", "check_many"), ("Engine", "decide_many"), ("replies", "item")}
+    whole |= {("Batches", "read"), ("Batches", "_read"), ("batches", "entity_of"), ("batches", "_parts")}
     alone = {("Service", "check"), ("Engine", "decide"), ("Service", "_refusal")}
+    alone |= {("Questions", "of"), ("Questions", "_entity"), ("requests", "request_of")}
     at = (place.__name__.rpartition(".")[2], name)
     assert at in whole or not one
     assert at in alone or not any(many)
