@@ -79,6 +79,28 @@ def test_what_it_says_of_itself_is_refused(asked, why):
     assert why in decision.detail
 
 
+AGENTS = """
+type Team in Team
+type User { email?: String }
+type Agent in Team
+session { actor?: Agent }
+action inspect on Agent, Team by User
+rule trusted_agents_inspect:
+  permit User to inspect on anything
+  via Agent in Team "trusted"
+"""
+
+
+@pytest.mark.parametrize("brought", [pdp.ref("Agent", "bot"), pdp.ref("Team", "bots")])
+def test_whoever_acts_for_another_says_nothing_of_what_it_is_in(brought):
+    asked = service(pdp.Engine.from_text(AGENTS, entities=[pdp.Entity("User", "ada")], clock=Clock().now))
+    lifted = pdp.Entity(*brought, parents=[pdp.ref("Team", "trusted")])
+
+    decision = asked.check(itself(identity(actors=("bot",))), Request(ADA, "inspect", lifted)).decision
+
+    assert (decision.outcome, decision.reason) == ("deny", "invalid_request")
+
+
 def test_what_a_request_brings_of_its_principal_is_not_looked_at():
     # Nobody holds it: so what a request brings would count.
     forged = pdp.Entity("Workload", "ci", {"repository": "x/api"})
