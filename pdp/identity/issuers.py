@@ -7,7 +7,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +21,7 @@ from pdp.identity.known import Known, Tokens
 from pdp.identity.loading import Configuration, load
 from pdp.identity.options import IssuerOptions, SessionOptions
 from pdp.identity.proof.proving import prove
-from pdp.identity.proof.record import replays_of
+from pdp.identity.proof.record import FileReplays, replays_of
 from pdp.identity.proof.replay import Replays
 from pdp.identity.revoking import confirmers
 from pdp.identity.revoking.revoker import Revoker
@@ -67,6 +67,7 @@ class Issuers:
         self.issuers = _by_name(each.issuer for each in self._entries.values())
         self._domains = {each.trust_domain: each for each in options.workloads}
         self._replays = replays_of(options.replay) if replays is None else replays
+        self._proving: ThreadPoolExecutor | None = None
         # What is known is found before anything else is called: the clock that it is held to is the system's own.
         self._clock, self._ticks = (time.time_ns, 1000) if now is None else (now, 1)
         self._tokens = Tokens(options.kept)
@@ -133,7 +134,13 @@ class Issuers:
         entry = self._entries[id(verified.issuer)]
         for each in entry.confirmers:
             await each.confirm_async(token, verified.claims)
-        return self._identity(token, shown or NOTHING, entry, verified, held)
+        given = token, shown or NOTHING, entry, verified, held
+        if shown is None or not shown.proofs or not isinstance(self._replays, FileReplays):
+            return self._identity(*given)
+        # Another process may have the file of proofs: this one goes on meanwhile, and so does all else that it answers.
+        if self._proving is None:
+            self._proving = ThreadPoolExecutor(1, thread_name_prefix="proofs")
+        return await asyncio.get_running_loop().run_in_executor(self._proving, self._identity, *given)
 
     def certified(
         self,
@@ -240,6 +247,9 @@ class Issuers:
             each.issuer.keys.close()
             for confirmer in each.confirmers:
                 confirmer.close()
+        if self._proving is not None:
+            self._proving.shutdown(wait=False)
+            self._proving = None
 
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong, for those who run this: of whom no keys are to be had, or nobody answers."""
@@ -273,6 +283,8 @@ _ALL: Final[weakref.WeakSet[Issuers]] = weakref.WeakSet()
 def _forked() -> None:
     for each in list(_ALL):
         each._tokens.renew()
+        # Its thread is one of the parent.
+        each._proving = None
 
 
 if hasattr(os, "register_at_fork"):
