@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import datetime as _datetime
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from pdp.engine import Engine
 from pdp.errors import TokenError
 from pdp.identity.who import NOTHING
 from pdp.leases.watch import Watch
-from pdp.model import Decision, Entity, Outcome, Reason, Request
+from pdp.model import Decision, Entity, Outcome, Reason, Request, RevocationKind
 from pdp.search import Page
 from pdp.trace import Trace
 from pdp.values import EntityRef
@@ -27,6 +28,7 @@ from pdp_sidecar.callers import Caller, Callers, May, NotPermitted, Peer
 from pdp_sidecar.desk import Desk
 from pdp_sidecar.identifying import Identifying, told
 from pdp_sidecar.lasting import FLEETING, lasts
+from pdp_sidecar.operations.logs import proof_event, tell
 from pdp_sidecar.proven import proven, spoken_for
 
 if TYPE_CHECKING:
@@ -322,6 +324,9 @@ class Service:
         """
         caller.require(May.REVOKE)
         sequence = self.engine.revoke(**target)
+        # The record has what is revoked, and not at whose word.
+        what = [kind.value for kind in RevocationKind if target.get(kind.value) is not None]
+        tell(logging.INFO, "revoked", caller=caller.name, what=what, sequence=sequence, **proof_event(None, caller))
         others, ended = (0, 0) if self.revoke_elsewhere is None else self.revoke_elsewhere(sequence)
         return sequence, 1 + others, ended
 
