@@ -97,6 +97,7 @@ class Identifying:
                 return known
         if not callers.by_principal:
             return None
+        hold_scheme(peer.shown, proves=peer.proves)
         identity = await self.bearer(peer.token, peer.shown, proves=peer.proves)
         self._require(identity)
         found = callers.proven(identity)
@@ -138,6 +139,14 @@ class Identifying:
         if world.given.revocations and is_revoked(world, identity):
             self.tokens["token_inactive"] += 1
             raise TokenError("it, or whoever it speaks for, is revoked", code="token_inactive")
+
+
+def hold_scheme(shown: Shown, *, proves: bool) -> None:
+    """Raise TokenError where a proof comes by another scheme than DPoP, or that scheme without one (RFC 9449 7)."""
+    if proves and not shown.proofs:
+        raise TokenError("it comes by the scheme DPoP, and no proof with it", code="proof_missing")
+    if shown.proofs and not proves:
+        raise TokenError("it comes with a proof, and not by the scheme DPoP", code="wrong_proof")
 
 
 def told(error: TokenError) -> str:
