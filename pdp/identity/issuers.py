@@ -68,6 +68,7 @@ class Issuers:
         self._domains = {each.trust_domain: each for each in options.workloads}
         self._replays = replays_of(options.replay) if replays is None else replays
         self._proving: ThreadPoolExecutor | None = None
+        self._lent = _lent(options.issuers)
         # What is known is found before anything else is called: the clock that it is held to is the system's own.
         self._clock, self._ticks = (time.time_ns, 1000) if now is None else (now, 1)
         self._tokens = Tokens(options.kept)
@@ -263,6 +264,10 @@ class Issuers:
         """Return in which words an issuer tells of a second factor; None for one that is not configured."""
         return next((each.options.session for each in self.issuers.get(issuer, ())), None)
 
+    def lent(self, issuer: str) -> int | None:
+        """Return for how many microseconds it is taken that a token of an issuer counts, None where nobody is asked."""
+        return self._lent.get(issuer)
+
     def revoke_by(self, revoker: Revoker) -> None:
         """Say who revokes what an issuer says counts no longer: an engine, or a sidecar for all of its workers."""
         for entry in self._entries.values():
@@ -274,6 +279,16 @@ def _by_name(issuers: Iterable[Issuer]) -> dict[str, tuple[Issuer, ...]]:
     found: dict[str, tuple[Issuer, ...]] = {}
     for each in issuers:
         found[each.options.issuer] = (*found.get(each.options.issuer, ()), each)
+    return found
+
+
+def _lent(options: Iterable[IssuerOptions]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for each in options:
+        for asked in (each.introspection, each.review):
+            if asked is not None:
+                micros = int(asked.keep * 1_000_000)
+                found[each.issuer] = min(micros, found.get(each.issuer, micros))
     return found
 
 

@@ -42,6 +42,9 @@ class Issuers(Protocol):
     def words(self, issuer: str) -> SessionOptions | None:
         """Return in which words an issuer tells of a second factor."""
 
+    def lent(self, issuer: str) -> int | None:
+        """Return for how many microseconds it is taken that a token of an issuer counts, None where nobody is asked."""
+
 
 class Challenge(NamedTuple):
     """How to say what was wrong with a token (RFC 6750 3, RFC 9449 7.1)."""
@@ -117,6 +120,10 @@ class Identifying:
             return callers.of(peer)
         self._require(identity)
         return callers.proven(identity) or callers.of(peer)
+
+    def lent(self, identity: Identity) -> int | None:
+        """Return for how many microseconds an answer may be kept, None where nobody is asked whether a token counts."""
+        return self._issuers.lent(identity.issuer)
 
     def step_up(self, decision: Decision, identity: Identity | None) -> StepUp | None:
         """Return the sign-in that would meet the needs of a deny (RFC 9470), None where it would take anything else.

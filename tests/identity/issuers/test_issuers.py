@@ -482,6 +482,20 @@ def test_whoever_is_asked_about_tokens_is_asked_about_each_though_it_is_known(sc
     assert asked.asked == 4
 
 
+def test_what_is_asked_is_taken_for_so_long_and_of_others_for_good(tmp_path):
+    asked = 'introspection = { url = "https://id.example.org/i", client_id = "pdp", client_secret = { env = "S" }'
+    text = f"{PEOPLE}{asked}, keep = 7 }}\n" + PEOPLE.replace(ISSUER, "https://other.example.org").replace(
+        '"User"', '"Robot"'
+    )
+
+    (tmp_path / "identity.toml").write_text(text, "utf-8")
+    issuers = Issuers.load(tmp_path / "identity.toml", keys_of=lambda _: Keys("k1"), environment={"S": "secret"})
+
+    assert issuers.lent(ISSUER) == 7 * SECOND
+    assert issuers.lent("https://other.example.org") is None
+    issuers.close()
+
+
 def test_nobody_is_asked_about_a_token_that_is_not_verified(scene):
     issuers, asked = asked_about(scene)
 

@@ -169,6 +169,20 @@ def test_many_questions_are_of_their_own_tokens():
 # --------------------------------------------------------------------------------------------------- what else there is
 
 
+@pytest.mark.parametrize(("keep", "lease"), [(None, 600), (5, 5), (900, 600)])
+def test_an_answer_is_kept_no_longer_than_the_word_of_whoever_is_asked_about_its_token(keep, lease):
+    asked = service()
+    asked.identifying._issuers.keep = None if keep is None else keep * 1_000_000
+    read, given = Request(ADA, "read", PAGE), identity()
+
+    (many,), _ = asked.check_many(PEP, [read], {0: given})
+    found = [asked.check(PEP, read, given).decision, asked.check(itself(given), read).decision, many]
+
+    assert [bool(each) for each in found] == [True] * 3
+    assert [asked.kept(each, "e") for each in found] == [("e", lease * 1_000_000)] * 3
+    assert asked.kept(asked.check(PEP, read).decision, "e") == ("e", None)
+
+
 def test_another_time_is_asked_for_by_whoever_may_explain():
     may, may_not = itself(identity()), Caller("x", ASKING - {"explain"}, identity=identity())
     asked = Request(ADA, "read", PAGE, now=Clock().now())
