@@ -7,7 +7,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from pathlib import Path
@@ -69,6 +69,8 @@ class Issuers:
         self.issuers = _by_name(each.issuer for each in self._entries.values())
         self._domains = {each.trust_domain: each for each in options.workloads}
         self._replays = replays_of(options.replay) if replays is None else replays
+        self._proving: ThreadPoolExecutor | None = None
+        self._lent = _lent(options.issuers)
         # What is known is found before anything else is called: the clock that it is held to is the system's own.
         self._clock, self._ticks = (time.time_ns, 1000) if now is None else (now, 1)
         self._tokens = Tokens(options.kept)
@@ -137,7 +139,13 @@ class Issuers:
         entry = self._entries[id(verified.issuer)]
         for each in entry.confirmers:
             await each.confirm_async(token, verified.claims)
-        return self._identity(token, shown or NOTHING, entry, verified, held)
+        given = token, shown or NOTHING, entry, verified, held
+        if shown is None or not shown.proofs or not isinstance(self._replays, FileReplays):
+            return self._identity(*given)
+        # Another process may have the file of proofs: this one goes on meanwhile, and so does all else that it answers.
+        if self._proving is None:
+            self._proving = ThreadPoolExecutor(1, thread_name_prefix="proofs")
+        return await asyncio.get_running_loop().run_in_executor(self._proving, self._identity, *given)
 
     def certified(
         self,
@@ -241,6 +249,9 @@ class Issuers:
             each.issuer.keys.close()
             for confirmer in each.confirmers:
                 confirmer.close()
+        if self._proving is not None:
+            self._proving.shutdown(wait=False)
+            self._proving = None
         if isinstance(self._replays, FileReplays):
             self._replays.close()
 
@@ -255,6 +266,10 @@ class Issuers:
     def words(self, issuer: str) -> SessionOptions | None:
         """Return in which words an issuer tells of a second factor; None for one that is not configured."""
         return next((each.options.session for each in self.issuers.get(issuer, ())), None)
+
+    def lent(self, issuer: str) -> int | None:
+        """Return for how many microseconds it is taken that a token of an issuer counts, None where nobody is asked."""
+        return self._lent.get(issuer)
 
     def revoke_by(self, revoker: Revoker) -> None:
         """Say who revokes what an issuer says counts no longer: an engine, or a sidecar for all of its workers."""
@@ -312,12 +327,24 @@ def _by_name(issuers: Iterable[Issuer]) -> dict[str, tuple[Issuer, ...]]:
     return found
 
 
+def _lent(options: Iterable[IssuerOptions]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for each in options:
+        for asked in (each.introspection, each.review):
+            if asked is not None:
+                micros = int(asked.keep * 1_000_000)
+                found[each.issuer] = min(micros, found.get(each.issuer, micros))
+    return found
+
+
 _ALL: Final[weakref.WeakSet[Issuers]] = weakref.WeakSet()
 
 
 def _forked() -> None:
     for each in list(_ALL):
         each._tokens.renew()
+        # Its thread is one of the parent.
+        each._proving = None
 
 
 if hasattr(os, "register_at_fork"):

@@ -45,6 +45,9 @@ class Issuers(Protocol):
     def words(self, issuer: str) -> SessionOptions | None:
         """Return in which words an issuer tells of a second factor."""
 
+    def lent(self, issuer: str) -> int | None:
+        """Return for how many microseconds it is taken that a token of an issuer counts, None where nobody is asked."""
+
 
 class Challenge(NamedTuple):
     """How to say what was wrong with a token (RFC 6750 3, RFC 9449 7.1)."""
@@ -101,6 +104,7 @@ class Identifying:
                 return known
         if not callers.by_principal:
             return None
+        hold_scheme(peer.shown, proves=peer.proves)
         identity = await self.bearer(peer.token, peer.shown, proves=peer.proves)
         self._require(identity)
         return self._proven(callers, identity)
@@ -131,6 +135,10 @@ class Identifying:
         self._require(identity)
         return callers.proven(identity) or callers.of(peer)
 
+    def lent(self, identity: Identity) -> int | None:
+        """Return for how many microseconds an answer may be kept, None where nobody is asked whether a token counts."""
+        return self._issuers.lent(identity.issuer)
+
     def step_up(self, decision: Decision, identity: Identity | None) -> StepUp | None:
         """Return the sign-in that would meet the needs of a deny (RFC 9470), None where it would take anything else.
 
@@ -152,6 +160,14 @@ class Identifying:
         if world.given.revocations and is_revoked(world, identity):
             self.tokens["token_inactive"] += 1
             raise TokenError("it, or whoever it speaks for, is revoked", code="token_inactive")
+
+
+def hold_scheme(shown: Shown, *, proves: bool) -> None:
+    """Raise TokenError where a proof comes by another scheme than DPoP, or that scheme without one (RFC 9449 7)."""
+    if proves and not shown.proofs:
+        raise TokenError("it comes by the scheme DPoP, and no proof with it", code="proof_missing")
+    if shown.proofs and not proves:
+        raise TokenError("it comes with a proof, and not by the scheme DPoP", code="wrong_proof")
 
 
 def told(error: TokenError) -> str:

@@ -61,7 +61,15 @@ def _check_brought(caller: Caller, request: Request, identity: Identity, schema:
         return
     if request.entities:
         raise NotPermitted("whoever asks for itself brings no entities but the resource")
-    if isinstance(resource, Entity) and _may_hold(resource, resolved(resource.ref, schema).type, who.type, schema):
+    if not isinstance(resource, Entity):
+        return
+    actor: Any = identity.session.get("actor")
+    acts = resolved(actor, schema) if isinstance(actor, EntityRef) else None
+    it = resolved(resource.ref, schema)
+    if it == acts:
+        # It is the actor that asks: what it is in would be its own word.
+        raise NotPermitted("what is known of whoever acts for a principal says a source: the request does not bring it")
+    if any(_may_hold(resource, it.type, each.type, schema) for each in (who, acts) if each is not None):
         # A group that is in another, or says anything of itself, would be the word of its own member.
         raise NotPermitted("whoever asks for itself brings nothing that it may be in")
 

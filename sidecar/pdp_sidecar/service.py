@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import datetime as _datetime
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from pdp.engine import Engine
 from pdp.errors import TokenError
 from pdp.identity.who import NOTHING
 from pdp.leases.watch import Watch
-from pdp.model import Decision, Entity, Outcome, Reason, Request
+from pdp.model import Decision, Entity, Outcome, Reason, Request, RevocationKind
 from pdp.search import Page
 from pdp.trace import Trace
 from pdp.values import EntityRef
@@ -27,7 +28,8 @@ from pdp_sidecar.callers import Caller, Callers, May, NotPermitted, Peer
 from pdp_sidecar.desk import Desk
 from pdp_sidecar.identifying import Identifying, told
 from pdp_sidecar.lasting import FLEETING, lasts
-from pdp_sidecar.proven import proven, spoken_for
+from pdp_sidecar.operations.logs import proof_event, tell
+from pdp_sidecar.proven import ProvenRequest, proven, spoken_for
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -174,7 +176,7 @@ class Service:
             return requests, self.engine.decide_many(requests)
         settled = [self._settled(caller, request, tokens.get(place)) for place, request in enumerate(requests)]
         decided = iter(self.engine.decide_many([request for request, refusal in settled if refusal is None]))
-        found = [next(decided) if refusal is None else refusal for _, refusal in settled]
+        found = [self._lent(request, next(decided)) if refusal is None else refusal for request, refusal in settled]
         return [request for request, _ in settled], found
 
     def _decide(self, caller: Caller, request: Request, token: Identity | None) -> Decision:
@@ -186,6 +188,8 @@ class Service:
             if refused is None:
                 principal, action, resource, context, session, now, entities = request
                 decision = self.engine.decide(principal, action, resource, context, session, now, entities)
+                if type(request) is ProvenRequest:
+                    decision = self._lent(request, decision)
             else:
                 decision = refused
             if self.record is not None:
@@ -205,6 +209,17 @@ class Service:
         except NotPermitted as error:
             return request, self.deny(Reason.INVALID_REQUEST, str(error))
         return request, self._refused_time(caller, request)
+
+    def _lent(self, request: Request, decision: Decision) -> Decision:
+        """Return a decision that lasts no longer than the word of whoever is asked about the token that it is of."""
+        lent = None
+        if self.identifying is not None and isinstance(request, ProvenRequest):
+            lent = self.identifying.lent(request.identity)
+        if lent is None:
+            return decision
+        until = self.engine._answers.now() + lent
+        is_over = decision._until is not None and decision._until <= until
+        return decision if is_over else Decision.made(decision._leaf, decision._facts, until)
 
     def _require(self, caller: Caller, request: Request, token: Identity | None) -> Request:
         """Return a request as it may be made; raise NotPermitted."""
@@ -322,6 +337,9 @@ class Service:
         """
         caller.require(May.REVOKE)
         sequence = self.engine.revoke(**target)
+        # The record has what is revoked, and not at whose word.
+        what = [kind.value for kind in RevocationKind if target.get(kind.value) is not None]
+        tell(logging.INFO, "revoked", caller=caller.name, what=what, sequence=sequence, **proof_event(None, caller))
         others, ended = (0, 0) if self.revoke_elsewhere is None else self.revoke_elsewhere(sequence)
         return sequence, 1 + others, ended
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import logging
 
 import pytest
 
 import pdp
 from pdp.classes import replace
-from pdp_sidecar.callers import May, NotPermitted, caller
+from pdp_sidecar.callers import Caller, May, NotPermitted, caller
 from pdp_sidecar.service import Service, granted, unhandled
+from tests.sidecar.identity.scene import identity
 from tests.sidecar.scene import ADA, BEN, HOME, PLAN, SECRET, WITH_MFA, engine
 
 ANYBODY = caller("anybody")
@@ -226,6 +228,18 @@ def test_a_revocation_holds_here_before_the_others_are_told():
 
     assert seen == [(None, False)]
     assert told == (None, 3, 1)
+
+
+def test_at_whose_word_something_is_revoked_is_logged(caplog):
+    caplog.set_level(logging.INFO)
+    service, mesh = Service(engine()), Caller("mesh", frozenset({May.REVOKE}), identity=identity(mfa=True))
+
+    service.revoke(mesh, token="t-9", issuer="https://id.example.org")
+
+    assert [(each.getMessage(), each.__dict__["pdp_fields"]) for each in caplog.records] == [
+        ("revoked", {"caller": "mesh", "what": ["token"], "sequence": None, "caller_identity": 'User "ada"'})
+    ]
+    assert "t-9" not in str(caplog.records[0].__dict__)
 
 
 def test_only_who_may_revoke_revokes():

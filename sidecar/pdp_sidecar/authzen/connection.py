@@ -17,6 +17,7 @@ from pdp.identity.certificates import leaf_of
 from pdp.identity.who import NOTHING, Shown
 from pdp_sidecar.authzen.app import PEER
 from pdp_sidecar.authzen.options import Options
+from pdp_sidecar.authzen.reading import Refused
 from pdp_sidecar.callers import Peer
 from pdp_sidecar.sockets import peer_of
 
@@ -94,7 +95,10 @@ class Connection(HttpToolsProtocol):
         def told() -> Peer:
             # Asked for each request: a certificate may run out while the connection stays, and proves nothing then.
             found = identities(certificate)
-            return Peer(identities=found, certificate=leaf, shown=shown) if found else Peer()
+            if not found:
+                # Whoever shows a certificate that does not count is not somebody who shows none.
+                raise Refused(401, "the certificate has run out, or names nobody who may ask")
+            return Peer(identities=found, certificate=leaf, shown=shown)
 
         return told
 

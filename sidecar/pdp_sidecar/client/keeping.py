@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from pdp.identity.who import Bearer
 from pdp.model import Decision, Entity, Request
 from pdp.session import Session
 from pdp.values import EntityRef
@@ -61,7 +62,7 @@ class Keeping:
                 self._renewed.look()
             brought = entities if entities is NO_ENTITIES else tuple(entities)
             fields = principal, action, resource, context, session, now, brought
-            if now is not None:
+            if now is not None or _is_proved(principal):
                 # It is of its moment, and of no other.
                 return Question(None, self._keys.packed(fields), fields)
             if context is None is session and brought is NO_ENTITIES and _is_plain(principal, action, resource):
@@ -103,6 +104,11 @@ class Keeping:
 def _is_plain(principal: object, action: object, resource: object) -> bool:
     # Of these classes and no other: then equal ones are the same question.
     return type(principal) is EntityRef is type(resource) and type(action) is str
+
+
+def _is_proved(principal: object) -> bool:
+    # INVARIANT: a proof is taken once. Whoever shows it again is not answered by what is kept of the first time.
+    return type(principal) is Bearer and bool(principal.shown.proofs)
 
 
 _ALL: Final[weakref.WeakSet[Keeping]] = weakref.WeakSet()

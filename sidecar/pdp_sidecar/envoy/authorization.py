@@ -19,6 +19,7 @@ from pdp_sidecar.envoy.options import Options
 from pdp_sidecar.envoy.refusals import Refused
 from pdp_sidecar.envoy.replies import Replies
 from pdp_sidecar.generated.ext_authz_pb2 import CheckRequest, CheckResponse
+from pdp_sidecar.identifying import hold_scheme
 from pdp_sidecar.rpc.refusals import abort, refusal
 from pdp_sidecar.service import Service, granted
 
@@ -66,6 +67,7 @@ class Authorization(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio car
             route = self._requests.route(asked)
             if route.principals is None:
                 token, shown, proves = bearer_of(asked)
+                hold_scheme(shown, proves=proves)
                 asked.identity = await self._service.bearer(caller, token, shown, proves=proves)
             return self._answer(caller, asked, route)
         except Exception as error:

@@ -19,6 +19,7 @@ from pdp.configuration import ConfigurationError
 from pdp.errors import TokenError
 from pdp.identity.issuers import Issuers
 from pdp.identity.proof.proofs import Proofs
+from pdp.identity.proof.record import FileReplays
 from pdp.identity.proof.thumbprints import encoded
 from pdp.identity.who import Actor, Shown
 from pdp.values import DATETIME_MAX
@@ -196,6 +197,27 @@ def test_a_token_that_is_bound_to_a_key_is_never_answered_without_proof(scene):
         assert refused(scene.issuers.identify, bound).code == "proof_missing"
         assert refused(scene.issuers.identify, bound, Shown(certificate=OTHER)).code == "wrong_proof"
     assert scene.issuers._tokens.at_once == {}
+
+
+def test_an_event_loop_goes_on_while_another_has_the_file_of_proofs(tmp_path, monkeypatch):
+    scene = Scene(tmp_path, f'{PEOPLE}\n[replay]\nfile = "{tmp_path}/proofs.db"\n')
+    bound, url, went_on = access(cnf={"jkt": PROOFS.thumbprint}), "https://api.example.org/deploy", threading.Event()
+    shown = Shown(proofs=(PROOFS.make("POST", url, bound),), method="POST", url=url)
+    use = FileReplays.use
+
+    def slow(replays, *given):
+        assert went_on.wait(5)
+        use(replays, *given)
+
+    monkeypatch.setattr(FileReplays, "use", slow)
+
+    async def run():
+        asyncio.get_running_loop().call_later(0.01, went_on.set)
+        return await scene.issuers.identify_async(bound, shown)
+
+    assert asyncio.run(run()).session["key_id"] == PROOFS.thumbprint
+    assert refused(lambda: asyncio.run(scene.issuers.identify_async(bound, shown))).code == "proof_replayed"
+    scene.issuers.close()
 
 
 def test_a_proof_is_taken_once_whether_or_not_its_token_is_known(scene):
@@ -471,6 +493,20 @@ def test_whoever_is_asked_about_tokens_is_asked_about_each_though_it_is_known(sc
     assert refused(issuers.identify, access()).code == "token_inactive"
     assert refused(lambda: asyncio.run(issuers.identify_async(access()))).code == "token_inactive"
     assert asked.asked == 4
+
+
+def test_what_is_asked_is_taken_for_so_long_and_of_others_for_good(tmp_path):
+    asked = 'introspection = { url = "https://id.example.org/i", client_id = "pdp", client_secret = { env = "S" }'
+    text = f"{PEOPLE}{asked}, keep = 7 }}\n" + PEOPLE.replace(ISSUER, "https://other.example.org").replace(
+        '"User"', '"Robot"'
+    )
+
+    (tmp_path / "identity.toml").write_text(text, "utf-8")
+    issuers = Issuers.load(tmp_path / "identity.toml", keys_of=lambda _: Keys("k1"), environment={"S": "secret"})
+
+    assert issuers.lent(ISSUER) == 7 * SECOND
+    assert issuers.lent("https://other.example.org") is None
+    issuers.close()
 
 
 def test_nobody_is_asked_about_a_token_that_is_not_verified(scene):

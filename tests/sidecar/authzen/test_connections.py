@@ -409,7 +409,8 @@ def test_a_certificate_says_who_asks_until_it_runs_out(tmp_path):
 
     trusting = ssl.create_default_context(cafile=str(ca))
     trusting.load_cert_chain(client_cert, client_key)
-    callers = Callers(by_identity=(("spiffe://example.org/web", caller("web")),))
+    # Past its end it makes nobody of whoever shows it, and not somebody who shows none.
+    callers = Callers(by_identity=(("spiffe://example.org/web", caller("web")),), otherwise=caller("anyone"))
     with (
         serving(scene.engine(), TIGHT, callers, ssl=certificates.context(), identities=identities) as served,
         httpx.Client(base_url=f"https://localhost:{served.port}", verify=trusting) as client,

@@ -103,6 +103,7 @@ class Issuers:
 
     def __init__(self, known: Mapping[str, Identity | Exception], clock: Clock | None = None) -> None:
         self.known, self.clock, self.seen = dict(known), clock or Clock(), list[tuple[str, Shown]]()
+        self.keep: int | None = None
 
     async def identify_async(self, token: str, shown: Shown = NOTHING) -> Identity:
         self.seen.append((token, shown))
@@ -130,6 +131,9 @@ class Issuers:
 
     def words(self, issuer: str) -> SessionOptions | None:
         return SessionOptions(mfa_acr=("phr",))
+
+    def lent(self, issuer: str) -> int | None:
+        return self.keep
 
 
 TOKENS: dict[str, Identity | Exception] = {

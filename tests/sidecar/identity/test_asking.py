@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -15,6 +17,7 @@ from pdp_sidecar.callers import Callers, caller
 from pdp_sidecar.generated.check_pb2 import Shown
 from pdp_sidecar.rpc.bearers import bearer_of, bearers_of
 from pdp_sidecar.service import Service
+from tests.sidecar.authorities import Authority
 from tests.sidecar.identity.asking import EDIT, PEP, READ, Told, by_envoy, by_grpc, by_http, http, message
 from tests.sidecar.identity.scene import ADA, BEN, CI, ISSUER, callers, engine, service
 
@@ -216,7 +219,7 @@ def test_what_was_shown_counts_from_whoever_may_vouch_for_sessions():
     assert "proof_missing" in by_grpc(service(), sent, who=shy).said
     assert by_http(service(), READ, subject("bound", **shown), who=ANYBODY).outcome == "allow"
     assert "proof_missing" in by_http(service(), READ, subject("bound", **shown), who=shy).said
-    assert by_envoy(service(), READ, "bound", headers={"dpop": "x"}).outcome == "allow"
+    assert by_envoy(service(), READ, headers={"authorization": "DPoP bound", "dpop": "x"}).outcome == "allow"
 
 
 @pytest.mark.parametrize(
@@ -280,6 +283,20 @@ def test_the_scheme_of_proofs_is_for_tokens_that_are_bound():
         for given in ("DPoP ada", "DPoP secret"):
             assert served.ask("/access/v1/evaluation", document, authorization=given, dpop="proof").status_code == 401
         assert served.ask("/access/v1/evaluation", document, authorization="Bearer ada").status_code == 200
+
+
+def test_a_proof_comes_by_the_scheme_of_proofs_and_that_with_a_proof():
+    document = {"action": {"name": "read"}, "resource": {"type": "Page", "id": "home"}}
+    with http(service()) as served:
+        for given, statuses in (("DPoP bound", (200, 401)), ("Bearer bound", (401, 401)), ("Bearer ada", (401, 200))):
+            ask = functools.partial(served.ask, "/access/v1/evaluation", document, authorization=given)
+            assert (ask(dpop="proof").status_code, ask().status_code) == statuses
+
+    for given, outcome in (("DPoP bound", "allow"), ("Bearer bound", "401")):
+        assert by_envoy(service(), READ, headers={"authorization": given, "dpop": "x"}).outcome == outcome
+    with_certificate = functools.partial(by_envoy, service(), READ, certificate=quote(Authority().issue().certificate))
+    assert with_certificate(headers={"authorization": "DPoP bound"}).said == "proof_missing"
+    assert with_certificate(headers={"authorization": "Bearer bound"}).outcome == "allow"
 
 
 def caller_by(token: str) -> dict[bytes, Any]:

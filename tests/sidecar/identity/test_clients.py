@@ -88,6 +88,19 @@ def test_answers_of_a_token_are_kept_by_it_until_it_ends(sidecar):
         until(lambda: not remote.allows(Bearer("ada"), "read", PAGE))
 
 
+@pytest.mark.parametrize("protocol", TARGETS)
+def test_a_proof_that_is_shown_again_is_not_answered_by_what_was_kept(sidecar, protocol):
+    seen = sidecar.service.identifying._issuers.seen
+    with pdp.connect(target(sidecar, protocol), max_staleness=60.0) as remote:
+        remote.allows(ADA, "read", PAGE)
+        until(lambda: protocol == "http" or remote._leases.is_trusted)
+        before = len(seen)
+
+        answers = [remote.allows(Bearer("bound", PROOF), "read", PAGE) for _ in range(5)]
+
+        assert (answers, len(seen) - before) == ([True] * 5, 5)
+
+
 @pytest.mark.parametrize("protocol", ["frames", "grpc"])
 def test_what_a_token_is_denied_is_explained_and_watched(sidecar, protocol):
     with pdp.connect(target(sidecar, protocol)) as remote:

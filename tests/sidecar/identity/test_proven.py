@@ -79,6 +79,28 @@ def test_what_it_says_of_itself_is_refused(asked, why):
     assert why in decision.detail
 
 
+AGENTS = """
+type Team in Team
+type User { email?: String }
+type Agent in Team
+session { actor?: Agent }
+action inspect on Agent, Team by User
+rule trusted_agents_inspect:
+  permit User to inspect on anything
+  via Agent in Team "trusted"
+"""
+
+
+@pytest.mark.parametrize("brought", [pdp.ref("Agent", "bot"), pdp.ref("Team", "bots")])
+def test_whoever_acts_for_another_says_nothing_of_what_it_is_in(brought):
+    asked = service(pdp.Engine.from_text(AGENTS, entities=[pdp.Entity("User", "ada")], clock=Clock().now))
+    lifted = pdp.Entity(*brought, parents=[pdp.ref("Team", "trusted")])
+
+    decision = asked.check(itself(identity(actors=("bot",))), Request(ADA, "inspect", lifted)).decision
+
+    assert (decision.outcome, decision.reason) == ("deny", "invalid_request")
+
+
 def test_what_a_request_brings_of_its_principal_is_not_looked_at():
     # Nobody holds it: so what a request brings would count.
     forged = pdp.Entity("Workload", "ci", {"repository": "x/api"})
@@ -145,6 +167,20 @@ def test_many_questions_are_of_their_own_tokens():
 
 
 # --------------------------------------------------------------------------------------------------- what else there is
+
+
+@pytest.mark.parametrize(("keep", "lease"), [(None, 600), (5, 5), (900, 600)])
+def test_an_answer_is_kept_no_longer_than_the_word_of_whoever_is_asked_about_its_token(keep, lease):
+    asked = service()
+    asked.identifying._issuers.keep = None if keep is None else keep * 1_000_000
+    read, given = Request(ADA, "read", PAGE), identity()
+
+    (many,), _ = asked.check_many(PEP, [read], {0: given})
+    found = [asked.check(PEP, read, given).decision, asked.check(itself(given), read).decision, many]
+
+    assert [bool(each) for each in found] == [True] * 3
+    assert [asked.kept(each, "e") for each in found] == [("e", lease * 1_000_000)] * 3
+    assert asked.kept(asked.check(PEP, read).decision, "e") == ("e", None)
 
 
 def test_another_time_is_asked_for_by_whoever_may_explain():

@@ -227,6 +227,7 @@ def test_no_token_is_ever_logged(scene, caplog):
         (each.getMessage(), each.__dict__.get("pdp_fields")) for each in caplog.records if each.name == "pdp.sidecar"
     ]
     assert told == [
+        ("revoked", {"caller": "logout", "what": ["session"], "sequence": 1}),
         ("logout", {}),
         ("logout_refused", {"code": "token_replayed"}),
         ("logout_refused", {"code": "wrong_type"}),
