@@ -48,8 +48,8 @@ class Tokens(FIFOCache[str, Known]):
     def find(self, token: str) -> Known | None:
         """Return what is known of a token, None for nothing.
 
-        INVARIANT: what another thread takes out meanwhile is not there. `get` looks twice, and what it raises then holds
-        the token.
+        INVARIANT: what another thread takes out meanwhile is not there. `get` looks twice, and what it raises holds the
+        token.
         """
         try:
             return self[token]
