@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import ssl
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from typing import Any, Final
 
-from pdp.classes import dataclass
+from pdp.classes import dataclass, replace
 from pdp.configuration.places import Path
 from pdp.configuration.reading import shown
 from pdp.configuration.report import Report
@@ -152,8 +153,11 @@ class _Checking:
         if path is not None:
             try:
                 read_file(path)
+                ssl.create_default_context(cafile=path)
             except SecretError as error:
                 self._report.add("no_certificates", at, error.message, "it is a file of certificates of authorities")
+            except (OSError, ValueError):
+                self._report.add("no_certificates", at, f"`{path}` holds no certificates in PEM")
 
     def _principal(self, at: Path, issuer: IssuerOptions) -> None:
         principal = issuer.principal
@@ -239,15 +243,8 @@ class _Checking:
                 at = ("workloads", number, "trust_domain")
                 self._report.add("ambiguous_issuer", at, "there is an entry for this trust domain already")
             domains.add(workload.trust_domain)
-        for mine, theirs in combinations(_namings(options), 2):
-            if mine.meets(theirs):
-                message = (
-                    f"`{shown(mine.at[:2])}` names principals of `{mine.type}` too: each could name those of the other"
-                )
-                help_ = (
-                    "let ids begin by other texts, as in `first:{sub}`, use other types, or say `shared = true` of both"
-                )
-                self._report.add("ambiguous_principals", theirs.at, message, help_)
+        for where, message, help_ in meetings(options):
+            self._report.add("ambiguous_principals", where, message, help_)
 
     # ---------------------------------------------------------------------------------------------------- values
 
@@ -288,6 +285,18 @@ class _Checking:
             secret.text(self._environment)
         except SecretError as error:
             self._report.add("no_secret", at, error.message, error.help)
+
+
+def meetings(options: Options, resolve: Callable[[str], str] = str) -> Iterator[tuple[Path, str, str]]:
+    """Yield where two name principals of one type who may be the same: where, what is wrong, what would help.
+
+    `resolve` gives the one name of a type that has several.
+    """
+    help_ = "let ids begin by other texts, as in `first:{sub}`, use other types, or say `shared = true` of both"
+    for mine, theirs in combinations([replace(each, type=resolve(each.type)) for each in _namings(options)], 2):
+        if mine.meets(theirs):
+            names = f"`{shown(mine.at[:2])}` names principals of `{mine.type}` too"
+            yield theirs.at, f"{names}: each could name those of the other", help_
 
 
 def _can_be_held_to(value: Any) -> bool:

@@ -19,6 +19,7 @@ CODES: Final[dict[str, str]] = COMMON | {
     "no_secret": "A secret cannot be had from where it is said to stand.",
     "no_certificates": "There are no certificates of authorities where they are said to be.",
     "no_keys": "Keys cannot be had from where they are said to come from.",
+    "no_proofs": "What proofs were used cannot be remembered where that is said to be.",
     "nobody": "There is nobody whose word is taken.",
     "out_of_bounds": "A number is beyond what it may be.",
     "undeclared": "The policies declare no such type or attribute, or not so that a token can fill it.",

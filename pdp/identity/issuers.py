@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pdp.clocks import passing
+from pdp.errors import TokenError
 from pdp.identity import keys
 from pdp.identity.entries import Confirmer, Entry
 from pdp.identity.issuer import Issuer, Keys, UnknownKeyError, Verified
@@ -91,11 +92,11 @@ class Issuers:
         keys come from, `monotonic` tells seconds. Raises ConfigurationError with all that is wrong.
         """
         configuration = load(path, schema=schema, environment=environment)
-        entries = []
+        replays, entries = _replays(configuration), []
         for each in configuration.options.issuers:
             its_keys = keys.of(each, monotonic=monotonic) if keys_of is None else keys_of(each)
             entries.append(Entry.of(each, its_keys, confirmers.of(each, environment=environment, monotonic=monotonic)))
-        return cls(configuration, entries, now=now, wait=wait)
+        return cls(configuration, entries, replays=replays, now=now, wait=wait)
 
     # -------------------------------------------------------------------------------------------------------- asking
 
@@ -258,6 +259,16 @@ class Issuers:
         for entry in self._entries.values():
             for each in entry.confirmers:
                 each.revoker = revoker
+
+
+def _replays(configuration: Configuration) -> Replays:
+    """Return what remembers proofs; raise ConfigurationError where its file cannot be had."""
+    try:
+        return replays_of(configuration.options.replay)
+    except TokenError as error:
+        configuration.report.add("no_proofs", ("replay", "file"), str(error))
+        configuration.report.require()
+        raise
 
 
 def _by_name(issuers: Iterable[Issuer]) -> dict[str, tuple[Issuer, ...]]:

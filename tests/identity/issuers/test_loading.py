@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from pdp import Engine
 from pdp.configuration import ConfigurationError
 from pdp.errors import Diagnostic
+from pdp.identity.issuers import Issuers
 from pdp.identity.loading import Configuration, load
 from pdp.syntax.messages import render_all
 
@@ -324,6 +326,27 @@ def test_two_issuers_name_the_same_principals_where_both_say_so(take, refuse):
     assert refuse(one + other.replace(", shared = true", ""))[0].code == "ambiguous_principals"
 
 
+def test_a_type_by_its_other_name_is_the_same_type(take):
+    other = changed(issuer='"https://b.example.org"', principal='{ type = "shop.User", id = "sub" }')
+    configuration, text = take(ISSUER + other), "namespace shop\ntype User\ntype Page\naction read on Page by User\n"
+
+    with pytest.raises(ConfigurationError) as caught:
+        configuration.check(Engine.from_text(text).policy.schema)
+
+    assert [each.code for each in caught.value.diagnostics] == ["ambiguous_principals"]
+
+
+def test_what_cannot_be_opened_is_told_as_what_is_wrong_with_the_configuration(take, tmp_path):
+    (tmp_path / "junk").write_text("junk", "utf-8")
+    ca = changed(keys='{ discovery = true, ca = "junk" }')
+
+    for text, code in ((ca, "no_certificates"), (f'{ISSUER}\n[replay]\nfile = "none/here.db"\n', "no_proofs")):
+        (tmp_path / "identity.toml").write_text(text, "utf-8")
+        with pytest.raises(ConfigurationError) as caught:
+            Issuers.load(tmp_path / "identity.toml")
+        assert [each.code for each in caught.value.diagnostics] == [code]
+
+
 def test_other_types_are_other_principals(take):
     assert take(ISSUER + changed(issuer='"https://b.example.org"', principal='{ type = "Robot", id = "sub" }'))
 
@@ -416,16 +439,17 @@ def test_policies_that_declare_nothing_are_not_held_to(take):
 def test_paths_are_relative_to_the_file(take, tmp_path):
     (tmp_path / "secret").touch(mode=0o600)
     (tmp_path / "secret").write_text("s3cret\n", "utf-8")
-    (tmp_path / "ca.pem").touch()
+    authorities = certifi.where()
+    (tmp_path / "ca.pem").write_bytes(Path(authorities).read_bytes())
     text = changed(
         keys='{ file = "keys.json", ca = "ca.pem" }',
-        introspection='{ url = "https://x/", client_id = "a", ca = "/etc/hosts", client_secret.file = "secret" }',
+        introspection=f'{{ url = "https://x/", client_id = "a", ca = "{authorities}", client_secret.file = "secret" }}',
     )
 
     issuer = take(text).options.issuers[0]
 
     assert (issuer.keys.file, issuer.keys.ca) == (str(tmp_path / "keys.json"), str(tmp_path / "ca.pem"))
-    assert issuer.introspection.ca == "/etc/hosts"
+    assert issuer.introspection.ca == authorities
     assert issuer.introspection.client_secret.text() == "s3cret"
 
 
