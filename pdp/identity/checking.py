@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import combinations
 from typing import Any, Final
 
-from pdp.classes import dataclass
+from pdp.classes import dataclass, replace
 from pdp.configuration.places import Path
 from pdp.configuration.reading import shown
 from pdp.configuration.report import Report
@@ -152,8 +154,11 @@ class _Checking:
         if path is not None:
             try:
                 read_file(path)
+                ssl.create_default_context(cafile=path)
             except SecretError as error:
                 self._report.add("no_certificates", at, error.message, "it is a file of certificates of authorities")
+            except (OSError, ValueError):
+                self._report.add("no_certificates", at, f"`{path}` holds no certificates in PEM")
 
     def _principal(self, at: Path, issuer: IssuerOptions) -> None:
         principal = issuer.principal
@@ -239,15 +244,8 @@ class _Checking:
                 at = ("workloads", number, "trust_domain")
                 self._report.add("ambiguous_issuer", at, "there is an entry for this trust domain already")
             domains.add(workload.trust_domain)
-        for mine, theirs in combinations(_namings(options), 2):
-            if mine.meets(theirs):
-                message = (
-                    f"`{shown(mine.at[:2])}` names principals of `{mine.type}` too: each could name those of the other"
-                )
-                help_ = (
-                    "let ids begin by other texts, as in `first:{sub}`, use other types, or say `shared = true` of both"
-                )
-                self._report.add("ambiguous_principals", theirs.at, message, help_)
+        for where, message, help_ in meetings(options):
+            self._report.add("ambiguous_principals", where, message, help_)
 
     # ---------------------------------------------------------------------------------------------------- values
 
@@ -290,11 +288,33 @@ class _Checking:
             self._report.add("no_secret", at, error.message, error.help)
 
 
+def meetings(options: Options, resolve: Callable[[str], str] = str) -> Iterator[tuple[Path, str, str]]:
+    """Yield where two name principals of one type who may be the same: where, what is wrong, what would help.
+
+    `resolve` gives the one name of a type that has several.
+    """
+    help_ = "let ids begin by other texts, as in `first:{sub}`, use other types, or say `shared = true` of both"
+    for mine, theirs in combinations([replace(each, type=resolve(each.type)) for each in _namings(options)], 2):
+        if mine.meets(theirs):
+            names = f"`{shown(mine.at[:2])}` names entities of `{mine.type}` too"
+            yield theirs.at, f"{names}: each could name those of the other", help_
+
+
 def _can_be_held_to(value: Any) -> bool:
     if isinstance(value, dict):
         return bool(value) and all(name and _can_be_held_to(each) for name, each in value.items())
     among = value if isinstance(value, list) else [value]
     return bool(among) and all(isinstance(each, str | int) for each in among)
+
+
+def _acting(number: int, issuer: IssuerOptions) -> Iterator[_Naming]:
+    """Yield whom an issuer names as those who act: rules say what an agent may, and not whose agent."""
+    if issuer.actor is None:
+        return
+    with suppress(ValueError):
+        prefix = Template.of(issuer.actor.id).prefix
+        at: Path = ("issuers", number, "actor") if issuer.actor.id == "sub" else ("issuers", number, "actor", "id")
+        yield _Naming(at=at, authority=issuer.issuer, type=issuer.actor.type, prefix=prefix, shared=issuer.actor.shared)
 
 
 def _namings(options: Options) -> list[_Naming]:
@@ -313,6 +333,7 @@ def _namings(options: Options) -> list[_Naming]:
             at=at, authority=authority, type=issuer.principal.type, prefix=prefix, shared=issuer.principal.shared
         )
         found.append(naming)
+        found += _acting(number, issuer)
     for number, workload in enumerate(options.workloads):
         domain = f"spiffe://{workload.trust_domain}/"
         at = ("workloads", number, "trust_domain")

@@ -8,7 +8,7 @@ from pdp.configuration.codes import COMMON
 
 CODES: Final[dict[str, str]] = COMMON | {
     "ambiguous_issuer": "A token of one issuer could be taken by two entries.",
-    "ambiguous_principals": "Two issuers would name principals of one type, and each could name those of the other.",
+    "ambiguous_principals": "Two issuers would name entities of one type, and each could name those of the other.",
     "invalid_claim": "Something names no claim.",
     "invalid_issuer": "Something is no issuer, or not one of its profile.",
     "invalid_url": "Something is no address that anything may be asked for at.",
@@ -19,6 +19,7 @@ CODES: Final[dict[str, str]] = COMMON | {
     "no_secret": "A secret cannot be had from where it is said to stand.",
     "no_certificates": "There are no certificates of authorities where they are said to be.",
     "no_keys": "Keys cannot be had from where they are said to come from.",
+    "no_proofs": "What proofs were used cannot be remembered where that is said to be.",
     "nobody": "There is nobody whose word is taken.",
     "out_of_bounds": "A number is beyond what it may be.",
     "undeclared": "The policies declare no such type or attribute, or not so that a token can fill it.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -61,7 +62,8 @@ class Entry:
 
     def identity(self, verified: Verified, key: str | None, now: int) -> Identity:
         """Return whom a verified token speaks for; raise TokenError. `key` is the one that was shown to be at hand."""
-        claims, name = verified.claims, self.issuer.options.issuer
+        # INVARIANT: whoever gets an identity may do with it what they want. What a token is held to is not of it.
+        claims, name = copy.deepcopy(verified.claims), self.issuer.options.issuer
         acting = actors(claims, name, self.actors)
         # A leeway is for tokens that begin by a clock that is ahead. Nothing counts for longer than it says.
         until = min(verified.until, claims["exp"] * SECOND)

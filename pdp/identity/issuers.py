@@ -112,8 +112,8 @@ class Issuers:
         way, or that somebody has to be asked about, is waited for.
         """
         try:
-            identity, until = self._at_once[token]
-            if self._clock() < until and (shown is None or not shown.proofs):
+            identity, since, until = self._at_once[token]
+            if since <= self._clock() < until and (shown is None or not shown.proofs):
                 return identity
         except (KeyError, TypeError):
             # It is not known, or no text.
@@ -128,8 +128,8 @@ class Issuers:
     async def identify_async(self, token: str, shown: Shown | None = None) -> Identity:
         """Do as `identify` does, and let the event loop go on meanwhile."""
         try:
-            identity, until = self._at_once[token]
-            if self._clock() < until and (shown is None or not shown.proofs):
+            identity, since, until = self._at_once[token]
+            if since <= self._clock() < until and (shown is None or not shown.proofs):
                 return identity
         except (KeyError, TypeError):
             # It is not known, or no text.
@@ -169,7 +169,7 @@ class Issuers:
 
     def _held(self, token: str) -> Known | None:
         """Return what is known of a token, where it is signed by a key that its issuer still has."""
-        known = self._tokens.get(token) if type(token) is str else None
+        known = self._tokens.find(token) if type(token) is str else None
         if known is None:
             return None
         verified = known.verified
@@ -216,7 +216,7 @@ class Issuers:
         identity = held.identity if held is not None and same else entry.identity(verified, key, now)
         # INVARIANT: what is bound to a key, or has to be confirmed, is never answered at once.
         alone = key is None and not entry.confirmers
-        at_once = min(identity.until, now + _AGAIN) * self._ticks if alone else None
+        at_once = (now * self._ticks, min(identity.until, now + _AGAIN) * self._ticks) if alone else None
         self._tokens.keep(token, Known(identity, verified, key), now, at_once)
         return identity
 
@@ -316,7 +316,7 @@ def _replays(options: ReplayOptions, report: Report) -> Replays | None:
     try:
         return replays_of(options)
     except TokenError as error:
-        report.add("invalid_value", ("replay", "file"), str(error))
+        report.add("no_proofs", ("replay", "file"), str(error))
         return None
 
 

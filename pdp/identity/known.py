@@ -30,8 +30,9 @@ class Tokens(FIFOCache[str, Known]):
 
     def __init__(self, most: int) -> None:
         super().__init__(most)
-        self.at_once: dict[str, tuple[Identity, int]] = {}
-        """Those that are answered without another look, and until when: read by Python itself, with no call between."""
+        self.at_once: dict[str, tuple[Identity, int, int]] = {}
+        """Those that are answered without another look, since when and until when: read by Python itself, with no call
+        between. A clock that was put back is before that, and has them looked at."""
         self._sweep = 0
         self.renew()
 
@@ -42,19 +43,31 @@ class Tokens(FIFOCache[str, Known]):
 
     def renew(self) -> None:
         """Make the lock anew, in a child that was forked: who held it in the parent never gives it back here."""
-        self._lock = threading.Lock()
+        # The handler of a signal may bring a token in the midst of another.
+        self._lock = threading.RLock()
 
-    def keep(self, token: str, known: Known, now: int, at_once: int | None) -> None:
+    def find(self, token: str) -> Known | None:
+        """Return what is known of a token, None for nothing.
+
+        INVARIANT: what another thread takes out meanwhile is not there. `get` looks twice, and what it raises holds the
+        token.
+        """
+        try:
+            return self[token]
+        except KeyError:
+            return None
+
+    def keep(self, token: str, known: Known, now: int, at_once: tuple[int, int] | None) -> None:
         """Keep a token, in place of the oldest where there is no more room; forget those that have run out.
 
-        `at_once` is until when it is answered without another look, None where it never is.
+        `at_once` is since when and until when it is answered without another look, None where it never is.
         """
         if self.maxsize < 1:
             return
         with self._lock:
             self[token] = known
             if at_once is not None:
-                self.at_once[token] = known.identity, at_once
+                self.at_once[token] = known.identity, *at_once
             if now >= self._sweep:
                 self._sweep = now + _SWEEP
                 for each in [text for text, other in self.items() if other.identity.until <= now]:

@@ -15,7 +15,7 @@ from pdp.configuration.places import Path
 from pdp.configuration.reading import FAILED, is_struct, read
 from pdp.configuration.report import Report
 from pdp.configuration.secret import Secret
-from pdp.identity.checking import check
+from pdp.identity.checking import check, meetings
 from pdp.identity.declared import Declared
 from pdp.identity.options import KeysOptions, Options, ReplayOptions
 from pdp.schema import Schema
@@ -39,6 +39,9 @@ class Configuration:
         try:
             for where, message, help_ in Declared(schema).problems(self.options):
                 self.report.add("undeclared", where, message, help_)
+            # Policies may know one type by two names.
+            for where, message, help_ in meetings(self.options, schema.resolve):
+                self.report.add("ambiguous_principals", where, message, help_)
             self.report.require()
         finally:
             del self.report.found[before:]

@@ -68,11 +68,15 @@ class SessionOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ActorOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who may act for a principal: the claim `act` (RFC 8693) names an entity of this type. `most` is how many may."""
+    """Who may act for a principal: the claim `act` (RFC 8693) names an entity of this type. `most` is how many may.
+
+    `shared` says that other issuers name the same: then each speaks for all of them.
+    """
 
     type: str
     id: str = "sub"
     most: int = 4
+    shared: bool = False
 
 
 class ProofOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

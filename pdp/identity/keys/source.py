@@ -64,7 +64,7 @@ class Discovery:
             raise KeysError("the issuer does not tell where its keys are")
         # An issuer that is asked by https sends nobody to this machine.
         wrong = wrong_url(url)
-        if wrong is None and url.startswith("http:") and not self._issuer.startswith("http:"):
+        if wrong is None and url.lower().startswith("http:") and not self._issuer.startswith("http:"):
             wrong = "it is plain http, and the issuer is not"
         if wrong is not None:
             raise KeysError(f"no keys are taken from where the issuer says: {wrong}")

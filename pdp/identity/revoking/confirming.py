@@ -121,7 +121,13 @@ class Confirmer:
             flying = self._flying[digest] = Future()
             # Whoever gives up waiting takes the answer from nobody else.
             flying.set_running_or_notify_cancel()
-            self._loop.run(self._ask(digest, token, claims, flying))
+            try:
+                self._loop.run(self._ask(digest, token, claims, flying))
+            except RuntimeError:
+                self._breaker.failed()
+                self.problem = "nobody could be asked: there is no thread for it"
+                del self._flying[digest]
+                return _NOBODY
             return flying
 
     def _known(self, digest: bytes) -> _Told | None:

@@ -23,12 +23,16 @@ class Loop:
         self._pid = os.getpid()
 
     def run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Begin with something, and return what is done once it is."""
+        """Begin with something, and return what is done once it is; raise RuntimeError where no thread can begin."""
         with self._lock:
-            if self._loop is None:
-                self._begin()
-            assert self._loop is not None
-            return asyncio.run_coroutine_threadsafe(work, self._loop)
+            try:
+                if self._loop is None:
+                    self._begin()
+                assert self._loop is not None
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+            except BaseException:
+                work.close()
+                raise
 
     @property
     def is_inherited(self) -> bool:
@@ -36,10 +40,16 @@ class Loop:
         return self._pid != os.getpid()
 
     def _begin(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        loop = asyncio.new_event_loop()
         # It must not keep a program from ending.
-        self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=loop.run_forever, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except BaseException:
+            # There are too many, or the interpreter ends. A loop that nobody runs would be waited for ever after.
+            loop.close()
+            raise
+        self._loop, self._thread = loop, thread
 
     def close(self, last: Coroutine[Any, Any, object] | None = None) -> None:
         """End what has begun, do one last thing, and end."""

@@ -18,6 +18,7 @@ from pdp import Engine, Entity, ref
 from pdp.configuration import ConfigurationError
 from pdp.errors import TokenError
 from pdp.identity.issuers import Issuers
+from pdp.identity.known import Tokens
 from pdp.identity.proof.proofs import Proofs
 from pdp.identity.proof.record import FileReplays
 from pdp.identity.proof.thumbprints import encoded
@@ -154,6 +155,40 @@ def test_a_key_that_was_read_again_is_the_same_key(scene):
     scene.clock.go_on(1)
 
     assert scene.issuers.identify(access()) is first
+
+
+def test_a_clock_that_is_put_back_makes_no_token_count_longer_than_its_key(scene):
+    written = access()
+    scene.issuers.identify(written)
+    scene.keys.held.clear()
+    scene.clock.go_on(-30)
+
+    assert refused(scene.issuers.identify, written).code == "unknown_key"
+
+
+def test_a_token_that_another_thread_takes_out_is_verified_anew(scene, monkeypatch):
+    written = access()
+    scene.issuers.identify(written)
+    scene.clock.go_on(2)
+    found = Tokens.__contains__
+
+    def taken_out(self, text):
+        there = found(self, text)
+        if there and not self._lock.locked():
+            self.forget(text)
+        return there
+
+    monkeypatch.setattr(Tokens, "__contains__", taken_out)
+
+    assert scene.issuers.identify(written).subject == "ada"
+
+
+def test_what_a_caller_does_with_claims_changes_nothing_of_what_is_known(scene):
+    written = access(**BOUND)
+    who = scene.issuers.identify(written, Shown(certificate=CERTIFICATE))
+    who.claims.pop("cnf")
+
+    assert refused(scene.issuers.identify, written).code == "proof_missing"
 
 
 def test_so_many_tokens_are_known_and_no_more(tmp_path):
@@ -533,7 +568,7 @@ def test_what_is_wrong_is_told_by_the_name_of_the_issuer(scene):
 SECRET = 'client_secret = { env = "SECRET" }'
 UNUSABLE = [
     (f'introspection = {{ url = "https://x/", client_id = "a", ca = "/etc/hostname", {SECRET} }}\n', "no_certificates"),
-    ('[replay]\nfile = "/nowhere/replay.db"\n', "invalid_value"),
+    ('[replay]\nfile = "/nowhere/replay.db"\n', "no_proofs"),
 ]
 
 
@@ -643,7 +678,7 @@ def test_a_clock_is_that_of_the_system_where_nobody_gives_one(tmp_path):
     first = issuers.identify(text)
 
     assert issuers.identify(text) is first
-    assert issuers._tokens.at_once[text][1] > time.time_ns()
+    assert issuers._tokens.at_once[text][2] > time.time_ns()
 
 
 def test_a_clock_that_is_ahead_of_an_issuer_is_within_the_leeway(scene):

@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from pdp import Engine
 from pdp.configuration import ConfigurationError
 from pdp.errors import Diagnostic
+from pdp.identity.issuers import Issuers
 from pdp.identity.loading import Configuration, load
 from pdp.syntax.messages import render_all
 
@@ -313,7 +315,7 @@ def test_two_issuers_never_name_the_same_principals_unseen(take, refuse, mine, t
         return
     (found,) = refuse(one + other)
     assert (found.code, found.span.text) == ("ambiguous_principals", f'"{theirs}"')
-    assert found.message.startswith("`issuers[0]` names principals of `User` too")
+    assert found.message.startswith("`issuers[0]` names entities of `User` too")
 
 
 def test_two_issuers_name_the_same_principals_where_both_say_so(take, refuse):
@@ -322,6 +324,49 @@ def test_two_issuers_name_the_same_principals_where_both_say_so(take, refuse):
 
     assert take(one + other)
     assert refuse(one + other.replace(", shared = true", ""))[0].code == "ambiguous_principals"
+
+
+def acting(id_: str, *, shared: bool = False) -> str:
+    return f'{{ type = "Agent", id = "{id_}", shared = {str(shared).lower()} }}'
+
+
+def test_two_issuers_name_those_who_act_by_names_that_differ(take, refuse):
+    def both(one: str, other: str) -> str:
+        theirs = changed(issuer='"https://b.example.org"', principal='{ type = "Robot", id = "sub" }', actor=other)
+        return changed(actor=one) + theirs
+
+    assert refuse(both(acting("sub"), acting("sub")))[0].code == "ambiguous_principals"
+    assert refuse(both(acting("sub"), acting("bot:{sub}")))[0].code == "ambiguous_principals"
+    assert take(both(acting("tool:{sub}"), acting("bot:{sub}")))
+    assert take(both(acting("sub", shared=True), acting("sub", shared=True)))
+
+
+def test_nobody_acts_for_others_by_the_name_of_a_principal_of_another_issuer(refuse):
+    agents = changed(principal='{ type = "Agent", id = "sub" }')
+    theirs = changed(issuer='"https://b.example.org"', principal='{ type = "Robot", id = "sub" }', actor=acting("sub"))
+
+    assert refuse(agents + theirs)[0].code == "ambiguous_principals"
+
+
+def test_a_type_by_its_other_name_is_the_same_type(take):
+    other = changed(issuer='"https://b.example.org"', principal='{ type = "shop.User", id = "sub" }')
+    configuration, text = take(ISSUER + other), "namespace shop\ntype User\ntype Page\naction read on Page by User\n"
+
+    with pytest.raises(ConfigurationError) as caught:
+        configuration.check(Engine.from_text(text).policy.schema)
+
+    assert [each.code for each in caught.value.diagnostics] == ["ambiguous_principals"]
+
+
+def test_what_cannot_be_opened_is_told_as_what_is_wrong_with_the_configuration(take, tmp_path):
+    (tmp_path / "junk").write_text("junk", "utf-8")
+    ca = changed(keys='{ discovery = true, ca = "junk" }')
+
+    for text, code in ((ca, "no_certificates"), (f'{ISSUER}\n[replay]\nfile = "none/here.db"\n', "no_proofs")):
+        (tmp_path / "identity.toml").write_text(text, "utf-8")
+        with pytest.raises(ConfigurationError) as caught:
+            Issuers.load(tmp_path / "identity.toml")
+        assert [each.code for each in caught.value.diagnostics] == [code]
 
 
 def test_other_types_are_other_principals(take):
@@ -421,16 +466,17 @@ def test_policies_that_declare_nothing_are_not_held_to(take):
 def test_paths_are_relative_to_the_file(take, tmp_path):
     (tmp_path / "secret").touch(mode=0o600)
     (tmp_path / "secret").write_text("s3cret\n", "utf-8")
-    (tmp_path / "ca.pem").touch()
+    authorities = certifi.where()
+    (tmp_path / "ca.pem").write_bytes(Path(authorities).read_bytes())
     text = changed(
         keys='{ file = "keys.json", ca = "ca.pem" }',
-        introspection='{ url = "https://x/", client_id = "a", ca = "/etc/hosts", client_secret.file = "secret" }',
+        introspection=f'{{ url = "https://x/", client_id = "a", ca = "{authorities}", client_secret.file = "secret" }}',
     )
 
     issuer = take(text).options.issuers[0]
 
     assert (issuer.keys.file, issuer.keys.ca) == (str(tmp_path / "keys.json"), str(tmp_path / "ca.pem"))
-    assert issuer.introspection.ca == "/etc/hosts"
+    assert issuer.introspection.ca == authorities
     assert issuer.introspection.client_secret.text() == "s3cret"
 
 

@@ -356,3 +356,18 @@ def _code(confirmer: Confirmer) -> str:
     except TokenError as error:
         return error.code
     return ""
+
+
+def test_where_no_thread_can_begin_nobody_says_and_the_next_one_is_asked_again(confirming, monkeypatch):
+    confirmer = confirming(Answering(True))
+
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(TokenError) as caught:
+            confirmer.confirm("a-token", CLAIMS)
+
+    assert (caught.value.code, caught.value.passing) == ("token_unconfirmed", True)
+    confirmer.confirm("a-token", CLAIMS)
