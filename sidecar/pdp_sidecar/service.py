@@ -206,6 +206,11 @@ class Service:
             return request, self.deny(Reason.INVALID_REQUEST, str(error))
         return request, self._refused_time(caller, request)
 
+    def settled(self, caller: Caller, request: Request, token: Identity | None) -> Request:
+        """Return a request with the principal and the session that it is decided with; raise NotPermitted."""
+        caller.require(May.CHECK)
+        return self._require(caller, request, token)
+
     def _require(self, caller: Caller, request: Request, token: Identity | None) -> Request:
         """Return a request as it may be made; raise NotPermitted."""
         request, refused = self._settled(caller, request, token)
