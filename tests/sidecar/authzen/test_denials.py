@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from pdp_sidecar.authzen.requests import rule_of
 from pdp_sidecar.authzen.tasks import LENGTH, Names
 from pdp_sidecar.desk import Conflict, Wish
 from tests.approvals.places import ADA, API, HOUR, NOW, Place, signer
+from tests.identity.tokens import encode
 from tests.sidecar.authzen.serving import EVALUATION
 from tests.sidecar.authzen.test_requests import RESTART, Office, identity
 
@@ -68,6 +70,16 @@ def test_what_is_no_denial_is_none(token: str) -> None:
 def test_a_denial_of_another_decision_point_is_none(other: Denials) -> None:
     with pytest.raises(WrongDenialError):
         other.read(MADE.token)
+
+
+@pytest.mark.parametrize("more", [{"typ": "at+jwt"}, {"alg": "none"}, {"kid": "k1"}, {"crit": ["b64"], "b64": False}])
+def test_what_the_same_key_signs_with_another_header_is_no_denial(more: dict[str, Any]) -> None:
+    head, body, _ = MADE.token.split(".")
+    header = json.loads(urlsafe_b64decode(head + "=="))
+    text = f"{encode(json.dumps(header | more, sort_keys=True, separators=(',', ':')).encode())}.{body}"
+
+    with pytest.raises(WrongDenialError):
+        DENIALS.read(f"{text}.{encode(DENIALS._signer.sign(text.encode()))}")
 
 
 @given(JSON, JSON)
@@ -206,6 +218,31 @@ def test_a_remedy_that_takes_anything_but_approvals_is_not_offered(tmp_path: Pat
     assert rule_of(pdp.Remedy(rule="restarted", needs=(*remedy.needs, need), lifts=remedy.lifts)) is None
     assert rule_of(pdp.Remedy(rule="restarted", needs=(), lifts=remedy.lifts)) == "frozen"
     assert rule_of(pdp.Remedy(rule="restarted", needs=(), lifts=(pdp.Lift(rule="f", one_of=(need,)),))) is None
+
+
+BROUGHT = """
+type Group
+type User in Group
+type Service { tier: Int }
+action restart on Service by User
+rule restarted: permit User to restart on Service when resource.tier < 3 needs approval from Group "reviewers" for 4h
+"""
+
+
+class Brought(Office):
+    def engine_of(self, source: Any, **options: Any) -> pdp.Engine:
+        people = [pdp.Entity("Group", "reviewers"), pdp.Entity("User", "ada")]
+        return pdp.Engine.from_text(BROUGHT, approvals=source, entities=people, clock=lambda: self.now)
+
+
+def test_what_only_the_request_brings_no_approver_finds_and_so_it_is_not_offered(tmp_path: Path) -> None:
+    office = Brought(tmp_path)
+    body = {**RESTART, "resource": {"type": "Service", "id": "new", "properties": {"tier": 1}}}
+
+    context = office.ask_about(body)["context"]
+
+    assert [each["rule"] for each in context["pdp"]["remedies"]] == ["restarted"]
+    assert "access_request" not in context
 
 
 # ------------------------------------------------------------------------------------------------------------- any body
