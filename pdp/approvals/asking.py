@@ -7,12 +7,23 @@ from typing import Protocol
 
 from pdp import terms
 from pdp.approvals.events import Wanted
-from pdp.classes import dataclass
+from pdp.classes import dataclass, replace
 from pdp.errors import RequestError
-from pdp.evaluation import Question, Scene, evaluate, holds, proved_at, revocable, revoked
+from pdp.evaluation import (
+    Question,
+    Scene,
+    count_approvals,
+    evaluate,
+    holds,
+    proved_at,
+    revocable,
+    revoked,
+    weigh_approvals,
+)
 from pdp.interpreter import TOLD, Judgement, need_of
-from pdp.model import Decision, Need, Request
+from pdp.model import Decision, Effect, Need, Request
 from pdp.ports import Facts
+from pdp.revocation.index import full_name
 from pdp.schema import Schema
 from pdp.session import Session
 from pdp.terms import Policy
@@ -99,6 +110,27 @@ def _same(left: Value | None, right: Value | None) -> bool:
     return left.__class__ is right.__class__ and equal(left, right)
 
 
+def wanted_of(engine: Judging, request: Request, until: Datetime, rule: str | None = None) -> Wanted:
+    """Return what approvals of a request are asked for; raise RequestError where no rule asks any.
+
+    Names are of full types: a short one may be another's after a change of the policy.
+    """
+    needed, question = asked(engine, request)
+    schema = engine.policy.schema
+    return Wanted(
+        principal=_full(question.principal, schema),
+        action=question.action,
+        resource=_full(question.resource, schema),
+        until=until,
+        of=bound_value(needed, rule),
+        actor=None if question.actor is None else _full(question.actor, schema),
+    )
+
+
+def _full(ref: EntityRef, schema: Schema) -> EntityRef:
+    return EntityRef(full_name(ref.type, schema), ref.id)
+
+
 def request_of(wanted: Wanted, now: Datetime) -> Request:
     """Return the request that is to be approved, as far as approvers are a matter of it.
 
@@ -108,6 +140,59 @@ def request_of(wanted: Wanted, now: Datetime) -> Request:
     if wanted.actor is not None:
         session["actor"] = wanted.actor
     return Request(wanted.principal, wanted.action, wanted.resource, {}, session, now.to_datetime())
+
+
+def check_wanted(engine: Judging, wanted: Wanted, now: Datetime) -> None:
+    """Raise RequestError where nobody could approve it: what only its request brought, no approver finds."""
+    _asked(engine, request_of(wanted, now))
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Since when approvals are enough, and until when they are if nothing changes."""
+
+    since: Datetime
+    until: Datetime
+
+
+def approved(engine: Judging, wanted: Wanted, rule: str, now: Datetime) -> Term | None:
+    """Return how long what is wanted is approved as one rule asks for it; None where it is not, or nobody can tell."""
+    _, judgement, question, facts = engine.judged(request_of(wanted, now))
+    if judgement is None or question is None or facts is None:
+        return None
+    finding = next((each for each in judgement.findings if each.rule.id == rule), None)
+    if finding is None:
+        return None
+    scene = Scene(question, facts)
+    conditions = [clause.condition for clause, _ in finding.clauses if isinstance(clause.condition, terms.Approvals)]
+    found = [_term(each, wanted.of, scene) for each in conditions if (each.of is None) is (wanted.of is None)]
+    met = [each for each in found if each is not None]
+    if finding.rule.effect is Effect.FORBID:
+        # Any `unless` lifts a forbid; of a permit, each need has to be met.
+        met = sorted(met, key=lambda each: each.until.micros)[-1:]
+    elif len(met) < len(found):
+        return None
+    if not met:
+        return None
+    until = min(wanted.until.micros, *(each.until.micros for each in met))
+    return Term(Datetime(max(each.since.micros for each in met)), Datetime(until))
+
+
+def _term(condition: terms.Approvals, of: Value | None, scene: Scene) -> Term | None:
+    """Return how long enough people approved of a value, None where they did not."""
+    bound = None if of is None else terms.Constant(value=of)
+    term = replace(condition, of=bound)
+    weighed = weigh_approvals(term, scene)
+    if isinstance(weighed, Unknown) or count_approvals(term, scene)[0] is not True:
+        return None
+    ends, begins = dict[EntityRef, int](), dict[EntityRef, int]()
+    for each in weighed:
+        who = each.record.approver
+        if each.counts is True:
+            ends[who] = max(ends.get(who, 0), min(each.edges[1:]))
+            begins[who] = min(begins.get(who, each.edges[0]), each.edges[0])
+    last = term.count - 1
+    return Term(Datetime(sorted(begins.values())[last]), Datetime(sorted(ends.values(), reverse=True)[last]))
 
 
 def check_approver(

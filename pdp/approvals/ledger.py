@@ -119,6 +119,10 @@ class Ledger:
             raise RequestError(f"there is no request `{id_}`")
         return found
 
+    def under(self, prefix: str) -> AccessRequest | None:
+        """Return the request whose id begins so, None where there is none."""
+        return next((each for id_, each in self.requests.items() if id_.startswith(prefix)), None)
+
     def _request(self, event: Event) -> None:
         if event.id in self.requests:
             raise RequestError(f"there is a request `{event.id}` already")

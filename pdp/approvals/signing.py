@@ -72,6 +72,15 @@ class Signer:
         return cls(private)
 
     @classmethod
+    def of_seed(cls, seed: bytes) -> Signer:
+        """Return who signs with the private key that 32 bytes make; raise RequestError where nothing makes keys."""
+        try:
+            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        except ImportError:
+            raise RequestError(_MISSING) from None
+        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+
+    @classmethod
     def create(cls, path: str | os.PathLike[str]) -> Signer:
         """Make a new key, and write it into a file that is the user's alone; raise RequestError where that fails."""
         try:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from pdp.approvals.asking import Judging, Needed, asked, bound_value, check_approver, check_asker
+from pdp.approvals.asking import Judging, Needed, asked, check_approver, check_asker, wanted_of
 from pdp.approvals.events import LAYOUT, MAX_EVENT, MAX_WHY, Event, EventKind, Signed, Wanted, message
 from pdp.approvals.keys import Keys
 from pdp.approvals.ledger import AccessRequest, Ledger, Passed
@@ -19,7 +19,6 @@ from pdp.errors import FactsError, RecordError, RequestError
 from pdp.ids import wrong_text
 from pdp.journal import Journal
 from pdp.model import Approval, Mark, Request
-from pdp.revocation.index import full_name
 from pdp.schema import Schema
 from pdp.session import Session
 from pdp.values import DATETIME_MAX, Datetime, EntityRef
@@ -94,7 +93,7 @@ class ApprovalStore:
 
     def pending(self) -> list[AccessRequest]:
         """Return the requests that can be approved, in the order in which they were made."""
-        now = self._now()
+        now = self.now()
         return [each for each in self._caught_up().ledger.requests.values() if each.is_open(now)]
 
     def find(self, id: str) -> AccessRequest:
@@ -105,11 +104,16 @@ class ApprovalStore:
         """Return the events that count for nothing, and why: those of keys that are registered no more, above all."""
         return [*self._caught_up().ledger.passed]
 
-    def owner(self, signer: Signing) -> EntityRef:
+    def owner(self, signer: Signing, schema: Schema | None = None) -> EntityRef:
         """Return who signs; raise RequestError where the key is registered for nobody."""
-        return _owner(self._caught_up().ledger.keys, signer, self.keys_path, None)
+        return _owner(self._caught_up().ledger.keys, signer, self.keys_path, schema)
 
-    def _now(self) -> Datetime:
+    def under(self, prefix: str) -> AccessRequest | None:
+        """Return the request whose id begins so, None where there is none."""
+        return self._caught_up().ledger.under(prefix)
+
+    def now(self) -> Datetime:
+        """Return the time that what is done is done at."""
         return Datetime.of(self._clock())
 
     def _caught_up(self, *, anew: bool = False) -> _Read:
@@ -154,31 +158,26 @@ class ApprovalStore:
         request: Request,
         *,
         signer: Signing,
-        lasts: _datetime.timedelta,
+        lasts: _datetime.timedelta | _datetime.datetime,
         why: str,
         rule: str | None = None,
+        name: Callable[[Ledger, EntityRef], str] | None = None,
     ) -> AccessRequest:
-        """Ask for approvals of a request, for so long from now. `rule` names one where rules bind different values.
+        """Ask for approvals of a request, for so long from now, or up to an instant. `rule` names one where rules
+        bind different values.
+
+        `name` gives the id of it, by all that is there and who asks; what it raises ends it.
 
         Raises RequestError where no rule asks approvals for it, or the key is registered for nobody.
         """
-        needed, question = asked(engine, request)
-        of, now = bound_value(needed, rule), self._now()
-        until = _until(now, lasts)
+        now = self.now()
+        wanted = wanted_of(engine, request, _until(now, lasts), rule)
         _check_why(why, required=True)
-        schema = engine.policy.schema
-        wanted = Wanted(
-            principal=_recorded(question.principal, schema),
-            action=question.action,
-            resource=_recorded(question.resource, schema),
-            until=until,
-            of=of,
-            actor=None if question.actor is None else _recorded(question.actor, schema),
-        )
 
         def made(ledger: Ledger, by: EntityRef) -> Event:
             check_asker(engine, wanted, by, now, _session(signer))
-            return _event(EventKind.REQUESTED, _new_id(ledger), by, signer, now, why, wanted)
+            id_ = _new_id(ledger) if name is None else name(ledger, by)
+            return _event(EventKind.REQUESTED, id_, by, signer, now, why, wanted)
 
         return self._done(engine, signer, made)
 
@@ -203,7 +202,7 @@ class ApprovalStore:
         """Take back a request, or the approval of one. Without an engine, none is refreshed."""
 
         def made(ledger: Ledger, by: EntityRef) -> Event:
-            at = max(self._now(), ledger.find(id).at)
+            at = max(self.now(), ledger.find(id).at)
             return _event(EventKind.WITHDRAWN, id, by, signer, at, why)
 
         return self._done(engine, signer, made)
@@ -212,7 +211,7 @@ class ApprovalStore:
         self, engine: Judging, ledger: Ledger, kind: EventKind, id_: str, by: EntityRef, signer: Signing, why: str
     ) -> Event:
         request = ledger.find(id_)
-        now = max(self._now(), request.at)
+        now = max(self.now(), request.at)
         event = _event(kind, id_, by, signer, now, why)
         # A rejection is for those who might approve: the same is asked of both.
         ledger.check_review(request, event)
@@ -280,12 +279,9 @@ def _vouched_for(keys: Keys, signer: Vouching, path: str, schema: Schema | None)
     raise RequestError(f"{recorder.owner} may not vouch for {ref} by a token of {signer.vouched.issuer}")
 
 
-def _recorded(ref: EntityRef, schema: Schema) -> EntityRef:
-    """Return a name with the full name of its type: its short one may be another's after a change of the policy."""
-    return EntityRef(full_name(ref.type, schema), ref.id)
-
-
 def _until(now: Datetime, lasts: object) -> Datetime:
+    if isinstance(lasts, _datetime.datetime):
+        lasts = lasts - now.to_datetime()
     if not isinstance(lasts, _datetime.timedelta) or lasts <= _datetime.timedelta():
         raise RequestError("`lasts` is a length of time, and longer than none")
     until = now.micros + lasts // _datetime.timedelta(microseconds=1)

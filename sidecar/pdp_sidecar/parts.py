@@ -227,6 +227,7 @@ _METHODS: Final = {
     "/backchannel-logout": "logout",
     "/access/v1/evaluation": "evaluation",
     "/access/v1/evaluations": "evaluations",
+    "/access/v1/requests": "access_request",
     "/access/v1/search/subject": "search_subject",
     "/access/v1/search/resource": "search_resource",
     "/access/v1/search/action": "search_action",

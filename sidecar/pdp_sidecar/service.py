@@ -221,6 +221,11 @@ class Service:
         is_over = decision._until is not None and decision._until <= until
         return decision if is_over else Decision.made(decision._leaf, decision._facts, until)
 
+    def settled(self, caller: Caller, request: Request, token: Identity | None) -> Request:
+        """Return a request with the principal and the session that it is decided with; raise NotPermitted."""
+        caller.require(May.CHECK)
+        return self._require(caller, request, token)
+
     def _require(self, caller: Caller, request: Request, token: Identity | None) -> Request:
         """Return a request as it may be made; raise NotPermitted."""
         request, refused = self._settled(caller, request, token)

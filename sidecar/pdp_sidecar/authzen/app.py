@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
-from pdp.classes import dataclass
+from pdp.classes import dataclass, replace
 from pdp.errors import TokenError
 from pdp.identity.who import Shown
 from pdp_sidecar.authzen import answers
-from pdp_sidecar.authzen.endpoints import WELL_KNOWN, Client, Endpoint, Endpoints, metadata, micros, prefix_of
+from pdp_sidecar.authzen.clients import Client
+from pdp_sidecar.authzen.endpoints import WELL_KNOWN, Endpoint, Endpoints, metadata, micros, prefix_of
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.authzen.reading import Refused
+from pdp_sidecar.authzen.requests import KEYS, REQUESTS
 from pdp_sidecar.callers import Callers, NotPermitted, Peer
 from pdp_sidecar.identifying import Challenge, told
 from pdp_sidecar.service import Service
@@ -27,10 +29,21 @@ PEER: Final = "pdp_peer"
 """The name, in the state of a scope, of what tells who is at the other end."""
 
 _REQUEST_ID: Final = b"x-request-id"
+_KEY: Final = b"idempotency-key"
 _READ: Final = frozenset(
-    (b"authorization", b"content-length", b"content-type", b"dpop", _REQUEST_ID, b"x-pdp-handles", b"x-pdp-reasons")
+    (
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"dpop",
+        _KEY,
+        _REQUEST_ID,
+        b"x-pdp-handles",
+        b"x-pdp-reasons",
+    )
 )
 _JSON, _TEXT = (b"content-type", b"application/json"), (b"content-type", b"text/plain; charset=utf-8")
+_PROBLEM: Final = (b"content-type", b"application/problem+json")
 _CLOSE: Final = (b"connection", b"close")
 _CHALLENGE: Final = b'Bearer realm="pdp"'
 _LONGEST_ID: Final = 1024
@@ -42,12 +55,17 @@ class _Gone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What is at a path. `decides` says that a denial is sent where it fails."""
+    """What is at a path. `decides` says that a denial is sent where it fails, and `known` that nobody is nobody there.
+
+    Where there is a `body` and an endpoint, that takes it in the place of one that is sent.
+    """
 
     method: str
     endpoint: Endpoint | None = None
     body: bytes = b""
     decides: bool = False
+    known: bool = False
+    status: int = 200
 
 
 class Application:
@@ -59,7 +77,10 @@ class Application:
         self.callers = callers
         self._service, self._options, self._handles = service, options, frozenset(options.handles)
         self._base = options.identifier.rstrip("/")
-        self._routes = _routes(Endpoints(service, options, now=now), options)
+        endpoints = Endpoints(service, options, now=now)
+        self._requests = endpoints.requests
+        self._routes = _routes(endpoints, options)
+        self._tasks = _tasks(endpoints, options)
         # What is sent most is made once.
         self._starts = {len(body): _start(200, body, [_JSON]) for body in (answers.TRUE, answers.FALSE)}
 
@@ -71,6 +92,8 @@ class Application:
         try:
             found.take(scope["headers"], self._options.max_headers)
             if route is None:
+                route = self._task(scope["raw_path"])
+            if route is None:
                 raise Refused(404, "there is nothing at this path")
             if scope["method"] != route.method:
                 raise Refused(405, f"this path takes {route.method}")
@@ -78,10 +101,15 @@ class Application:
                 status, body = 200, route.body
             else:
                 client = await self._client(scope, found.values)
-                _check_type(found.values)
-                asked, read = await self._body(receive, found.values), True
+                if route.known:
+                    client = self._told_apart(client, found.values)
+                if route.method == "GET":
+                    asked = route.body
+                else:
+                    _check_type(found.values)
+                    asked, read = await self._body(receive, found.values), True
                 answer = route.endpoint(client, asked)
-                status, body = 200, answer if isinstance(answer, bytes) else await answer
+                status, body = route.status, answer if isinstance(answer, bytes) else await answer
         except Refused as refused:
             await _refuse(send, refused, found.echo, route, read=read)
             return
@@ -118,7 +146,21 @@ class Application:
         handles, reasons = head.get(b"x-pdp-handles"), head.get(b"x-pdp-reasons")
         if handles is None and reasons is None:
             return Client(caller, self._handles)
-        return Client(caller, self._handles | _names(handles), _truth(reasons))
+        known = caller is not self.callers.otherwise
+        return Client(caller, self._handles | _names(handles), _truth(reasons), known)
+
+    def _told_apart(self, client: Client, head: Mapping[bytes, bytes]) -> Client:
+        """Return a client with the name that it gives to what it sends; raise Refused for one that shows nothing."""
+        if client.caller is self.callers.otherwise:
+            raise Refused(401, "say who asks: `Authorization: Bearer …`")
+        return replace(client, known=True, key=head.get(_KEY, b"").decode("latin-1"))
+
+    def _task(self, path: bytes) -> Route | None:
+        """Return what is at the path of a task, None for any other."""
+        begin = next((each for each in self._tasks if path.startswith(each)), None)
+        if begin is None or self._requests is None:
+            return None
+        return Route("GET", self._requests.task, path[len(begin) :], known=True)
 
     def _bringing(self, peer: Peer, given: bytes, proof: bytes | None, scope: Scope) -> Peer:
         """Return a peer with the token that it shows, and the proof that it has its key; raise Refused."""
@@ -171,13 +213,24 @@ def _routes(endpoints: Endpoints, options: Options) -> dict[bytes, Route]:
     if options.searches:
         for name in ("subject", "resource", "action"):
             found[f"/access/v1/search/{name}"] = Route("POST", getattr(endpoints, f"{name}s"))
+    requests = endpoints.requests
+    if requests is not None:
+        found[REQUESTS] = Route("POST", requests.submit, known=True, status=202)
+        found[KEYS] = Route("GET", body=requests.jwks)
     if options.identifier:
         prefix = prefix_of(options)
         # Whatever stands before this server may leave the prefix in the path or take it out.
         found |= {f"{prefix}{path}": route for path, route in found.items()}
-        found[f"{WELL_KNOWN}{prefix}"] = Route("GET", body=metadata(options))
+        found[f"{WELL_KNOWN}{prefix}"] = Route("GET", body=metadata(options, requests=requests is not None))
     # By the path as it was sent: no other spelling is the same to whoever filters paths.
     return {path.encode(): route for path, route in found.items()}
+
+
+def _tasks(endpoints: Endpoints, options: Options) -> tuple[bytes, ...]:
+    """Return what the paths of tasks begin with."""
+    if endpoints.requests is None:
+        return ()
+    return tuple(f"{prefix}{REQUESTS}/".encode() for prefix in dict.fromkeys(("", prefix_of(options))))
 
 
 class _Head:
@@ -256,19 +309,26 @@ def _start(status: int, body: bytes, headers: list[Header]) -> Message:
 
 
 async def _refuse(send: Send, refused: Refused, echo: Sequence[Header], route: Route | None, *, read: bool) -> None:
-    headers = [_TEXT, *echo]
+    headers = [_PROBLEM if refused.problem else _TEXT, *echo]
     if refused.status == 401:
         headers.append((b"www-authenticate", _challenge(refused.challenge)))
-    if refused.status == 503:
+    if refused.status in (429, 503):
         headers.append((b"retry-after", b"1"))
     if refused.status == 405 and route is not None:
         headers.append((b"allow", route.method.encode()))
     if not read:
         # What is left of the body is not waited for.
         headers.append(_CLOSE)
-    body = refused.message.encode("utf-8", "replace")
+    body = _problem(refused) if refused.problem else refused.message.encode("utf-8", "replace")
     await send(_start(refused.status, body, headers))
     await send({"type": "http.response.body", "body": body})
+
+
+def _problem(refused: Refused) -> bytes:
+    """Return what is wrong as RFC 9457 has it."""
+    title = refused.problem.rpartition(":")[2].replace("_", " ")
+    told = {"type": refused.problem, "title": title, "status": refused.status, "detail": refused.message}
+    return answers.encode(told)
 
 
 def _challenge(given: Challenge | None) -> bytes:

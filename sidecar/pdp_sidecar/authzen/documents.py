@@ -106,3 +106,36 @@ class ActionSearch(Struct, frozen=True):
     resource: Named
     context: Properties = UNSET
     page: Paging | UnsetType = UNSET
+
+
+class Shown(Struct, frozen=True):
+    """What a client shows of a denial."""
+
+    expires_at: str
+    binding_token: str | UnsetType = UNSET
+    evaluation_id: str | UnsetType = UNSET
+
+
+class Wanted(Struct, frozen=True):
+    """How much of the access is wanted."""
+
+    requested_until: str | UnsetType = UNSET
+
+
+class Sender(Struct, frozen=True):
+    """Which program asks. Whoever acts for somebody is told by a token, and not here."""
+
+    actor: msgspec.Raw | UnsetType = UNSET
+
+
+class Submission(Struct, frozen=True, kw_only=True):
+    """That access is asked for which was denied."""
+
+    subject: Named | UnsetType = UNSET
+    action: Act | UnsetType = UNSET
+    resource: Named | UnsetType = UNSET
+    context: Properties = UNSET
+    items: msgspec.Raw | UnsetType = UNSET
+    denial: Shown | UnsetType = UNSET
+    requested_access: Wanted = Wanted()
+    client: Sender = Sender()

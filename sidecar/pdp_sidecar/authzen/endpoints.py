@@ -11,14 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET
 
-from pdp.classes import dataclass
 from pdp.errors import RequestError, TokenError
 from pdp.identity.who import Identity
-from pdp.model import Decision, Entity, Request
+from pdp.model import Decision, Request
 from pdp.search import Asking, Page
-from pdp.values import EntityRef
 from pdp_sidecar.authzen import answers
 from pdp_sidecar.authzen.bearers import NO_BEARERS, Bearers, is_token, shown_of
+from pdp_sidecar.authzen.clients import Client
 from pdp_sidecar.authzen.documents import (
     ActionSearch,
     Evaluation,
@@ -29,27 +28,13 @@ from pdp_sidecar.authzen.documents import (
     Semantic,
     SubjectSearch,
 )
-from pdp_sidecar.authzen.mapping import Mapping
+from pdp_sidecar.authzen.mapping import Mapping, RequestingMapping
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.authzen.reading import BatchReader, EvaluationReader, Reader, Refused
-from pdp_sidecar.callers import Caller
+from pdp_sidecar.authzen.requests import CAPABILITY, KEYS, REQUESTS, Requests
 from pdp_sidecar.service import Service, granted
 
 WELL_KNOWN = "/.well-known/authzen-configuration"
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Who asks, which obligations it fulfils, and whether it wants to know why."""
-
-    caller: Caller
-    handles: frozenset[str] = frozenset()
-    reasons: bool = False
-
-    @property
-    def itself(self) -> Entity | EntityRef | None:
-        """Who asks where a question does not say for whom; None for whoever did not prove to be anybody."""
-        return None if self.caller.identity is None else self.caller.identity.principal
 
 
 def micros() -> int:
@@ -62,7 +47,11 @@ class Endpoints:
 
     def __init__(self, service: Service, options: Options, *, now: Callable[[], int] = micros) -> None:
         self._service, self._options, self._now = service, options, now
+        desk = service.desk
+        self.requests: Requests | None = None
         self._mapping = Mapping(options)
+        if options.access_requests and desk is not None:
+            self.requests, self._mapping = Requests(service, desk, options, now=now), RequestingMapping(options)
         self._evaluation, self._batch, self._item = EvaluationReader(), BatchReader(), Reader(Item)
         self._subjects, self._resources = Reader(SubjectSearch), Reader(ResourceSearch)
         self._actions = Reader(ActionSearch)
@@ -88,12 +77,21 @@ class Endpoints:
 
     def _answer(self, client: Client, request: Request, token: Identity | None = None) -> bytes:
         answer = self._service.check(client.caller, request, token)
-        return self._told(client, answer.decision, answer.epoch, token)
+        return self._told(client, answer.decision, answer.epoch, token, request)
 
-    def _told(self, client: Client, decision: Decision, epoch: str, token: Identity | None = None) -> bytes:
+    def _told(
+        self,
+        client: Client,
+        decision: Decision,
+        epoch: str,
+        token: Identity | None = None,
+        request: Request | None = None,
+    ) -> bytes:
         if client.reasons:
             step_up = self._service.step_up(client.caller, decision, token)
             more = answers.NOTHING_MORE if step_up is None else step_up.context()
+            if self.requests is not None and request is not None:
+                more = {**more, **self.requests.offer(client, request, decision, token)}
             return answers.reasoned(decision, client.handles, epoch, self._now(), more)
         return answers.plain(decision, client.handles)
 
@@ -133,10 +131,10 @@ class Endpoints:
                 found.append((False, answers.failed(each.status, each.message)))
                 continue
             if isinstance(each, TokenError):
-                decision, token = self._service.refused(each), None
+                decision, request, token = self._service.refused(each), None, None
             else:
-                decision, token = next(left), each[1]
-            found.append((granted(decision, client.handles), self._told(client, decision, epoch, token)))
+                decision, (request, token) = next(left), each
+            found.append((granted(decision, client.handles), self._told(client, decision, epoch, token, request)))
         return found
 
     def _item_of(self, item: Item | msgspec.Raw) -> Item | Refused:
@@ -246,14 +244,17 @@ def prefix_of(options: Options) -> str:
     return urlsplit(options.identifier).path.rstrip("/")
 
 
-def metadata(options: Options) -> bytes:
-    """Return what discovery tells."""
+def metadata(options: Options, *, requests: bool = False) -> bytes:
+    """Return what discovery tells; `requests` says that access can be asked for."""
     base = options.identifier.rstrip("/")
     names = {"access_evaluation_endpoint": "evaluation", "access_evaluations_endpoint": "evaluations"}
     if options.searches:
         names |= {f"search_{kind}_endpoint": f"search/{kind}" for kind in ("subject", "resource", "action")}
     urls = {name: f"{base}/access/v1/{path}" for name, path in names.items()}
-    return answers.encode({"policy_decision_point": options.identifier, **urls, "capabilities": []})
+    if requests:
+        urls |= {"access_request_endpoint": f"{base}{REQUESTS}", "jwks_uri": f"{base}{KEYS}"}
+    capabilities = [CAPABILITY] if requests else []
+    return answers.encode({"policy_decision_point": options.identifier, **urls, "capabilities": capabilities})
 
 
 Endpoint = Callable[[Client, bytes], bytes | Awaitable[bytes]]

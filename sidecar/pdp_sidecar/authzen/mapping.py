@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -12,6 +12,9 @@ from pdp_sidecar.authzen.bearers import TOKEN
 from pdp_sidecar.authzen.documents import Act, Evaluation, Item, Named, Properties
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.authzen.reading import Refused
+
+APPROVAL: Final = "approval"
+"""The member of a context in which a client brings the approval that it was told of."""
 
 
 class Mapping:
@@ -81,6 +84,19 @@ class Mapping:
             raise Refused(400, f"neither the evaluation nor the request has a `{name}`")
         context = shared.context if item.context is UNSET else item.context
         return self.request(Evaluation(subject=subject, action=action, resource=resource, context=context), who)
+
+
+class RequestingMapping(Mapping):
+    """Names and values where access is asked for: what a client says of approvals is no part of a question."""
+
+    def rest(self, action: Act | None, context: Properties) -> tuple[dict[str, Any] | None, Any]:
+        """Return context and session, without what the profile calls an approval; raise Refused."""
+        if context is not UNSET and APPROVAL in context:
+            # INVARIANT: approvals count that are on record. What a client brings is no reason for anything.
+            context = {name: value for name, value in context.items() if name != APPROVAL}
+        if action is not None and action.properties and APPROVAL in action.properties:
+            raise Refused(400, f"`{APPROVAL}` is no property of an action")
+        return super().rest(action, context)
 
 
 def _merged(context: dict[str, Any], properties: dict[str, Any], session: str) -> dict[str, Any]:

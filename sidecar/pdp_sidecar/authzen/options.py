@@ -41,6 +41,18 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     searches: bool = True
     """Whether the search endpoints are there."""
 
+    access_requests: bool = False
+    """Whether access is asked for here that was denied for want of approvals."""
+
+    denial_seconds: Annotated[int, msgspec.Meta(ge=10, le=86_400)] = 600
+    """How long after a denial its access may be asked for."""
+
+    access_seconds: Annotated[int, msgspec.Meta(ge=1, le=366 * 86_400)] = 28_800
+    """How long access is asked for, at most, and where a client says nothing of it."""
+
+    max_open_requests: Count = 100
+    """Requests for access of one principal that wait for approvals at once."""
+
     max_searches: Count = 2
     """Searches that run at once. More wait for their turn."""
 
@@ -78,5 +90,7 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
                 raise ValueError(f"`identifier` is an https URL: `{self.identifier}` is none")
             if parts.query or parts.fragment or "?" in self.identifier or "#" in self.identifier or "@" in parts.netloc:
                 raise ValueError("`identifier` has neither a query nor a fragment, nor a user")
+        elif self.access_requests:
+            raise ValueError("`access_requests` needs an `identifier`: clients are told a URL at which to ask")
         if self.page > self.max_page:
             raise ValueError("`page` is at most `max_page`")

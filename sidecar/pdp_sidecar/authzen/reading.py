@@ -21,11 +21,14 @@ _COLON, _BEGINS, _ENDS = ord(":"), frozenset(b"{["), frozenset(b"}]")
 
 
 class Refused(Exception):
-    """A request that is answered by an error: its status, and what is told of it, and of the token that was shown."""
+    """A request that is answered by an error: its status, and what is told of it, and of the token that was shown.
 
-    def __init__(self, status: int, message: str, challenge: Challenge | None = None) -> None:
+    `problem` is the URN of what is wrong, where a profile has one for it (RFC 9457).
+    """
+
+    def __init__(self, status: int, message: str, challenge: Challenge | None = None, *, problem: str = "") -> None:
         super().__init__(message)
-        self.status, self.message, self.challenge = status, message, challenge
+        self.status, self.message, self.challenge, self.problem = status, message, challenge, problem
 
 
 class Reader(Generic[T]):

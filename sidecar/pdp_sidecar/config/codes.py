@@ -21,7 +21,7 @@ CODES: Final[dict[str, str]] = COMMON | {
     "no_identity": "Something needs verified tokens, and nothing says whose.",
     "no_folder": "There is no folder of the user's own for sockets.",
     "not_installed": "Something needs packages that are not there.",
-    "no_desk": "A caller may approve, and nothing signs that.",
+    "no_desk": "A caller may approve, or ask for access, and nothing signs that.",
     "no_record": "Something has to stay revoked, and there is no record of revocations.",
     "no_secret": "A secret cannot be had from where it is said to stand.",
     "no_shared_record": "Several workers have no record of revocations to share.",

@@ -117,6 +117,7 @@ class _Loading:
         desk = self._desk(facts)
         identity = self._identity(found, facts["revocations"])
         self._check_workers()
+        self._check_requests()
         self._check_envoy(found)
         report.require()
         return Configuration(
@@ -221,6 +222,19 @@ class _Loading:
             message = "several workers need a record of revocations: what one is told would not hold in the others"
             help_ = 'name it: `revocations = "…"` in the section `[facts]`'
             self._report.add("no_shared_record", ("workers", "count"), message, help_)
+
+    def _check_requests(self) -> None:
+        options, report, at = self._options, self._report, ("authzen", "access_requests")
+        if not options.authzen.access_requests:
+            return
+        if options.facts.desk is None or options.facts.approvals is None:
+            message = "who asks for access is vouched for, and no `desk` has a key to sign that"
+            help_ = "give `approvals` and `desk` to the section `[facts]`: `pdp key new` makes the key"
+            report.add("no_desk", at, message, help_)
+        if options.identity is None:
+            message = "who asks for access shows a token, and nobody's are verified without a section `[identity]`"
+            help_ = 'name whose are: `file = "identity.toml"` in that section'
+            report.add("no_identity", at, message, help_)
 
     def _check_envoy(self, found: Sequence[Listener]) -> None:
         envoy, report = self._options.envoy, self._report

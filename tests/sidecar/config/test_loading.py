@@ -221,6 +221,33 @@ REFUSED = [
         ),
     ),
     (
+        '[authzen]\nidentifier = "https://pdp.example.com"\naccess_requests = true\n' + IDENTITY,
+        (
+            "no_desk",
+            "who asks for access is vouched for, and no `desk` has a key to sign that",
+            "true",
+            "give `approvals` and `desk` to the section `[facts]`: `pdp key new` makes the key",
+        ),
+    ),
+    (
+        '[authzen]\nidentifier = "https://pdp.example.com"\naccess_requests = true',
+        (
+            "no_identity",
+            "who asks for access shows a token, and nobody's are verified without a section `[identity]`",
+            "true",
+            'name whose are: `file = "identity.toml"` in that section',
+        ),
+    ),
+    (
+        "[authzen]\naccess_requests = true",
+        (
+            "invalid_value",
+            "`access_requests` needs an `identifier`: clients are told a URL at which to ask",
+            "authzen",
+            None,
+        ),
+    ),
+    (
         '[facts]\ndesk = { env = "PDP_SERVE_DESK" }',
         ("misplaced_key", "`desk` says nothing without `approvals`", "desk", None),
     ),
