@@ -281,13 +281,23 @@ def _vouched_for(keys: Keys, signer: Vouching, path: str, schema: Schema | None)
 
 def _until(now: Datetime, lasts: object) -> Datetime:
     if isinstance(lasts, _datetime.datetime):
-        lasts = lasts - now.to_datetime()
+        return _instant(now, lasts)
     if not isinstance(lasts, _datetime.timedelta) or lasts <= _datetime.timedelta():
         raise RequestError("`lasts` is a length of time, and longer than none")
     until = now.micros + lasts // _datetime.timedelta(microseconds=1)
     if until > DATETIME_MAX:
         raise RequestError("`lasts` is longer than there is time")
     return Datetime(until)
+
+
+def _instant(now: Datetime, lasts: _datetime.datetime) -> Datetime:
+    try:
+        until = Datetime.of(lasts)
+    except ValueError as error:
+        raise RequestError(f"`lasts`: {error}") from None
+    if until <= now:
+        raise RequestError("what is asked for has ended before it is asked for")
+    return until
 
 
 def _check_why(why: object, *, required: bool) -> None:

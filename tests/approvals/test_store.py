@@ -166,6 +166,8 @@ def test_what_is_asked_for_an_actor_is_for_no_other_way(place: Place) -> None:
         (lambda place: place.ask(action="fly"), "the action `fly` is not declared"),
         (lambda place: place.ask(action="deploy"), "the value of `context.change` that `reviewed` asks approvals of"),
         (lambda place: place.ask(lasts=timedelta()), "`lasts` is a length of time, and longer than none"),
+        (lambda place: place.ask(lasts=NOW), "what is asked for has ended before it is asked for"),
+        (lambda place: place.ask(lasts=NOW.replace(tzinfo=None)), "`lasts`: a datetime needs a time zone"),
         (lambda place: place.ask(lasts=timedelta.max), "`lasts` is longer than there is time"),
         (lambda place: place.ask(by="mallory"), "is registered for nobody in"),
     ],
@@ -365,3 +367,22 @@ def test_types_are_on_record_by_names_that_no_other_will_ever_have(place: Place)
     other = pdp.Engine.from_text(text.replace("shop", "hr"), approvals=place.store, entities=people)
     assert not other.allows(ADA, "deploy", API, now=place.now)
     assert other.approvals_failure is None
+
+
+def test_a_request_is_called_as_whoever_makes_it_says_and_ends_at_an_instant(place):
+    seen = []
+
+    def name(ledger, by):
+        seen.append((len(ledger.requests), by))
+        return "my-own-name"
+
+    request = pdp.Request(ADA, "restart", API)
+    made = place.store.request(
+        place.engine, request, signer=signer("ada"), lasts=NOW + 3 * HOUR, why="INC-42", name=name
+    )
+
+    assert (made.id, made.wanted.until.to_datetime(), seen) == ("my-own-name", NOW + 3 * HOUR, [(0, ADA)])
+    assert place.store.under("my-own") == made
+    assert place.store.under("other") is None
+    with pytest.raises(pdp.RequestError, match="there is a request `my-own-name` already"):
+        place.store.request(place.engine, request, signer=signer("ada"), lasts=HOUR, why="x", name=name)

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from pdp.approvals.ledger import AccessRequest
 from pdp.classes import dataclass
-from pdp.errors import RecordError, RequestError
+from pdp.errors import RecordError, RequestError, TokenError
 from pdp.identity.who import Identity
 from pdp.model import Decision, Entity, Outcome, Remedy, Request
 from pdp.schema import Schema
@@ -29,8 +29,9 @@ from pdp_sidecar.authzen.mapping import RequestingMapping
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.authzen.reading import Reader, Refused
 from pdp_sidecar.authzen.tasks import Names, document
-from pdp_sidecar.callers import NotPermitted
+from pdp_sidecar.callers import May, NotPermitted
 from pdp_sidecar.desk import Conflict, Desk, TooMany, Wish
+from pdp_sidecar.identifying import told
 from pdp_sidecar.proven import ProvenRequest
 from pdp_sidecar.service import Service
 
@@ -120,7 +121,7 @@ class Requests:
     # ---------------------------------------------------------------------------------------------------- submission
 
     async def submit(self, client: Client, body: bytes) -> bytes:
-        """Ask for access, and tell of the task that this is; raise Refused, TokenError or NotPermitted."""
+        """Ask for access, and tell of the task that this is; raise Refused or NotPermitted."""
         asked = await self._asked(client, self._reader.read(body))
         claims = self._claims(client, asked)
         wish = self._wish(client, asked, claims)
@@ -144,7 +145,11 @@ class Requests:
         token = None
         if is_token(submission.subject):
             subject = submission.subject
-            token = await self._service.bearer(client.caller, subject.id, shown_of(subject))
+            try:
+                token = await self._service.bearer(client.caller, subject.id, shown_of(subject))
+            except TokenError as error:
+                # No 401: that would be about the token of the client.
+                raise Refused(503 if error.passing else 400, told(error)) from None
         asker = client.caller.identity if token is None else token
         if asker is None:
             message = "did not prove to be anybody: who asks for access shows a token, or hands one on"
@@ -199,7 +204,8 @@ class Requests:
     # --------------------------------------------------------------------------------------------------------- tasks
 
     async def task(self, client: Client, name: bytes) -> bytes:
-        """Tell what became of what a client asked for; raise Refused."""
+        """Tell what became of what a client asked for; raise Refused or NotPermitted."""
+        client.caller.require(May.CHECK)
         text = name.decode("latin-1")
         handle = self._names.handle(text, client.whose)
         found = None if handle is None else await self._at_desk(lambda: self._desk.found(handle.request))

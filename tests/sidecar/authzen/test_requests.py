@@ -333,6 +333,24 @@ def test_whoever_is_acted_for_is_offered_nothing_and_asks_for_nothing(office: Of
     assert office.store.pending() == []
 
 
+def test_a_token_that_is_handed_on_and_refused_is_not_that_of_the_client(office: Office) -> None:
+    submission = office.submission(handed("ada"), "pep")
+
+    status, told = office.post(REQUESTS, {**submission, "subject": handed("mallory")["subject"]}, "pep")
+
+    assert status == 400
+    assert "the token is refused" in told
+
+
+def test_who_may_not_ask_for_decisions_asks_for_no_access_either(office: Office) -> None:
+    path, submission = office.submit(), office.submission()
+    watching = Caller("people", frozenset({May.WATCH}))
+    office.app.callers = Callers(by_principal=((Bound("User"), watching),))
+
+    assert office.task(path)[0] == 403
+    assert office.post(REQUESTS, submission)[0] == 403
+
+
 def test_a_caller_that_only_names_somebody_is_offered_nothing(office: Office) -> None:
     named = {"subject": {"type": "User", "id": "ada"}, **RESTART}
     submission = {**office.submission(), **named}
