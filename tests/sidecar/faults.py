@@ -142,9 +142,12 @@ class Proxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        # Who was let in a moment ago has begun then, and can be ended.
-        for _ in range(3):
-            await asyncio.sleep(0)
+        # Whoever is being let in has a socket, and nothing closes it yet: once that is done, they can be ended.
+        names = {each: getattr(each.get_coro(), "__name__", "") for each in asyncio.all_tasks()}
+        letting_in = [each for each, name in names.items() if name == "_accept_connection2"]
+        if letting_in:
+            await asyncio.wait(letting_in)
+        await asyncio.sleep(0)
         self.cut()
         for task in tuple(self._tasks):
             task.cancel()
