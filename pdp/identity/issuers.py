@@ -288,11 +288,10 @@ async def _done(coming: Future[None], seconds: float) -> bool:
             loop.call_soon_threadsafe(landed.set)
 
     coming.add_done_callback(land)
-    try:
-        await asyncio.wait_for(landed.wait(), max(0.0, seconds))
-    except TimeoutError:
-        return coming.done()
-    return True
+    with suppress(TimeoutError):
+        async with asyncio.timeout(max(0.0, seconds)):
+            await landed.wait()
+    return coming.done()
 
 
 def _confirmers(

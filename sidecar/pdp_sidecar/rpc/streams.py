@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from pdp_sidecar.rpc.refusals import ending, exhausted
@@ -80,7 +80,6 @@ class Streams(Places):
 
     async def pause(self, seconds: float) -> None:
         """Wait for some time, or until streams are to end."""
-        try:
-            await asyncio.wait_for(self.closing.wait(), seconds)
-        except TimeoutError:
-            pass
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.closing.wait()

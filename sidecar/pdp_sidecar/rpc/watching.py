@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from pdp.classes import dataclass
@@ -228,10 +229,11 @@ class Told:
                 await self._context.write(self._beat(epoch))
             await self._write_changes()
             due = min(due, self._loop.time() + await self._look_again())
-            try:
-                await asyncio.wait_for(self._wake.wait(), max(due - self._loop.time(), 0))
-            except TimeoutError:
-                pass
+            # Not by `wait_for`: in Python 3.11 it forgets that it was cancelled where it is woken at the same time, and
+            # whoever waits for the end of this would wait for ever.
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._wake.wait()
 
     def _beat(self, epoch: str) -> bytes:
         interval = duration(round(self._watching.options.beat * 1e6))

@@ -13,9 +13,13 @@ from pdp_sidecar.callers import Callers, May, caller
 from pdp_sidecar.generated import check_pb2
 from pdp_sidecar.generated import decision_service_pb2 as pb
 from pdp_sidecar.rpc import Options
+from pdp_sidecar.rpc.identity import Identities
+from pdp_sidecar.rpc.streams import Streams
+from pdp_sidecar.rpc.watching import Told, Watching
+from pdp_sidecar.service import Service
 from pdp_sidecar.wire import request_message
 from tests.sidecar.rpc.serving import reading, run, serving, status_of
-from tests.sidecar.scene import ADA, BEN, HOME, PLAN, WITH_MFA
+from tests.sidecar.scene import ADA, BEN, HOME, PLAN, WITH_MFA, engine
 
 RARELY = Options(beat=3600.0)
 EDIT = pdp.Request(ADA, "edit", PLAN, None, WITH_MFA)
@@ -141,6 +145,40 @@ def test_subscriptions_are_bounded_on_each_stream_and_in_all(tmp_path):
     assert one == [(1, ALLOWED), (2, ALLOWED), (3, ENDED)]
     assert sorted(state for _, state in other) == [ALLOWED, ENDED, ENDED]
     assert third == ALLOWED
+
+
+class Calling:
+    """A call of the owner of this process that takes whatever it is told."""
+
+    def __init__(self) -> None:
+        self.told = asyncio.Event()
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def peer(self) -> str:
+        return "unix:"
+
+    async def write(self, message: bytes) -> None:
+        self.told.set()
+
+
+def test_what_tells_a_client_ends_though_there_is_something_to_tell_at_that_moment():
+    async def test():
+        service, call = Service(engine()), Calling()
+        known = Identities(service, Callers(by_uid={os.getuid(): caller("tests")}))
+        told = Told(Watching(service, known, Streams(RARELY.streams), RARELY), call)
+        telling = asyncio.ensure_future(told.write())
+        await call.told.wait()
+        await asyncio.sleep(0)
+
+        told._wake.set()
+        telling.cancel()
+        await asyncio.wait([telling], timeout=5)
+        service.close()
+        return telling.cancelled()
+
+    assert run(test())
 
 
 def test_a_number_that_is_taken_ends_the_stream(tmp_path):
