@@ -28,6 +28,7 @@ from pdp.identity.proof.replay import Replays
 from pdp.identity.revoking import confirmers
 from pdp.identity.revoking.revoker import Revoker
 from pdp.identity.verifying import verify
+from pdp.identity.waiting import landed
 from pdp.identity.who import NOTHING, Identity, Shown
 from pdp.identity.workloads import certified
 from pdp.schema import Schema
@@ -203,7 +204,7 @@ class Issuers:
             except UnknownKeyError as error:
                 if error.coming is None:
                     raise
-                if not await _done(error.coming, deadline - passing()):
+                if not await landed(error.coming, deadline - passing()):
                     raise
         return self._look(token)
 
@@ -276,22 +277,6 @@ class Issuers:
         for entry in self._entries.values():
             for each in entry.confirmers:
                 each.revoker = revoker
-
-
-async def _done(coming: Future[None], seconds: float) -> bool:
-    """Wait for what others wait for as well, and tell whether it is done: whoever gives up takes it from nobody."""
-    loop, landed = asyncio.get_running_loop(), asyncio.Event()
-
-    def land(_: object) -> None:
-        # Nobody waits any more where the loop has ended.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(landed.set)
-
-    coming.add_done_callback(land)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(max(0.0, seconds)):
-            await landed.wait()
-    return coming.done()
 
 
 def _confirmers(

@@ -15,6 +15,7 @@ from pdp.identity.revoking.breaker import Breaker
 from pdp.identity.revoking.exchange import ExchangeError
 from pdp.identity.revoking.loop import Loop
 from pdp.identity.revoking.revoker import Revoker
+from pdp.identity.waiting import landed
 
 KEPT: Final = 10_000
 """Answers that are kept at most."""
@@ -94,10 +95,7 @@ class Confirmer:
         """Do as `confirm` does, and let the event loop go on meanwhile."""
         found = self._begun(token, claims)
         if isinstance(found, Future):
-            try:
-                found = await asyncio.wait_for(asyncio.wrap_future(found), self._timeout + _SLACK)
-            except TimeoutError:
-                found = _NOBODY
+            found = found.result() if await landed(found, self._timeout + _SLACK) else _NOBODY
         _require(found)
 
     def _begun(self, token: str, claims: Mapping[str, Any]) -> _Told | Future[_Told]:
