@@ -221,6 +221,7 @@ def _check_session(question: Question, facts: Facts) -> Judgement | None:
 
 TOLD: Final = (
     "actor",
+    "issuer",
     "session_id",
     "token_id",
     "key_id",

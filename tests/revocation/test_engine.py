@@ -221,7 +221,7 @@ def test_what_the_constructor_is_given_is_revoked_for_good(compiled: bool) -> No
     assert reason(asked, EVE, session={"token_id": "t2"}) == "permitted"
 
 
-@pytest.mark.parametrize("name", ["session_id", "key_id", "device_id"])
+@pytest.mark.parametrize("name", ["issuer", "session_id", "key_id", "device_id"])
 def test_a_name_that_is_no_text_makes_a_session_invalid(compiled: bool, name: str) -> None:
     assert reason(engine(compiled=compiled), session={name: 5}) == "invalid_session"
 
