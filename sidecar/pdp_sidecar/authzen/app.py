@@ -14,6 +14,7 @@ from pdp_sidecar.authzen.endpoints import WELL_KNOWN, Endpoint, Endpoints, metad
 from pdp_sidecar.authzen.options import Options
 from pdp_sidecar.authzen.reading import Refused
 from pdp_sidecar.authzen.requests import KEYS, REQUESTS
+from pdp_sidecar.bodies import GoneError, TooLargeError, body_of
 from pdp_sidecar.callers import Callers, NotPermitted, Peer
 from pdp_sidecar.identifying import Challenge, told
 from pdp_sidecar.service import Service
@@ -47,10 +48,6 @@ _PROBLEM: Final = (b"content-type", b"application/problem+json")
 _CLOSE: Final = (b"connection", b"close")
 _CHALLENGE: Final = b'Bearer realm="pdp"'
 _LONGEST_ID: Final = 1024
-
-
-class _Gone(Exception):
-    """The client went away before it had asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,7 @@ class Application:
         except NotPermitted as error:
             await _refuse(send, Refused(403, str(error)), found.echo, route, read=read)
             return
-        except _Gone:
+        except GoneError:
             return
         except Exception as error:
             # INVARIANT: an exception is a denial with its cause, whatever raised it.
@@ -188,21 +185,11 @@ class Application:
 
     async def _body(self, receive: Receive, head: Mapping[bytes, bytes]) -> bytes:
         """Return the body; raise Refused where it is too long."""
-        longest, told = self._options.max_body, head.get(b"content-length")
-        # The server has checked that it is a number.
-        if told is not None and int(told) > longest:
-            raise Refused(400, f"a body has at most {longest} bytes")
-        parts, size, more = [], 0, True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise _Gone
-            part: bytes = message.get("body", b"")
-            more, size = message.get("more_body", False), size + len(part)
-            if size > longest:
-                raise Refused(400, f"a body has at most {longest} bytes")
-            parts.append(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        longest = self._options.max_body
+        try:
+            return await body_of(receive, head.get(b"content-length"), longest)
+        except TooLargeError:
+            raise Refused(400, f"a body has at most {longest} bytes") from None
 
 
 def _routes(endpoints: Endpoints, options: Options) -> dict[bytes, Route]:

@@ -10,8 +10,9 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from pdp.errors import RecordError, RequestError, TokenError
+from pdp_sidecar.bodies import GoneError, TooLargeError, body_of
 from pdp_sidecar.operations.logs import tell
-from pdp_sidecar.receivers.messages import GoneError, Receive, Scope, Send, TooLargeError, answer, body_of, header
+from pdp_sidecar.receivers.messages import Receive, Scope, Send, answer, header
 
 PATH: Final = "/backchannel-logout"
 
@@ -40,7 +41,7 @@ class LogoutReceiver:
             await answer(send, 405, _said("this path takes POST"), headers=[(b"allow", b"POST")], close=True)
             return
         try:
-            token = _token(scope, await body_of(scope, receive, LARGEST))
+            token = _token(scope, await body_of(receive, header(scope, b"content-length"), LARGEST))
             await asyncio.get_running_loop().run_in_executor(self._executor, self._end, token)
         except GoneError:
             return

@@ -1,4 +1,4 @@
-"""Requests and answers of the receivers: bodies within bounds, and nothing that anybody keeps."""
+"""Requests and answers of the receivers: nothing of them is for anybody to keep."""
 
 from __future__ import annotations
 
@@ -14,33 +14,6 @@ Header = tuple[bytes, bytes]
 
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 _CLOSE: Final[Header] = (b"connection", b"close")
-
-
-class GoneError(Exception):
-    """The client went away before it had asked."""
-
-
-class TooLargeError(Exception):
-    """A body has more bytes than it may have."""
-
-
-async def body_of(scope: Scope, receive: Receive, largest: int) -> bytes:
-    """Return the body of a request; raise TooLargeError, or GoneError where there is nobody to answer."""
-    told = header(scope, b"content-length")
-    # The server has checked that it is a number.
-    if told is not None and int(told) > largest:
-        raise TooLargeError
-    parts, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise GoneError
-        part: bytes = message.get("body", b"")
-        more, size = message.get("more_body", False), size + len(part)
-        if size > largest:
-            raise TooLargeError
-        parts.append(part)
-    return b"".join(parts)
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

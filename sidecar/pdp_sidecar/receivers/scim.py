@@ -11,16 +11,14 @@ from typing import Any, Final
 
 from pdp.identity.revoking.scim.endpoints import Answer, Endpoints
 from pdp.identity.revoking.scim.refusals import RefusedError
+from pdp_sidecar.bodies import GoneError, TooLargeError, body_of
 from pdp_sidecar.operations.logs import tell
 from pdp_sidecar.receivers.messages import (
-    GoneError,
     Header,
     Receive,
     Scope,
     Send,
-    TooLargeError,
     answer,
-    body_of,
     header,
 )
 
@@ -46,7 +44,7 @@ class ScimReceiver:
             await answer(send, 401, refused.document(), _KIND, [_CHALLENGE], close=True)
             return
         try:
-            body = await body_of(scope, receive, LARGEST)
+            body = await body_of(receive, header(scope, b"content-length"), LARGEST)
             found = await self._answer(scope, body)
         except GoneError:
             return
