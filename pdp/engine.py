@@ -120,8 +120,6 @@ class Engine(Holder):
         )
         self._lent = _lent(lent)
         self._answers = Answers(asked, handled, clocks, compiles=compiles)
-        if self._issuers is not None and type(self).session_from is Engine.session_from:
-            self.session_from = self._issuers.identify  # type: ignore[method-assign]
         if self._issuers is not None:
             self._issuers.revoke_by(self)
         if not direct.allows and type(self).allows is Engine.allows:
