@@ -8,7 +8,6 @@ from pdp.approvals.signing import Signing
 from pdp.classes import dataclass
 from pdp.conform import Mismatch
 from pdp.conform.scalars import datetime
-from pdp.digests import sha256
 from pdp.errors import RequestError
 from pdp.evaluation import revocable
 from pdp.model import RevocationKind
@@ -25,8 +24,8 @@ class Vouched:
     """What the key that signs an event vouches for: that who did it had shown a token, and how they had got it.
 
     Nothing of this brings the token back. `token` is the SHA-256 of its text, by which it is found again in what others
-    keep, and empty where that was not at hand, as of a certificate; `names` are what it may be revoked by. It counts
-    from when they `proved` who they are to `until`.
+    keep, and empty for a certificate; `names` are what it may be revoked by. It counts from when they `proved` who they
+    are to `until`.
     """
 
     issuer: str
@@ -92,13 +91,13 @@ class Vouching:
     >>> who = Identity(principal=EntityRef("User", "grace"), session=session, issuer="https://x.example",
     ...                subject="248", until=1_796_000_000_000_000)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     vouching = Vouching(Signer.create(f"{folder}/desk.pem"), who, "a.verified.token")
+    ...     vouching = Vouching(Signer.create(f"{folder}/desk.pem"), who)
     >>> print(vouching.vouched.subject, vouching.vouched.proved)
     248 2026-11-28T09:00:00Z
     """
 
-    def __init__(self, signer: Signing, identity: Identity, token: str | None = None) -> None:
-        """Take a key, whom a token speaks for, and its text. Raise RequestError where another acts for them."""
+    def __init__(self, signer: Signing, identity: Identity) -> None:
+        """Take a key, and whom a token speaks for. Raise RequestError where another acts for them."""
         if identity.actors:
             # INVARIANT: an approval says that a person looked. What acts for them is no person.
             raise RequestError("another acts for the principal of the token: people ask and approve by themselves")
@@ -107,7 +106,7 @@ class Vouching:
         self.vouched = Vouched(
             issuer=identity.issuer,
             subject=identity.subject,
-            token="" if token is None else sha256(token.encode()).hexdigest(),
+            token=identity.digest,
             names=tuple(dict.fromkeys(revocable(dict(identity.session.texts())))),
             proved=_proved(identity),
             until=Datetime(identity.until),

@@ -161,7 +161,7 @@ def signing(target: str, given: Mapping[str, Any]) -> Signing:
     token, sign = read_token(given), signer(given["key"])
     policy, _ = load(target).require()
     who = bring(token, target, given["identity"], policy.schema)
-    return told(lambda: Vouching(sign, who, token))
+    return told(lambda: Vouching(sign, who))
 
 
 # --------------------------------------------------------------------------------------------------------- in words

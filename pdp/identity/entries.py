@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from pdp.classes import dataclass
+from pdp.digests import sha256
 from pdp.errors import TokenError
 from pdp.identity.issuer import Issuer, Keys, Verified
 from pdp.identity.mapping import Actors, Principals, actors
@@ -60,7 +61,7 @@ class Entry:
             confirmers=confirmers,
         )
 
-    def identity(self, verified: Verified, key: str | None, now: int) -> Identity:
+    def identity(self, token: str, verified: Verified, key: str | None, now: int) -> Identity:
         """Return whom a verified token speaks for; raise TokenError. `key` is the one that was shown to be at hand."""
         # INVARIANT: whoever gets an identity may do with it what they want. What a token is held to is not of it.
         claims, name = copy.deepcopy(verified.claims), self.issuer.options.issuer
@@ -78,6 +79,7 @@ class Entry:
             until=until,
             token_id=claims.get("jti"),
             profile=self.issuer.options.profile,
+            digest=sha256(token.encode()).hexdigest(),
             actors=acting,
             claims=claims,
         )

@@ -212,9 +212,9 @@ class Issuers:
         options, now = entry.issuer.options, self._now()
         leeway = self._options.leeway
         key = prove(verified.claims, token, shown, options.proof, now, self._replays, leeway=leeway)
-        # What is bound to another key is another session.
-        same = held is not None and held.key == key
-        identity = held.identity if held is not None and same else entry.identity(verified, key, now)
+        # What is bound to another key is another session. One that ran out while somebody was asked about it is none.
+        same = held is not None and held.key == key and now < held.identity.until
+        identity = held.identity if held is not None and same else entry.identity(token, verified, key, now)
         # INVARIANT: what is bound to a key, or has to be confirmed, is never answered at once.
         alone = key is None and not entry.confirmers
         at_once = (now * self._ticks, min(identity.until, now + _AGAIN) * self._ticks) if alone else None

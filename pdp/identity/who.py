@@ -27,8 +27,9 @@ class Identity:
     `principal` is an entity where the token says something of it, and a reference where it says nothing but who it is.
     `subject` is the issuer's name for it. `actors` are those who act for it, from the one who acts now to the first;
     policies see the first alone, and the others are for the record. `until` is the instant from which it counts no
-    more, in microseconds since the epoch. `profile` is which kind of token it was, empty for a certificate. `claims`
-    are as they were verified.
+    more, in microseconds since the epoch. `profile` is which kind of token it was, and `digest` the
+    SHA-256 of its text in hexadecimal, by which records name it and do not hold it; both are empty for a certificate.
+    `claims` are as they were verified.
     """
 
     principal: Entity | EntityRef
@@ -38,6 +39,7 @@ class Identity:
     until: int
     token_id: str | None = None
     profile: str = ""
+    digest: str = field(default="", compare=False, repr=False)
     actors: tuple[Actor, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 

@@ -53,12 +53,13 @@ def identity(
         subject=f"sub-{name}",
         until=Datetime.of(until).micros,
         token_id=f"t-{name}",
+        digest=hashlib.sha256(TOKEN.encode()).hexdigest(),
         actors=actors,
     )
 
 
 def by_token(name: str, by: pdp.Signer = DESK, **more: Any) -> Vouching:
-    return Vouching(by, identity(name, **more), TOKEN)
+    return Vouching(by, identity(name, **more))
 
 
 class Desk(Place):

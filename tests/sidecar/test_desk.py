@@ -35,7 +35,14 @@ def identity(name: str, **more: Any) -> Identity:
     session = {"mfa": True, "methods": ["pwd", "otp"], "authenticated_at": NOW - HOUR, "issued_at": NOW - HOUR}
     session |= {"expires_at": NOW + HOUR, "issuer": LOGIN, "token_id": f"t-{name}", "bound": False} | more
     until = Datetime.of(NOW + HOUR).micros
-    return Identity(principal=user(name), session=Session(session), issuer=LOGIN, subject=name, until=until)
+    return Identity(
+        principal=user(name),
+        session=Session(session),
+        issuer=LOGIN,
+        subject=name,
+        until=until,
+        digest=f"digest of {name}",
+    )
 
 
 def proven(name: str, **more: Any) -> Caller:
@@ -65,7 +72,7 @@ def test_whoever_proved_who_they_are_approves(office: Office) -> None:
 
     assert (before, office.allows()) == (False, True)
     assert [each.approver for each in found.approvals] == [user("bo")]
-    assert found.tokens[user("bo")].subject == "bo"
+    assert (found.tokens[user("bo")].subject, found.tokens[user("bo")].token) == ("bo", "digest of bo")
 
 
 def test_whoever_proved_who_they_are_rejects(office: Office) -> None:

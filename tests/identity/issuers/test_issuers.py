@@ -530,6 +530,16 @@ def test_whoever_is_asked_about_tokens_is_asked_about_each_though_it_is_known(sc
     assert asked.asked == 4
 
 
+def test_a_token_that_runs_out_while_somebody_is_asked_about_it_is_not_taken(scene, monkeypatch):
+    issuers, asked = asked_about(scene)
+    text = access()
+    known = issuers.identify(text)
+
+    monkeypatch.setattr(asked, "confirm", lambda *_: setattr(scene.clock, "micros", known.until))
+
+    assert refused(issuers.identify, text).code == "token_expired"
+
+
 def test_what_is_asked_is_taken_for_so_long_and_of_others_for_good(tmp_path):
     asked = 'introspection = { url = "https://id.example.org/i", client_id = "pdp", client_secret = { env = "S" }'
     text = f"{PEOPLE}{asked}, keep = 7 }}\n" + PEOPLE.replace(ISSUER, "https://other.example.org").replace(
@@ -684,3 +694,12 @@ def test_a_clock_is_that_of_the_system_where_nobody_gives_one(tmp_path):
 def test_a_clock_that_is_ahead_of_an_issuer_is_within_the_leeway(scene):
     assert scene.issuers.identify(access(iat=NOW + 29)).session["issued_at"].micros == NOW * SECOND
     assert refused(scene.issuers.identify, access(iat=NOW + 31, exp=NOW + 60)).code == "token_not_yet_valid"
+
+
+def test_an_identity_names_its_token_and_does_not_hold_it(scene):
+    text = access()
+
+    found = scene.issuers.identify(text)
+
+    assert found.digest == hashlib.sha256(text.encode()).hexdigest()
+    assert text not in repr(found) and found.digest not in repr(found)
