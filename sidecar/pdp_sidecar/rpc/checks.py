@@ -20,7 +20,7 @@ from pdp_sidecar.rpc.refusals import abort, refusal
 from pdp_sidecar.rpc.streams import Streams
 from pdp_sidecar.service import NO_HANDLES, Service, granted
 from pdp_sidecar.wire.answers import response_message
-from pdp_sidecar.wire.batches import Batches
+from pdp_sidecar.wire.batches import batch_of
 from pdp_sidecar.wire.replies import Replies, item
 from pdp_sidecar.wire.requests import NO_DEFAULTS, Defaults, Questions
 
@@ -49,7 +49,7 @@ class Checks:
     def __init__(self, service: Service, identities: Identities, streams: Streams, options: Options) -> None:
         self._service, self._identities, self._streams, self._options = service, identities, streams, options
         self._replies = Replies(service.kept, lends=service.lends)
-        self._questions, self._batches = Questions(), Batches()
+        self._questions = Questions()
 
     # ----------------------------------------------------------------------------------------------------- one by one
 
@@ -126,7 +126,7 @@ class Checks:
 
     def _plain(self, caller: Caller, data: bytes) -> bytes | None:
         """Answer a batch of questions that only name things; return None for any other, and for one that is wrong."""
-        batch = self._batches.read(data, self._options.batch_items)
+        batch = batch_of(data, self._options.batch_items, self._questions.naming)
         if batch is None:
             return None
         defaults, shared = NO_DEFAULTS, NO_HANDLES
@@ -137,15 +137,13 @@ class Checks:
             if message.HasField("token") or message.HasField("shown") or message.view == check_pb2.VIEW_FULL:
                 return None
             defaults, shared = self._questions.defaults(message), frozenset(message.handles)
-        who, do, what = defaults.principal, defaults.action, defaults.resource
-        context, session, now, entities = defaults.context, defaults.session, defaults.now, defaults.entities
         requests, handles = [], []
-        for principal, action, resource, handled in batch.questions:
-            asks, on = principal or who, resource or what
-            if asks is None or on is None:
+        for named in batch.questions:
+            request = named.request(defaults)
+            if request is None:
                 return None
-            requests.append(Request(asks, action or do, on, context, session, now, entities))
-            handles.append(shared | handled if handled else shared)
+            requests.append(request)
+            handles.append(shared | named.handles if named.handles else shared)
         decisions, epoch = self._service.check_many(caller, requests)
         return self._replies.items(decisions, handles, epoch)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as _datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
+
+from google.protobuf.message import DecodeError
 
 from pdp.classes import dataclass
 from pdp.errors import RequestError
@@ -21,6 +23,15 @@ MAX_KEPT: Final = 4096
 
 MAX_BROUGHT: Final = 10_000
 """No request brings more entities, and no entity that it brings more parents."""
+
+_SAYING: Final[tuple[Literal["context", "session", "now", "token", "shown"], ...]] = (
+    "context",
+    "session",
+    "now",
+    "token",
+    "shown",
+)
+"""What a question says besides names."""
 
 # ------------------------------------------------------------------------------------------------------ off the wire
 
@@ -103,36 +114,24 @@ def request_of(
     )
 
 
-class Questions:
-    """Reads questions, and remembers by their bytes those that only name things, and what they name, up to a number.
+class Named(NamedTuple):
+    """A question that only names things, and what whoever asks handles. What it does not name is that of defaults."""
 
-    To look one up takes a fifth of reading it. What brings a context, a session or entities is read each time; but a
-    session that was here before is the one that an engine has read already, which takes longer than all the rest.
-    """
+    principal: EntityRef | None
+    action: str
+    resource: EntityRef | None
+    handles: frozenset[str]
 
-    def __init__(self, most: int = 2**14, sessions: int = 2**12) -> None:
-        self._most, self._most_sessions = most, sessions
-        self._sessions: dict[bytes, Session] = {}
-        self._named: dict[bytes, tuple[EntityRef | None, str, EntityRef | None]] = {}
-        self._refs: dict[bytes, EntityRef] = {}
-
-    def of(self, message: check_pb2.CheckRequest, defaults: Defaults = NO_DEFAULTS) -> Request:
-        """Return what `request_of` does."""
-        # What else is in them (handles, view) tells them apart, and does no harm.
-        key = message.SerializeToString()
-        named = self._named.get(key)
-        if named is None:
-            return self._read(message, key, defaults)
-        principal, action, resource = named
-        if defaults is NO_DEFAULTS and principal is not None and resource is not None:
-            return Request(principal, action, resource)
-        who = defaults.principal if principal is None else principal
-        what = defaults.resource if resource is None else resource
+    def request(self, defaults: Defaults) -> Request | None:
+        """Return the whole question, None where there is no principal or no resource."""
+        who, what = self.principal or defaults.principal, self.resource or defaults.resource
         if who is None or what is None:
-            return request_of(message, defaults)
+            return None
+        if defaults is NO_DEFAULTS:
+            return Request(who, self.action, what)
         return Request(
             who,
-            action or defaults.action,
+            self.action or defaults.action,
             what,
             defaults.context,
             defaults.session,
@@ -140,14 +139,49 @@ class Questions:
             defaults.entities,
         )
 
-    def _read(self, message: check_pb2.CheckRequest, key: bytes, defaults: Defaults) -> Request:
-        found = request_of(message, defaults, self._entity, self._session)
+
+class Questions:
+    """Reads questions, and remembers by their bytes those that only name things, and what they name, up to a number.
+
+    To look one up takes a fifth of reading it. What brings a context, a session or entities is read each time; but a
+    session that was here before is the one that an engine has read already, which takes longer than all the rest. No
+    question with a token is remembered. It is for one thread.
+    """
+
+    def __init__(self, most: int = 2**14, sessions: int = 2**12) -> None:
+        self._most, self._most_sessions = most, sessions
+        self._sessions: dict[bytes, Session] = {}
+        self._named: dict[bytes, Named] = {}
+        self._refs: dict[bytes, EntityRef] = {}
+
+    def of(self, message: check_pb2.CheckRequest, defaults: Defaults = NO_DEFAULTS) -> Request:
+        """Return what `request_of` does."""
+        # What else is in them (handles, view) tells them apart, and does no harm.
+        key = message.SerializeToString()
+        named = self._named.get(key) or self._naming(message, key)
+        found = None if named is None else named.request(defaults)
+        return request_of(message, defaults, self._entity, self._session) if found is None else found
+
+    def naming(self, data: bytes) -> Named | None:
+        """Return a question out of its bytes, None for one that does not only name things, or is none."""
+        found = self._named.get(data)
+        if found is not None:
+            return found
+        try:
+            return self._naming(check_pb2.CheckRequest.FromString(data), data)
+        except (DecodeError, RequestError):
+            return None
+
+    def _naming(self, message: check_pb2.CheckRequest, key: bytes) -> Named | None:
         has = message.HasField
-        if not (has("context") or has("session") or has("now") or message.entities):
-            principal = self._entity(message.principal) if has("principal") else None
-            resource = self._entity(message.resource) if has("resource") else None
-            if not isinstance(principal, Entity) and not isinstance(resource, Entity):
-                _keep(self._named, key, (principal, message.action, resource), self._most)
+        if message.entities or any(map(has, _SAYING)):
+            return None
+        principal = self._entity(message.principal) if has("principal") else None
+        resource = self._entity(message.resource) if has("resource") else None
+        if isinstance(principal, Entity) or isinstance(resource, Entity):
+            return None
+        found = Named(principal, message.action, resource, frozenset(message.handles))
+        _keep(self._named, key, found, self._most)
         return found
 
     def defaults(self, message: check_pb2.CheckRequest) -> Defaults:

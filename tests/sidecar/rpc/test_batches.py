@@ -20,7 +20,8 @@ from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.rpc.options import Options
 from pdp_sidecar.rpc.streams import Streams
 from pdp_sidecar.service import Service
-from pdp_sidecar.wire.batches import Batches
+from pdp_sidecar.wire.batches import batch_of
+from pdp_sidecar.wire.requests import Questions
 from tests.sidecar.scene import engine
 from tests.sidecar.wire.strategies import TEXTS
 
@@ -74,13 +75,6 @@ class Calling:
         raise Ended(code, details)
 
 
-class Unread(Batches):
-    """Takes no batch from its bytes."""
-
-    def read(self, data: bytes, most: int) -> None:
-        return None
-
-
 @pytest.fixture(scope="module")
 def checks() -> Checks:
     service, options = Service(engine()), Options(batch_items=4)
@@ -88,12 +82,15 @@ def checks() -> Checks:
     return Checks(service, Identities(service, who), Streams(options.streams), options)
 
 
-def told(checks: Checks, data: bytes, batches: Batches) -> object:
-    checks._batches = batches
-    try:
-        found = CheckBatchResponse.FromString(asyncio.run(checks.batch(data, Calling())))
-    except Ended as ended:
-        return ended.args
+def told(checks: Checks, data: bytes, *, plain: bool = True) -> object:
+    """Return what a batch is answered, by its bytes where it is `plain`, or as a message in any case."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not plain:
+            patch.setattr("pdp_sidecar.rpc.checks.batch_of", lambda *_: None)
+        try:
+            found = CheckBatchResponse.FromString(asyncio.run(checks.batch(data, Calling())))
+        except Ended as ended:
+            return ended.args
     for each in found.responses:
         # A token that is refused is refused for a moment, which is another each time.
         each.ClearField("valid_until")
@@ -104,19 +101,20 @@ def told(checks: Checks, data: bytes, batches: Batches) -> object:
 @given(batch=BATCHES)
 def test_every_batch_is_answered_as_it_is_when_it_is_read_as_a_message(checks, batch):
     data = batch.SerializeToString()
-    known = Batches(most=3)
+    checks._questions = Questions(most=3)
 
     # The second time, questions are known.
-    first, second = told(checks, data, known), told(checks, data, known)
+    first, second = told(checks, data), told(checks, data)
 
-    assert first == second == told(checks, data, Unread())
+    assert first == second == told(checks, data, plain=False)
 
 
-@given(
-    data=st.binary(max_size=40) | BATCHES.map(lambda each: each.SerializeToString()[:-1]), more=st.binary(max_size=3)
-)
+CUT = BATCHES.map(lambda each: each.SerializeToString()[:-1])
+
+
+@given(data=st.binary(max_size=40) | CUT, more=st.binary(max_size=3))
 def test_what_is_no_batch_is_refused_as_it_is_when_it_is_read_as_a_message(checks, data, more):
-    assert told(checks, data + more, Batches()) == told(checks, data + more, Unread())
+    assert told(checks, data + more) == told(checks, data + more, plain=False)
 
 
 def question(page: str = "home", **more: Any) -> CheckRequest:
@@ -124,8 +122,9 @@ def question(page: str = "home", **more: Any) -> CheckRequest:
     return CheckRequest(principal=who, action="read", resource=what, **more)
 
 
-def read(*items: CheckRequest, most: int = 10, batches: Batches | None = None, **more: Any) -> object:
-    return (batches or Batches()).read(CheckBatchRequest(items=items, **more).SerializeToString(), most)
+def read(*items: CheckRequest, most: int = 10, questions: Questions | None = None, **more: Any) -> object:
+    data = CheckBatchRequest(items=items, **more).SerializeToString()
+    return batch_of(data, most, (questions or Questions()).naming)
 
 
 def test_questions_that_only_name_things_are_read_from_their_bytes():
@@ -143,20 +142,20 @@ def test_questions_that_only_name_things_are_read_from_their_bytes():
     ],
 )
 def test_a_question_that_says_more_is_read_as_a_message_and_not_remembered(more):
-    batches = Batches()
+    questions = Questions()
 
-    assert read(question(), question(**more), batches=batches) is None
-    assert [*batches._known] == [question().SerializeToString()]
+    assert read(question(), question(**more), questions=questions) is None
+    assert [*questions._named] == [question().SerializeToString()]
 
 
 def test_what_is_remembered_has_a_bound():
-    batches = Batches(most=8)
+    questions = Questions(most=8)
 
     for number in range(100):
-        read(question(str(number)), question("p" * 5000), batches=batches)
+        read(question(str(number)), question("p" * 5000), questions=questions)
 
-    assert len(batches._known) <= 8
-    assert max(map(len, batches._known)) < 100
+    assert len(questions._named) <= 8
+    assert max(map(len, questions._named)) < 100
 
 
 def test_more_questions_than_a_batch_has_are_refused_by_whoever_reads_it_whole():

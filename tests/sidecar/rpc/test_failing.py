@@ -16,7 +16,7 @@ from pdp.engine import Engine
 from pdp_sidecar import service
 from pdp_sidecar.generated import check_pb2
 from pdp_sidecar.generated import decision_service_pb2 as pb
-from pdp_sidecar.rpc import Options
+from pdp_sidecar.rpc import Options, checks
 from pdp_sidecar.rpc.checks import FAILED
 from pdp_sidecar.rpc.identity import Identities
 from pdp_sidecar.service import Service
@@ -32,12 +32,13 @@ PLACES = [
     (Identities, "of", reading()),
     (requests.Questions, "of", reading()),
     (requests.Questions, "_entity", reading()),
-    (requests, "request_of", reading()),
+    (requests, "request_of", reading()._replace(context={})),
     (requests, "entity_of", BROUGHT),
     (requests, "fields_of", BROUGHT),
-    (batches.Batches, "read", reading()),
-    (batches.Batches, "_read", reading()),
-    (batches, "entity_of", reading()),
+    (requests.Questions, "naming", reading()),
+    (requests.Questions, "_naming", reading()),
+    (requests.Named, "request", reading()),
+    (checks, "batch_of", reading()),
     (batches, "_parts", reading()),
     (Service, "check", reading()),
     (Service, "check_many", reading()),
@@ -94,9 +95,9 @@ def test_what_raises_denies(tmp_path, monkeypatch, place, name, request_, error)
 
     # A place that only a batch comes to leaves the others as they are, and the other way round.
     whole = {("Service", "check_many"), ("Engine", "decide_many"), ("replies", "item")}
-    whole |= {("Batches", "read"), ("Batches", "_read"), ("batches", "entity_of"), ("batches", "_parts")}
+    whole |= {("Questions", "naming"), ("checks", "batch_of"), ("batches", "_parts")}
     alone = {("Service", "check"), ("Engine", "decide"), ("Service", "_refusal")}
-    alone |= {("Questions", "of"), ("Questions", "_entity"), ("requests", "request_of")}
+    alone |= {("Questions", "of")}
     at = (place.__name__.rpartition(".")[2], name)
     assert at in whole or not one
     assert at in alone or not any(many)
